@@ -1,0 +1,128 @@
+"""AlexNet (Krizhevsky, Sutskever & Hinton 2012) with its two towers; the ungrouped net, CaffeNet and the 2014 one-tower net."""
+
+from neocog.arch import (
+    LRN,
+    AdaptiveAvgPool2d,
+    Architecture,
+    Constant,
+    Conv2d,
+    Dropout,
+    Flatten,
+    Linear,
+    MaxPool2d,
+    Normal,
+    ReLU,
+    Sequential,
+    architecture,
+    head,
+)
+from neocog.nets.card import Card, Recipe, Result
+from neocog.nets.registry import register
+from neocog.pictures.preprocessing import Preprocessing
+
+W, ZERO, ONE = Normal(0.01), Constant(0.0), Constant(1.0)  # section 5
+
+
+def conv(out: int, kernel: int, bias: Constant = ZERO, **more: int) -> Conv2d:
+    """A convolution with the paper's start: N(0, 0.01²) and a bias of 0 or 1."""
+    return Conv2d(out, kernel, init=W, bias_init=bias, **more)
+
+
+def fc(out: int, bias: Constant = ONE, std: float = 0.01) -> Linear:
+    """A full connection with the paper's start."""
+    return Linear(out, init=Normal(std), bias_init=bias)
+
+
+def alexnet(name: str = "alexnet", groups: int = 2, pool_first: bool = False, num_classes: int = 1000) -> Architecture:
+    """The network of the paper's figure 2; `groups=2` is its two GPUs. 60,965,224 parameters at 227×227.
+
+    The paper says 224; its 55×55 maps need 227. Order: ReLU, LRN, pool (`pool_first`: CaffeNet's ReLU, pool, LRN).
+    """
+
+    def norm_pool(i: int) -> dict[str, object]:
+        norm, pool = {f"norm{i}": LRN(5, 1e-4, 0.75, k=1.0 if pool_first else 2.0, divide_alpha=pool_first)}, {f"pool{i}": MaxPool2d(3, 2)}
+        return pool | norm if pool_first else norm | pool
+
+    return architecture(name, (3, 227, 227), Sequential(
+        conv1=conv(96, 11, stride=4), relu1=ReLU(), **norm_pool(1),
+        conv2=conv(256, 5, ONE, padding=2, groups=groups), relu2=ReLU(), **norm_pool(2),
+        conv3=conv(384, 3, padding=1), relu3=ReLU(),
+        conv4=conv(384, 3, ONE, padding=1, groups=groups), relu4=ReLU(),
+        conv5=conv(256, 3, ONE, padding=1, groups=groups), relu5=ReLU(), pool5=MaxPool2d(3, 2),
+        flatten=Flatten(),
+        fc6=fc(4096, std=0.005 if pool_first else 0.01), relu6=ReLU(), drop6=Dropout(0.5),
+        fc7=fc(4096, std=0.005 if pool_first else 0.01), relu7=ReLU(), drop7=Dropout(0.5),
+        fc8=head(fc(num_classes, ZERO)),
+    ))  # fmt: skip
+
+
+def alexnet_owt(num_classes: int = 1000) -> Architecture:
+    """torchvision's `alexnet`: the single tower of 2014 as cuda-convnet2 has it, 64-192-384-256-256, without LRN.
+
+    Dropout stands before fc6 and fc7. 61,100,840 parameters at 224×224.
+    """
+    return architecture("alexnet.owt", (3, 224, 224), Sequential(
+        features=Sequential(
+            Conv2d(64, 11, stride=4, padding=2), ReLU(), MaxPool2d(3, 2),
+            Conv2d(192, 5, padding=2), ReLU(), MaxPool2d(3, 2),
+            Conv2d(384, 3, padding=1), ReLU(),
+            Conv2d(256, 3, padding=1), ReLU(),
+            Conv2d(256, 3, padding=1), ReLU(), MaxPool2d(3, 2)),
+        avgpool=AdaptiveAvgPool2d(6), flatten=Flatten(),
+        classifier=Sequential(
+            Dropout(0.5), Linear(4096), ReLU(), Dropout(0.5), Linear(4096), ReLU(), head(Linear(num_classes))),
+    ))  # fmt: skip
+
+
+PAPER = "ImageNet classification with deep convolutional neural networks"
+AUTHORS = "A. Krizhevsky, I. Sutskever, G. E. Hinton"
+RGB_MEAN = (123.68, 116.779, 103.939)
+CAFFE = Preprocessing(227, 227, color="BGR", resize="squash", resize_to=256, scale=1.0, mean=(104.007, 116.669, 122.679))
+TORCHVISION = Preprocessing(224, 224, resize="shorter", resize_to=256, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+STEPS = Recipe(name="paper", lr=0.01, momentum=0.9, weight_decay=5e-4, schedule="step", warmup=0.0,
+               milestones=(1 / 3, 2 / 3, 5 / 6), batch=128, epochs=90)
+QUICK = Recipe(lr=0.01, batch=64, label_smoothing=0.1)
+
+register("alexnet", alexnet, Card(
+    title="AlexNet", paper=PAPER, authors=AUTHORS, venue="NIPS 2012", year=2012,
+    preprocessing=Preprocessing(227, 227, resize="shorter", resize_to=256, scale=1.0, mean=RGB_MEAN),
+    results=(
+        Result("ILSVRC-2010 test", "10 crops", 37.5, 17.0),
+        Result("ILSVRC-2012 val", "one net, 10 crops", 40.7, 18.2, verified=False),
+        Result("ILSVRC-2012 val", "five nets, 10 crops", 38.1, 16.4, verified=False),
+        Result("ILSVRC-2012 test", "seven nets, two of them pre-trained on ImageNet Fall 2011", None, 15.3)),
+    paper_recipe=STEPS, quick=QUICK,
+    notes=("The paper subtracts the mean picture; the record here has the mean pixel.",
+           "The paper divides the rate by 10 when the validation error stalls, three times in about 90 passes; the steps "
+           "here come at fixed thirds."),
+    deviations=("torchvision's alexnet is alexnet.owt: one tower, other widths, no LRN.",
+                "Caffe's bvlc_alexnet starts fc6 and fc7 from 0.005 and biases from 0.1, and divides LRN's α by 5 with k = 1.",
+                "LRN in torch divides α by the size: the paper's is LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2)."),
+))  # fmt: skip
+
+register("alexnet.ungrouped", lambda: alexnet("alexnet.ungrouped", groups=1), Card(
+    title="AlexNet without groups", paper=PAPER, authors=AUTHORS, venue="NIPS 2012", year=2012,
+    preprocessing=Preprocessing(227, 227, resize="shorter", resize_to=256, scale=1.0, mean=RGB_MEAN),
+    paper_recipe=STEPS, quick=QUICK,
+    notes=("Not in the paper: its network with every map joined to every map, as many textbooks draw it.",),
+))  # fmt: skip
+
+register("caffenet", lambda: alexnet("caffenet", pool_first=True), Card(
+    title="CaffeNet", paper="Caffe: convolutional architecture for fast feature embedding",
+    authors="Y. Jia, E. Shelhamer, J. Donahue, S. Karayev, J. Long, R. Girshick, S. Guadarrama, T. Darrell",
+    venue="ACM Multimedia 2014", year=2014, preprocessing=CAFFE,
+    results=(Result("ILSVRC-2012 val", "1 centre crop", 42.6, 19.6),),
+    paper_recipe=STEPS, quick=QUICK,
+    notes=("AlexNet with pooling before normalisation; LRN with k = 1 and α divided by 5.",),
+    weights=("bvlc_reference_caffenet.caffemodel",),
+))  # fmt: skip
+
+register("alexnet.owt", alexnet_owt, Card(
+    title="AlexNet, one tower", paper="One weird trick for parallelizing convolutional neural networks",
+    authors="A. Krizhevsky", venue="arXiv 1404.5997", year=2014, preprocessing=TORCHVISION,
+    results=(Result("ILSVRC-2012 val", "1 centre crop, torchvision's weights", 43.478, 20.934),),
+    paper_recipe=STEPS, quick=QUICK,
+    notes=("Equal to torchvision's alexnet, weights and keys included.",
+           "cuda-convnet2's own file has LRN after conv1 and conv2 and no padding in conv1."),
+    same_as=("tv:alexnet",), weights=("alexnet-owt-7be5be79.pth",),
+))  # fmt: skip

@@ -1,0 +1,77 @@
+"""What stands beside an architecture: the paper, what it reached and how it was measured, and how it was trained."""
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from neocog.errors import UserError
+from neocog.pictures.preprocessing import Preprocessing
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A published error rate, with the protocol without which it means nothing. Errors in percent."""
+
+    data: str
+    protocol: str
+    top1: float | None = None
+    top5: float | None = None
+    verified: bool = True  # False: from memory, not checked against a copy of the paper
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a network is trained, as a value: everything but the data, the seed and the length.
+
+    schedule "onecycle": linear from lr/25 to lr over the first `warmup` of the steps, then linear to 0;
+    "step": `lr` times `gamma` for each of `milestones` (fractions of all steps) passed, after a linear `warmup`;
+    "constant". loss: "cross_entropy" (with `label_smoothing`), "mle" or "map" (LeNet-5's eqs. 8 and 9; `competition` is j).
+    augment: of "flip" (mirrored at random), "crop" (padded by an eighth and cropped back at random).
+    """
+
+    name: str = "quick"
+    learner: str = "sgd"  # or "perceptron"
+    loss: str = "cross_entropy"
+    label_smoothing: float = 0.0
+    competition: float = 10.0
+    lr: float = 0.1
+    momentum: float = 0.9
+    nesterov: bool = False
+    weight_decay: float = 5e-4
+    schedule: str = "onecycle"
+    warmup: float = 0.2
+    milestones: tuple[float, ...] = ()
+    gamma: float = 0.1
+    batch: int = 128
+    epochs: float = 10.0
+    augment: tuple[str, ...] = ("flip", "crop")
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain object, for the run's configuration."""
+        return {f.name: list(v) if isinstance(v := getattr(self, f.name), tuple) else v for f in fields(self)}
+
+    @staticmethod
+    def from_json(data: dict[str, Any]) -> "Recipe":
+        """The inverse of `to_json`."""
+        try:
+            return Recipe(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items()})
+        except TypeError as error:
+            raise UserError(f"recipe: {error}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A network's card."""
+
+    title: str
+    paper: str
+    authors: str
+    venue: str
+    year: int
+    preprocessing: Preprocessing
+    results: tuple[Result, ...] = ()
+    paper_recipe: Recipe | None = None
+    quick: Recipe = field(default_factory=Recipe)
+    notes: tuple[str, ...] = ()
+    deviations: tuple[str, ...] = ()  # what other implementations of this name do differently
+    same_as: tuple[str, ...] = ()  # names of the same network in other toolkits: "tv:resnet18"
+    weights: tuple[str, ...] = ()  # published files that load as they are

@@ -1,0 +1,120 @@
+"""LeNet-5 as published in 1998, and the two nets that usually go by its name."""
+
+from neocog.arch import (
+    RBF,
+    Architecture,
+    Codes,
+    Constant,
+    Conv2d,
+    FanInUniform,
+    Flatten,
+    GlorotUniform,
+    Linear,
+    MaxPool2d,
+    ReLU,
+    Scale,
+    Sequential,
+    Subsampling,
+    TableConv2d,
+    Tanh,
+    architecture,
+    head,
+)
+from neocog.nets.card import Card, Recipe, Result
+from neocog.nets.registry import register
+from neocog.pictures.preprocessing import Preprocessing
+
+PAPER = "Gradient-based learning applied to document recognition"
+AUTHORS = "Y. LeCun, L. Bottou, Y. Bengio, P. Haffner"
+
+# Table I: the maps of S2 that each map of C3 reads.
+C3 = ((0, 1, 2), (1, 2, 3), (2, 3, 4), (3, 4, 5), (0, 4, 5), (0, 1, 5),
+      (0, 1, 2, 3), (1, 2, 3, 4), (2, 3, 4, 5), (0, 3, 4, 5), (0, 1, 4, 5), (0, 1, 2, 5),
+      (0, 1, 3, 4), (1, 2, 4, 5), (0, 2, 3, 5), (0, 1, 2, 3, 4, 5))  # fmt: skip
+
+# Figure 3: ten digits as 7×12 bitmaps, one hexadecimal byte a row from the top, seven bits each. From a public
+# transcription; the lone top bars of 0, 2, 4 and 5 may belong to the figure, not to the codes.
+BITMAPS = (
+    "3e 00 1c 36 63 63 63 63 36 1c 00 00", "0c 1c 3c 0c 0c 0c 0c 0c 0c 3f 00 00", "3e 00 3e 63 43 06 1c 30 60 7f 00 00",
+    "7f 03 06 0c 1e 03 03 03 63 3e 00 00", "3e 00 00 33 33 73 63 63 67 3f 03 03", "3e 00 7f 60 60 3c 1e 03 63 3e 00 00",
+    "1e 30 60 60 7e 73 63 63 73 3e 00 00", "7f 03 03 06 0c 0c 18 18 18 18 00 00", "3e 63 63 63 3e 63 63 63 63 3e 00 00",
+    "3e 67 63 63 67 3f 03 03 06 3c 00 00",
+)  # fmt: skip
+CODES = Codes(tuple("".join(f"{int(row, 16):07b}" for row in bitmap.split()) for bitmap in BITMAPS))
+
+
+def lenet5(num_classes: int = 10) -> Architecture:
+    """LeCun et al. 1998, section II.B: 60,000 trained parameters, 340,908 connections. N×1×32×32 → N×classes scores.
+
+    The RBF units give squared distances to fixed codes; their negative is the score.
+    """
+    init = FanInUniform(2.4)  # section III.C; fan-in counts the links of each unit
+
+    def squash() -> Tanh:
+        return Tanh(1.7159, 2 / 3)  # appendix A
+
+    return architecture("lenet5", (1, 32, 32), Sequential(
+        C1=Conv2d(6, 5, init=init, bias_init=init), C1_squash=squash(),
+        S2=Subsampling(2, 2, init=init, bias_init=init), S2_squash=squash(),
+        C3=TableConv2d(C3, 5, init=init, bias_init=init), C3_squash=squash(),
+        S4=Subsampling(2, 2, init=init, bias_init=init), S4_squash=squash(),
+        C5=Conv2d(120, 5, init=init, bias_init=init), C5_squash=squash(),
+        flatten=Flatten(),
+        F6=Linear(84, init=init, bias_init=init), F6_squash=squash(),
+        output=head(RBF(num_classes, init=CODES if num_classes == 10 else Codes())),
+        score=Scale(-1),
+    ))  # fmt: skip
+
+
+def lenet5_modern(num_classes: int = 10) -> Architecture:
+    """What most code calls LeNet-5: full C3, ReLU, max pooling, a linear layer under softmax. 61,706 parameters."""
+    return architecture("lenet5.modern", (1, 32, 32), Sequential(
+        conv1=Conv2d(6, 5), relu1=ReLU(), pool1=MaxPool2d(2, 2),
+        conv2=Conv2d(16, 5), relu2=ReLU(), pool2=MaxPool2d(2, 2),
+        conv3=Conv2d(120, 5), relu3=ReLU(), flatten=Flatten(),
+        fc1=Linear(84), relu4=ReLU(),
+        fc2=head(Linear(num_classes)),
+    ))  # fmt: skip
+
+
+def lenet_caffe(num_classes: int = 10) -> Architecture:
+    """Caffe's examples/mnist/lenet.prototxt: 20 and 50 maps, one ReLU, 431,080 parameters."""
+    start = {"init": GlorotUniform(), "bias_init": Constant(0.0)}
+    return architecture("lenet.caffe", (1, 28, 28), Sequential(
+        conv1=Conv2d(20, 5, **start), pool1=MaxPool2d(2, 2, ceil=True),
+        conv2=Conv2d(50, 5, **start), pool2=MaxPool2d(2, 2, ceil=True), flatten=Flatten(),
+        ip1=Linear(500, **start), relu1=ReLU(),
+        ip2=head(Linear(num_classes, **start)),
+    ))  # fmt: skip
+
+
+# Section III.A: background -0.1, ink 1.175, so that a mean picture is 0 and the variance 1. 28×28 digits lie in 32×32.
+LECUN = Preprocessing(32, 32, color="L", resize="pad", mean=(0.1 / 1.275,), std=(1 / 1.275,))
+MNIST = {"mean": (0.1307,), "std": (0.3081,)}
+
+register("lenet5", lenet5, Card(
+    title="LeNet-5 (1998)", paper=PAPER, authors=AUTHORS, venue="Proc. IEEE 86(11), 2278–2324", year=1998,
+    preprocessing=LECUN,
+    results=(Result("MNIST", "one picture as it is", 0.95), Result("MNIST", "trained on 540,000 distorted pictures too", 0.8)),
+    quick=Recipe(loss="map", competition=10.0, lr=0.02, momentum=0.9, weight_decay=0.0, batch=64, epochs=8, augment=()),
+    notes=("Trainable sub-sampling, the C3 table, 1.7159·tanh(2x/3), fixed RBF codes. 60,000 trained parameters and 840 fixed.",
+           "Losses: MAP with j (eq. 9) by default, `mle` (eq. 8) on request. The paper's optimiser is stochastic diagonal "
+           "Levenberg–Marquardt; here SGD with momentum.",
+           "The digits' bitmaps come from a public transcription that was not compared with the paper's figure."),
+    deviations=("Most code called LeNet-5 is `lenet5.modern`: full C3, ReLU, max pooling, softmax.",
+                "Caffe's `lenet` is another net: see lenet.caffe."),
+))  # fmt: skip
+
+register("lenet5.modern", lenet5_modern, Card(
+    title="LeNet-5, modernised", paper=PAPER, authors=AUTHORS, venue="Proc. IEEE 86(11), 2278–2324", year=1998,
+    preprocessing=Preprocessing(32, 32, color="L", resize="pad", **MNIST),
+    quick=Recipe(lr=0.1, nesterov=True, weight_decay=5e-4, batch=128, epochs=10, augment=()),
+    notes=("Not the paper's network: the layer sizes of LeNet-5 with today's parts. `neocog diff lenet5 lenet5.modern` shows how.",),
+))  # fmt: skip
+
+register("lenet.caffe", lenet_caffe, Card(
+    title="LeNet (Caffe)", paper="Caffe, examples/mnist", authors="Berkeley Vision and Learning Center", venue="BVLC/caffe",
+    year=2013, preprocessing=Preprocessing(28, 28, color="L", resize="pad", scale=1 / 256),
+    quick=Recipe(lr=0.05, nesterov=True, weight_decay=5e-4, batch=64, epochs=10, augment=()),
+    notes=("20-50-500-10 with max pooling and a single ReLU; pixels are scaled by 1/256.",),
+))  # fmt: skip

@@ -1,0 +1,77 @@
+"""Names to networks. A file in this package registers what it defines; adding a network is adding a file."""
+
+import fnmatch
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+from neocog.arch import Architecture
+from neocog.errors import UnknownName
+from neocog.nets.card import Card
+
+_NETS: dict[str, "Net"] = {}
+_FRAMEWORK = {"card", "registry"}
+
+
+@dataclass(frozen=True, slots=True)
+class Net:
+    """A named network: `build()` gives its architecture, exactly the paper's; `card` says all else."""
+
+    name: str
+    build: Callable[[], Architecture]
+    card: Card
+
+
+def register(name: str, build: Callable[[], Architecture], card: Card) -> None:
+    """Give a network its name. Raises ValueError if the name is taken."""
+    if name in _NETS:
+        raise ValueError(f"two networks are called {name}")
+    _NETS[name] = Net(name, build, card)
+
+
+@cache
+def nets() -> dict[str, Net]:
+    """All networks by name, in the order of their years and names."""
+    package = importlib.import_module("neocog.nets")
+    for module in pkgutil.iter_modules(package.__path__):
+        if module.name not in _FRAMEWORK:
+            importlib.import_module(f"neocog.nets.{module.name}")
+    return dict(sorted(_NETS.items(), key=lambda item: (item[1].card.year, _natural(item[0]))))
+
+
+def list_models(pattern: str = "*") -> list[str]:
+    """The names that match a shell pattern; a pattern without wildcards matches anywhere in the name."""
+    if not any(c in pattern for c in "*?["):
+        pattern = f"*{pattern}*"
+    return [name for name in nets() if fnmatch.fnmatchcase(name, pattern)]
+
+
+def resolve(name: str) -> Net:
+    """The network of a name, or of another toolkit's name with its prefix (`tv:alexnet`, `timm:resnet50`).
+
+    Raises UnknownName, with the nearest names.
+    """
+    known = nets()
+    if name in known:
+        return known[name]
+    for net in known.values():
+        if name in net.card.same_as:
+            return net
+    foreign = [alias for net in known.values() for alias in net.card.same_as]
+    raise UnknownName("net", name, [*known, *foreign], "`neocog list` shows all.")
+
+
+def _natural(name: str) -> list[tuple[int, int | str]]:
+    """Digits as numbers, so that resnet20 comes before resnet110."""
+    parts, digits = [], ""
+    for char in name + "\0":
+        if char.isdigit():
+            digits += char
+            continue
+        if digits:
+            parts.append((0, int(digits)))
+            digits = ""
+        parts.append((1, char))
+    return parts

@@ -1,0 +1,71 @@
+"""The 6n+2-layer ResNets for CIFAR-10 and their plain twins (He et al. 2015, section 4.2)."""
+
+from neocog.arch import (
+    AdaptiveAvgPool2d,
+    Architecture,
+    BatchNorm2d,
+    Flatten,
+    HeNormal,
+    Linear,
+    ReLU,
+    Sequential,
+    architecture,
+    block,
+    head,
+    stage,
+)
+from neocog.nets.card import Card, Recipe, Result
+from neocog.nets.registry import register
+from neocog.nets.resnet import AUTHORS, PAPER, VENUE, basic, conv
+from neocog.pictures.preprocessing import Preprocessing
+
+
+def resnet_cifar(name: str, depth: int, option: str = "A", plain: bool = False, num_classes: int = 10) -> Architecture:
+    """n blocks each of 16, 32 and 64 maps on 32², 16² and 8². N×3×32×32 → N×classes.
+
+    Paths, and the halves of option A's zero maps, are those of the checkpoints that most people have.
+    """
+    before, stages = 16, {}
+    for i in range(3):
+        blocks = []
+        for j in range((depth - 2) // 6):
+            blocks.append(block(basic(before, 16 * 2**i, 2 if i > 0 and j == 0 else 1, option, plain, split=True)))
+            before = 16 * 2**i
+        stages[f"layer{i + 1}"] = stage(Sequential(*blocks), f"conv{i + 2}_x")
+    return architecture(name, (3, 32, 32), Sequential(
+        conv1=conv(16, 3), bn1=BatchNorm2d(), relu=ReLU(),
+        **stages,
+        avgpool=AdaptiveAvgPool2d(1), flatten=Flatten(), linear=head(Linear(num_classes, init=HeNormal("fan_in"))),
+    ))  # fmt: skip
+
+
+# Mean and std of ImageNet, not of CIFAR: what the published checkpoints were trained with.
+PREPROCESSING = Preprocessing(32, 32, resize="none", mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+STEPS = Recipe(name="paper", lr=0.1, momentum=0.9, weight_decay=1e-4, schedule="step", warmup=0.0, milestones=(0.5, 0.75),
+               batch=128, epochs=182)  # 64,000 steps of 128 on 45,000 pictures
+QUICK = Recipe(lr=0.2, nesterov=True, weight_decay=5e-4, batch=128, label_smoothing=0.1, epochs=8)
+ERRORS = {20: 8.75, 32: 7.51, 44: 7.17, 56: 6.97, 110: 6.43, 1202: 7.93}  # table 6
+
+
+def _register(name: str, depth: int, option: str = "A", plain: bool = False) -> None:
+    paper = depth in ERRORS
+    results = (Result("CIFAR-10 test", "one picture as it is", ERRORS[depth]),) if paper and option == "A" and not plain else ()
+    notes = () if paper else ("6n+2 layers by the paper's rule, but not a net of the paper: for small budgets.",)
+    if depth in (20, 44) and not plain and option == "A":
+        results += (Result("CIFAR-10 test", "one picture as it is, published checkpoint", {20: 8.27, 44: 6.90}[depth]),)
+    if depth == 110:
+        notes += ("The paper warms up at 0.01 until the training error is below 80 %, about 400 steps.",)
+    register(name, lambda: resnet_cifar(name, depth, option, plain), Card(
+        title=f"{'Plain' if plain else 'ResNet'}-{depth} for CIFAR" + ("" if plain or option == "A" else f", option {option}"),
+        paper=PAPER, authors=AUTHORS, venue=VENUE, year=2015, preprocessing=PREPROCESSING, results=results,
+        paper_recipe=STEPS, quick=QUICK, notes=notes,
+        deviations=("Many repositories call an 11-million-parameter ImageNet ResNet-18 on 32×32 a CIFAR ResNet.",),
+        weights={20: ("resnet20-12fca82f.th",), 44: ("resnet44-014dd654.th",)}.get(depth, ()) if not plain and option == "A" else ()))
+
+
+for _depth in (8, 14, 20, 32, 44, 56, 110, 1202):
+    _register(f"resnet{_depth}.cifar", _depth)
+for _depth in (20, 32, 44, 56, 110):
+    _register(f"resnet{_depth}.cifar_b", _depth, "B")
+    _register(f"resnet{_depth}.cifar_c", _depth, "C")
+    _register(f"plain{_depth}.cifar", _depth, plain=True)

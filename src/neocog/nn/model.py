@@ -1,0 +1,228 @@
+"""Architecture → Module: plain containers built from the paths, and a straight-line executor."""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Generator, Tensor, nn
+
+from neocog.arch import Architecture, Shape, analyse
+from neocog.arch.account import Row
+from neocog.arch.rewrite import with_classes
+from neocog.errors import ShapeError, UserError
+from neocog.nn.initialise import draw
+from neocog.nn.modules import module
+from neocog.pictures.preprocessing import Preprocessing
+
+
+class Outputs(NamedTuple):
+    """What a network with auxiliary heads gives in training: N×classes logits, and those of each head by name."""
+
+    logits: Tensor
+    aux: dict[str, Tensor]
+
+
+class Scope(nn.Module):
+    """A level of the paths. It holds modules; `scope[0]` is its child "0"."""
+
+    def __getitem__(self, index: int | str) -> nn.Module:
+        return self._modules[str(index)]  # type: ignore[return-value]
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    def __iter__(self) -> Iterator[nn.Module]:
+        return iter(self._modules.values())  # type: ignore[arg-type]
+
+
+class Step(NamedTuple):
+    """One call of the executor: which module, what it reads, what it makes, what nobody needs afterwards."""
+
+    path: tuple[str, ...]
+    inputs: tuple[str, ...]
+    output: str
+    free: tuple[str, ...]
+
+
+def plan(rows: Iterable[Row], keep: Iterable[str], have: str = "input") -> tuple[Step, ...]:
+    """The steps that compute `keep` from the value `have`, each value freed after its last use."""
+    rows, wanted = list(rows), set(keep)
+    needed: set[str] = set(wanted)
+    chosen: list[Row] = []
+    for row in reversed(rows):
+        if row.path in needed and row.path != have:
+            needed |= set(row.node.inputs)
+            chosen.append(row)
+    chosen.reverse()
+    last = {name: i for i, row in enumerate(chosen) for name in row.node.inputs}
+    return tuple(Step(tuple(row.path.split(".")), row.node.inputs, row.path,
+                      tuple(n for n in dict.fromkeys(row.node.inputs) if last[n] == i and n not in wanted))
+                 for i, row in enumerate(chosen))
+
+
+class Model(nn.Module):
+    """A network of `arch` as a Module: N×C×H×W → N×classes scores (`Outputs` in training where there are auxiliary heads).
+
+    Every node is a module under its path, so it can be hooked, and its parameters have the keys that its record declares.
+    `features`: give these nodes' maps, a list, instead of the answer. Initialised as the records say, from `generator` or
+    torch's own.
+    """
+
+    def __init__(self, arch: Architecture, generator: Generator | None = None, features: tuple[str, ...] | None = None):
+        super().__init__()
+        table = analyse(arch)  # refuses what does not fit before anything is allocated
+        self.arch = arch
+        self.features_at = features
+        self.preprocessing: Preprocessing | None = None
+        self.classes: tuple[str, ...] | None = None
+        wanted = features or (arch.output, *(tap.output for tap in arch.taps))
+        steps = plan(table.rows, wanted)
+        with torch.device("meta"):
+            for step in steps:
+                row = table.by_path[step.output]
+                self._place(step.path, module(row.node.record, row.inputs))
+        _materialise(self)
+        for step in steps:
+            self._draw(table.by_path[step.output], generator)
+        self._set_plans()
+
+    def _place(self, path: tuple[str, ...], leaf: nn.Module) -> None:
+        parent: nn.Module = self
+        for part in path[:-1]:
+            if part not in parent._modules:
+                parent.add_module(part, Scope())
+            parent = parent._modules[part]  # type: ignore[assignment]
+        try:
+            parent.add_module(path[-1], leaf)
+        except KeyError:
+            raise UserError(f"{self.arch.name}: '{'.'.join(path)}' is a name that torch's modules use themselves") from None
+
+    def _draw(self, row: Row, generator: Generator | None) -> None:
+        leaf = self.get_submodule(row.path)
+        for param in row.tensors:
+            tensor = getattr(leaf, param.name)
+            if tuple(tensor.shape) != param.shape:
+                raise AssertionError(f"{row.path}.{param.name}: declared {param.shape}, built {tuple(tensor.shape)}")
+            draw(tensor, param, generator)
+
+    def _set_plans(self) -> None:
+        rows = analyse(self.arch).rows
+        self._main = plan(rows, self.features_at or (self.arch.output,))
+        self._train = plan(rows, (self.arch.output, *(tap.output for tap in self.arch.taps)))
+        self._cut = feature_cut(self.arch)
+
+    def _run(self, steps: tuple[Step, ...], values: dict[str, Tensor]) -> dict[str, Tensor]:
+        for step in steps:
+            leaf: nn.Module = self
+            for part in step.path:
+                leaf = getattr(leaf, part)
+            values[step.output] = leaf(*[values[name] for name in step.inputs])
+            for name in step.free:
+                del values[name]
+        return values
+
+    def forward(self, x: Tensor) -> Tensor | Outputs | list[Tensor]:
+        self._check(x)
+        if self.features_at is not None:
+            values = self._run(self._main, {"input": x})
+            return [values[path] for path in self.features_at]
+        if self.training and self.arch.taps:
+            values = self._run(self._train, {"input": x})
+            return Outputs(values[self.arch.output], {tap.name: values[tap.output] for tap in self.arch.taps})
+        return self._run(self._main, {"input": x})[self.arch.output]
+
+    def _check(self, x: Tensor) -> None:
+        if x.dim() != len(self.arch.input) + 1 or x.shape[1] != self.arch.input[0]:
+            want = "×".join(["N", *map(str, self.arch.input)])
+            raise ShapeError(f"{self.arch.name} reads {want}, not {'×'.join(map(str, x.shape))}")
+
+    def forward_features(self, x: Tensor) -> Tensor:
+        """The last map before the head: N×C×H×W (N×features for nets without maps)."""
+        self._check(x)
+        return self._run(plan(analyse(self.arch).rows, (self._cut,)), {"input": x})[self._cut]
+
+    def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
+        """From `forward_features`' map to the scores, or to what the classifier reads (`pre_logits`)."""
+        head = self.arch.head
+        end = head.inputs[0] if pre_logits and head is not None else self.arch.output
+        if end == self._cut:
+            return x
+        return self._run(plan(analyse(self.arch).rows, (end,), self._cut), {self._cut: x})[end]
+
+    def get_classifier(self) -> nn.Module:
+        """The module of the marked head."""
+        if self.arch.head is None:
+            raise UserError(f"{self.arch.name}: no layer is marked as its head")
+        return self.get_submodule(self.arch.head.path)
+
+    def reset_classifier(self, num_classes: int, generator: Generator | None = None) -> None:
+        """New heads for another number of classes, started afresh; all else stays."""
+        self.arch, _ = with_classes(self.arch, num_classes)
+        table = analyse(self.arch)
+        like = next(iter(self.parameters()))
+        for mark in self.arch.marked("head"):
+            row = table.by_path[mark.path]
+            with torch.device("meta"):
+                leaf = module(row.node.record, row.inputs)
+            _materialise(leaf)
+            self._place(tuple(row.path.split(".")), leaf)
+            self._draw(row, generator)
+            leaf.to(like.device, like.dtype)
+        self.classes = None
+        self._set_plans()
+
+    @property
+    def num_classes(self) -> int:
+        """How many scores it gives."""
+        return analyse(self.arch).output[0]
+
+    @property
+    def num_features(self) -> int:
+        """Channels of `forward_features`."""
+        return self.input_of(self._cut)[0]
+
+    def input_of(self, path: str) -> Shape:
+        """The shape that the node at `path` gives, without the batch axis."""
+        return self.arch.input if path == "input" else analyse(self.arch).by_path[path].output
+
+    @property
+    def feature_info(self) -> list[dict[str, object]]:
+        """For a features-only model, of each map: num_chs, reduction (pixels a place) and module (its path)."""
+        table = analyse(self.arch)
+        return [{"num_chs": table.by_path[p].output[0], "reduction": max(table.by_path[p].stride or [0]), "module": p}
+                for p in self.features_at or ()]
+
+
+def feature_cut(arch: Architecture) -> str:
+    """The node that `forward_features` gives: the last map, if all behind it reads nothing before it; else the head's input."""
+    table = analyse(arch)
+    last = table.last_map.path if table.last_map else "input"
+    behind = {arch.output}
+    for row in reversed(table.rows):
+        if row.path in behind and row.path != last:
+            behind |= set(row.node.inputs)
+    order = ["input", *(row.path for row in table.rows)]
+    if all(order.index(name) >= order.index(last) for name in behind):
+        return last
+    return arch.head.inputs[0] if arch.head else "input"
+
+
+def feature_maps(arch: Architecture) -> tuple[str, ...]:
+    """One map for each stride: the last before the next coarser one, as `features_only` gives them."""
+    table = analyse(arch)
+    last: dict[int, str] = {}
+    for row in table.rows:
+        if not row.aux and row.field is not None and len(row.output) == 3 and row.stride:
+            last[max(row.stride)] = row.path
+    return tuple(last.values())
+
+
+def _materialise(root: nn.Module) -> None:
+    """Memory for every tensor that lies on torch's meta device; constants that a layer computed stay."""
+    for leaf in root.modules():
+        for name, param in leaf._parameters.items():
+            if param is not None and param.is_meta:
+                leaf._parameters[name] = nn.Parameter(torch.empty_like(param, device="cpu"), param.requires_grad)
+        for name, buffer in leaf._buffers.items():
+            if buffer is not None and buffer.is_meta:
+                leaf._buffers[name] = torch.zeros_like(buffer, device="cpu")

@@ -1,0 +1,143 @@
+"""Weight files: safetensors, and .pth/.th through torch's weights-only reader. Nothing here unpickles code."""
+
+import json
+import os
+import pickle
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from neocog.arch import Architecture
+from neocog.arch.rewrite import carry_over, tensors, with_channels, with_classes
+from neocog.arch.window import times
+from neocog.errors import UserError
+from neocog.weights.plan import apply_plan
+
+Metadata = dict[str, Any]
+
+
+def read_tensors(path: str | Path) -> dict[str, Tensor]:
+    """The tensors of a weight file by key. "module." in front of every key, and a dict around them, are taken off.
+
+    Raises UserError for a file that is missing, damaged or holds something else.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"{path}: there is no such weight file")
+    if path.suffix == ".safetensors":
+        return read_safetensors(path)[0]
+    try:
+        obj = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        raise UserError(f"{path}: holds Python objects, not only tensors; neocog does not run code from weight files") from None
+    except (RuntimeError, EOFError, KeyError, ValueError) as error:
+        raise UserError(f"{path}: not a weight file that torch can read ({str(error).splitlines()[0]})") from None
+    for key in ("state_dict", "model", "model_state_dict"):
+        if isinstance(obj, Mapping) and isinstance(obj.get(key), Mapping):
+            obj = obj[key]
+    found = {str(k): v for k, v in obj.items() if isinstance(v, Tensor)} if isinstance(obj, Mapping) else {}
+    if not found:
+        raise UserError(f"{path}: holds no tensors by name")
+    if all(key.startswith("module.") for key in found):
+        found = {key.removeprefix("module."): value for key, value in found.items()}
+    return found
+
+
+def read_safetensors(path: str | Path) -> tuple[dict[str, Tensor], Metadata]:
+    """(tensors, metadata) of a safetensors file. Raises UserError if it is damaged."""
+    try:
+        with safe_open(str(path), "pt") as file:
+            meta = {key: _loads(value) for key, value in (file.metadata() or {}).items()}
+            return {key: file.get_tensor(key) for key in file.keys()}, meta  # noqa: SIM118  # not a dict
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path}: not a whole safetensors file ({error})") from None
+
+
+def _loads(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def write_safetensors(path: str | Path, values: Mapping[str, Tensor], metadata: Mapping[str, Any] | None = None) -> None:
+    """Write tensors (and JSON metadata) to a temporary name, then rename: the file is whole or was never there."""
+    meta = {key: json.dumps(value) for key, value in (metadata or {}).items()}
+    plain = {key: value.detach().cpu().contiguous() for key, value in values.items()}
+    write_bytes(path, save(plain, meta or None))
+
+
+def write_bytes(path: str | Path, data: bytes) -> None:
+    """Write a whole file to a temporary name beside it, then rename. Leaves nothing behind if the disk is full."""
+    path = Path(path)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def load_weights(model: nn.Module, source_file: str | Path, source: Architecture | None = None) -> set[str]:
+    """Load a weight file into `model`; the keys that started afresh (another number of classes or channels).
+
+    source: the architecture the file is of, if not the model's. Raises UserError when the file is another network's.
+    """
+    found = read_tensors(source_file)
+    arch: Architecture = model.arch  # type: ignore[assignment]
+    found, origin = _source(found, source or arch)
+    expected = tensors(origin)
+    check_keys(found, expected, f"{source_file}: not the weights of {origin.name}")
+    wanted = tensors(arch)
+    plan = carry_over(origin, arch)
+    if arch.input[0] != origin.input[0]:
+        widened, plan_in = with_channels(origin, arch.input[0])
+        found = apply_plan(plan_in, found, tensors(widened))
+        plan = carry_over(widened, arch)
+    heads = {m.path for m in arch.marked("head")} if origin.head and arch.head and origin.head.record != arch.head.record else set()
+    made = {k: v for k, v in apply_plan(plan, found, wanted).items() if k.rpartition(".")[0] not in heads}
+    model.load_state_dict(made, strict=False)
+    return set(wanted) - set(made)
+
+
+def _source(found: dict[str, Tensor], origin: Architecture) -> tuple[dict[str, Tensor], Architecture]:
+    """The file's own number of classes, read off its head's weight; running counters that old files lack are zero."""
+    if origin.head is not None:
+        weight = found.get(f"{origin.head.path}.weight")
+        if weight is not None and weight.dim() >= 2 and weight.shape[0] >= 2:
+            origin, _ = with_classes(origin, weight.shape[0])
+    for key, param in tensors(origin).items():
+        if key not in found and key.endswith("num_batches_tracked"):
+            found[key] = torch.zeros(param.shape, dtype=torch.long)
+    aux = {key for row_key in tensors(origin) for key in [row_key] if key.rpartition(".")[0] not in origin.main}
+    return {**found}, origin if aux <= set(found) else _without_aux(origin)
+
+
+def _without_aux(origin: Architecture) -> Architecture:
+    from neocog.arch.rewrite import without_taps
+
+    return without_taps(origin)[0]
+
+
+def check_keys(found: Mapping[str, Tensor], expected: Mapping[str, Any], what: str) -> None:
+    """Raises UserError, with the first differences, unless keys and shapes are those expected."""
+    missing, extra = sorted(set(expected) - set(found)), sorted(set(found) - set(expected))
+    wrong = [f"{key} is {times(tuple(found[key].shape))}, not {times(tuple(expected[key].shape))}"
+             for key in expected if key in found and tuple(found[key].shape) != tuple(expected[key].shape)]
+    parts = []
+    for label, keys in (("missing ", missing), ("unknown ", extra), ("", wrong)):
+        if keys:
+            parts.append(label + ", ".join(keys[:3]) + (f" and {len(keys) - 3} more" if len(keys) > 3 else ""))
+    if parts:
+        raise UserError(f"{what}: " + "; ".join(parts))
