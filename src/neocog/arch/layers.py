@@ -1,9 +1,7 @@
 """The layers: convolutions, pools, full connections, normalisations, activations and plumbing."""
 
-from dataclasses import dataclass
-
 from neocog.arch.init import Codes, Constant, Init, TorchDefault
-from neocog.arch.record import Leaf, Pair, Param, Windowed, need_map
+from neocog.arch.record import Leaf, Pair, Param, Windowed, need_map, record
 from neocog.arch.window import Padding, Shape, Window, pair, size, times
 from neocog.errors import ShapeError
 
@@ -14,7 +12,7 @@ ZERO, ONE = Constant(0.0), Constant(1.0)
 # --- convolutions and full connections ---------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@record
 class Conv2d(Windowed):
     """Convolution to `out` maps. Weight: out × in/groups × kh × kw."""
 
@@ -60,7 +58,7 @@ class Conv2d(Windowed):
         return size(self.output(*inputs))
 
 
-@dataclass(frozen=True)
+@record
 class DepthwiseConv2d(Windowed):
     """One filter (or `multiplier` filters) for each map. Weight: in·multiplier × 1 × kh × kw."""
 
@@ -98,7 +96,7 @@ class DepthwiseConv2d(Windowed):
         return size(self.output(*inputs))
 
 
-@dataclass(frozen=True)
+@record
 class TableConv2d(Windowed):
     """Convolution in which map i reads only the input maps of `table[i]` (LeNet-5's C3; LeCun et al. 1998, Table I).
 
@@ -143,7 +141,7 @@ class TableConv2d(Windowed):
         return size(self.output(*inputs))
 
 
-@dataclass(frozen=True)
+@record
 class Linear(Leaf):
     """Full connection to `out` features. Weight: out × in."""
 
@@ -186,7 +184,7 @@ class Linear(Leaf):
 # --- pooling ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@record
 class MaxPool2d(Windowed):
     """Maximum over each window; padding counts as -∞. `ceil`: Caffe's rounding."""
 
@@ -203,7 +201,7 @@ class MaxPool2d(Windowed):
         return (need_map(self, inputs[0])[0], *self.places(inputs[0]))
 
 
-@dataclass(frozen=True)
+@record
 class AvgPool2d(Windowed):
     """Mean over each window. `count_padding`: zeros of the padding count in the mean, as in torch and Caffe."""
 
@@ -220,7 +218,7 @@ class AvgPool2d(Windowed):
         return (need_map(self, inputs[0])[0], *self.places(inputs[0]))
 
 
-@dataclass(frozen=True)
+@record
 class AdaptiveAvgPool2d(Leaf):
     """Mean over windows chosen so that rows × columns come out; 1 is global average pooling (Lin et al. 2013, 3.2)."""
 
@@ -244,7 +242,7 @@ class AdaptiveAvgPool2d(Leaf):
         return Window(steps[0], steps[0]), Window(steps[1], steps[1])
 
 
-@dataclass(frozen=True)
+@record
 class Subsampling(Windowed):
     """LeNet-5's S layers: the sum over a window times one trained coefficient, plus one bias, for each map.
 
@@ -280,7 +278,7 @@ class Subsampling(Windowed):
 # --- normalisation ---------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@record
 class BatchNorm2d(Leaf):
     """Batch normalisation of each map (Ioffe & Szegedy 2015, Alg. 1 and 2)."""
 
@@ -300,7 +298,7 @@ class BatchNorm2d(Leaf):
                 Param("num_batches_tracked", (), ZERO, "stat"))
 
 
-@dataclass(frozen=True)
+@record
 class LayerNorm2d(Leaf):
     """Layer normalisation over the channels at each place (ConvNeXt's LayerNorm), or over features."""
 
@@ -314,7 +312,7 @@ class LayerNorm2d(Leaf):
         return Param("weight", (inputs[0][0],), ONE), Param("bias", (inputs[0][0],), ZERO, "bias")
 
 
-@dataclass(frozen=True)
+@record
 class LRN(Leaf):
     """Local response normalisation across `size` neighbouring maps: a / (k + α′ Σ a²)^β.
 
@@ -335,7 +333,6 @@ class LRN(Leaf):
 # --- activations -----------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
 class Activation(Leaf):
     """A function of each number by itself."""
 
@@ -345,22 +342,19 @@ class Activation(Leaf):
         return self.type
 
 
-@dataclass(frozen=True)
 class ReLU(Activation):
     """max(x, 0)."""
 
 
-@dataclass(frozen=True)
 class ReLU6(Activation):
     """min(max(x, 0), 6)."""
 
 
-@dataclass(frozen=True)
 class Sigmoid(Activation):
     """1 / (1 + exp(-x))."""
 
 
-@dataclass(frozen=True)
+@record
 class Tanh(Activation):
     """`scale`·tanh(`slope`·x). LeNet-5's squash is 1.7159·tanh(2x/3) (LeCun et al. 1998, appendix A)."""
 
@@ -371,27 +365,22 @@ class Tanh(Activation):
         return "tanh" if (self.scale, self.slope) == (1, 1) else f"{self.scale:g}·tanh({self.slope:.3g}x)"
 
 
-@dataclass(frozen=True)
 class HardSigmoid(Activation):
     """ReLU6(x + 3) / 6."""
 
 
-@dataclass(frozen=True)
 class HardSwish(Activation):
     """x · ReLU6(x + 3) / 6 (Howard et al. 2019, section 5.2)."""
 
 
-@dataclass(frozen=True)
 class SiLU(Activation):
     """x · sigmoid(x), also called swish."""
 
 
-@dataclass(frozen=True)
 class GELU(Activation):
     """x · Φ(x)."""
 
 
-@dataclass(frozen=True)
 class Softmax(Activation):
     """Probabilities over the classes (the first axis)."""
 
@@ -399,7 +388,7 @@ class Softmax(Activation):
 # --- regularisation --------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@record
 class Dropout(Leaf):
     """Zeros each number with probability `p` in training and scales the rest by 1/(1-p) (inverted dropout)."""
 
@@ -410,7 +399,7 @@ class Dropout(Leaf):
         return f"dropout {self.p:g}"
 
 
-@dataclass(frozen=True)
+@record
 class DropPath(Leaf):
     """Zeros the whole branch of a picture with probability `p` in training (Huang et al. 2016)."""
 
@@ -424,7 +413,6 @@ class DropPath(Leaf):
 # --- plumbing --------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
 class Flatten(Leaf):
     """Maps to features, in C, H, W order."""
 
@@ -440,7 +428,7 @@ class Flatten(Leaf):
         return None
 
 
-@dataclass(frozen=True)
+@record
 class PadChannels(Leaf):
     """Zero maps before and after the others (ResNet's option A; He et al. 2015, section 3.3)."""
 
@@ -454,7 +442,7 @@ class PadChannels(Leaf):
         return (inputs[0][0] + self.before + self.after, *inputs[0][1:])
 
 
-@dataclass(frozen=True)
+@record
 class Slice(Leaf):
     """Maps start … stop-1; a fraction below 1 counts from the number that comes in (0.5 is half of them)."""
 
@@ -476,7 +464,7 @@ class Slice(Leaf):
         return (stop - start, *inputs[0][1:])
 
 
-@dataclass(frozen=True)
+@record
 class ChannelShuffle(Leaf):
     """Deals the maps of `groups` groups in turn (Zhang et al. 2017, figure 1)."""
 
@@ -491,7 +479,7 @@ class ChannelShuffle(Leaf):
         return inputs[0]
 
 
-@dataclass(frozen=True)
+@record
 class Scale(Leaf):
     """factor·x + shift: Inception-ResNet's residual scale; Scale(-1, 1) is a highway layer's carry gate."""
 
@@ -503,7 +491,7 @@ class Scale(Leaf):
         return f"×{self.factor:g}" + (f" + {self.shift:g}" if self.shift else "")
 
 
-@dataclass(frozen=True)
+@record
 class LayerScale(Leaf):
     """One trained factor for each map (Touvron et al. 2021), `value` at the start. Weight: C."""
 
@@ -520,7 +508,6 @@ class LayerScale(Leaf):
 # --- joins -----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
 class Add(Leaf):
     """The sum of its inputs, which have one shape."""
 
@@ -533,7 +520,6 @@ class Add(Leaf):
         return inputs[0]
 
 
-@dataclass(frozen=True)
 class Cat(Leaf):
     """Its inputs' maps one after another."""
 
@@ -546,7 +532,6 @@ class Cat(Leaf):
         return (sum(shape[0] for shape in inputs), *inputs[0][1:])
 
 
-@dataclass(frozen=True)
 class Mul(Leaf):
     """The product of its inputs; a gate of C×1×1 counts for the whole map (Hu et al. 2018, figure 2)."""
 
@@ -564,7 +549,7 @@ class Mul(Leaf):
 # --- outputs and cells of the early nets -----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@record
 class RBF(Leaf):
     """Squared distances to fixed codes: y_i = Σ_j (x_j − w_ij)²; the *smallest* is the answer.
 
@@ -599,7 +584,7 @@ class RBF(Leaf):
         return None
 
 
-@dataclass(frozen=True)
+@record
 class SCell(Windowed):
     """Neocognitron's S-cells, with the inhibitory V-cell that feeds them (Fukushima 1980, eqs. 1 and 2).
 
@@ -638,7 +623,7 @@ class SCell(Windowed):
         return size(self.output(*inputs))
 
 
-@dataclass(frozen=True)
+@record
 class CCell(Windowed):
     """Neocognitron's C-cells: a saturating blur of one S-plane, less the mean of all (Fukushima 1980, eqs. 3 to 5).
 

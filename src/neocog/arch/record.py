@@ -2,13 +2,14 @@
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar, dataclass_transform
 
 from neocog.arch.init import Constant, Init
 from neocog.arch.window import Padding, Shape, Window, normal_padding, pair, same_padding, times
 from neocog.errors import ShapeError, UserError
 
 POINTWISE = (Window(1), Window(1))
+T = TypeVar("T")
 PAIRS = {"kernel", "stride", "dilation"}
 Pair = int | tuple[int, int]
 
@@ -30,7 +31,13 @@ class Param:
     fan_out: int = 1
 
 
-@dataclass(frozen=True)
+@dataclass_transform(frozen_default=True, eq_default=False)
+def record(cls: type[T]) -> type[T]:
+    """A frozen dataclass that compares, hashes and prints by `Leaf`'s own methods: half the cost at import."""
+    return dataclass(frozen=True, eq=False, repr=False)(cls)
+
+
+@record
 class Leaf:
     """A node's record. Shapes come without the batch axis: (C, H, W) or (F,)."""
 
@@ -40,6 +47,19 @@ class Leaf:
 
     def __init_subclass__(cls) -> None:
         Leaf.types[cls.__name__] = cls
+
+    def _values(self) -> tuple:
+        return tuple(getattr(self, field.name) for field in dataclasses.fields(self))
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self._values() == other._values()  # type: ignore[attr-defined]
+
+    def __hash__(self) -> int:
+        return hash((type(self).__name__, self._values()))
+
+    def __repr__(self) -> str:
+        fields = (f"{f.name}={getattr(self, f.name)!r}" for f in dataclasses.fields(self))
+        return f"{type(self).__name__}({', '.join(fields)})"
 
     @property
     def type(self) -> str:

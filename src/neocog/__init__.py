@@ -1,0 +1,31 @@
+"""neocog: the family of image-classification CNNs, faithful to the papers."""
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+# Imported when first used: the command line answers before torch could be loaded.
+_HOMES = {
+    "create_model": "neocog.nn", "Model": "neocog.nn", "list_models": "neocog.nets", "load": "neocog.runs",
+    "load_predictor": "neocog.runs", "load_weights": "neocog.weights", "load_data": "neocog.pictures",
+    "Architecture": "neocog.arch", "analyse": "neocog.arch",
+}  # fmt: skip
+
+if TYPE_CHECKING:
+    from neocog.arch import Architecture, analyse
+    from neocog.nets import list_models
+    from neocog.nn import Model, create_model
+    from neocog.pictures import load_data
+    from neocog.runs import load, load_predictor
+    from neocog.weights import load_weights
+
+__all__ = ["Architecture", "Model", "__version__", "analyse", "create_model", "list_models", "load", "load_data",
+           "load_predictor", "load_weights"]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        from importlib import import_module
+
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'neocog' has no attribute '{name}'")

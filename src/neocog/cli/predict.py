@@ -1,0 +1,102 @@
+"""Classify pictures: files, or folders of them.
+
+examples:
+  neocog predict runs/flowers rose.jpg
+  neocog predict runs/flowers holiday/ --json > answers.json
+"""
+
+import argparse
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from neocog.cli import DONE, SOME_FAILED, YOURS
+from neocog.cli.progress import Progress
+from neocog.errors import BadPicture, UserError
+
+if TYPE_CHECKING:
+    from neocog.runs import Predictor
+
+BATCH = 64
+BAR = 30
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's arguments."""
+    parser.add_argument("run", metavar="RUN", help="a run folder, or a weight file of one")
+    parser.add_argument("sources", metavar="SOURCE", nargs="+", help="a picture, or a folder of pictures")
+    parser.add_argument("--top", type=int, default=5, help="how many classes to print (default: 5)")
+    parser.add_argument("--json", action="store_true", help="a list of {file, top: [{label, probability}]} or {file, error}")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the answers as they come."""
+    from neocog.runs import load_predictor
+
+    predictor = load_predictor(args.run)
+    files = list(find_pictures(args.sources))
+    if not files:
+        raise UserError(f"no pictures in {', '.join(args.sources)}")
+    top = max(1, min(args.top, len(predictor.classes)))
+    failed = done = 0
+    if args.json:
+        print("[", end="")
+    with Progress(quiet=args.json) as progress:
+        for start in range(0, len(files), BATCH):
+            for answer in classify(predictor, files[start : start + BATCH], top):
+                failed += "error" in answer
+                done += 1
+                if args.json:
+                    print((",\n " if done > 1 else "") + json.dumps(answer, ensure_ascii=False), end="")
+                else:
+                    progress.clear()
+                    print("\n".join(lines(answer)))
+            if len(files) > BATCH:
+                progress.update("classifying", done, len(files))
+    if args.json:
+        print("]")
+    return YOURS if failed == len(files) else SOME_FAILED if failed else DONE
+
+
+def find_pictures(sources: list[str]) -> Iterator[Path]:
+    """Files as given, and every picture below the folders, in order of their names."""
+    from neocog.pictures import IMAGE_SUFFIXES
+
+    for source in map(Path, sources):
+        if source.is_dir():
+            yield from sorted(p for p in source.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
+        else:
+            yield source
+
+
+def classify(predictor: "Predictor", files: list[Path], top: int) -> Iterator[dict[str, Any]]:
+    """One answer for each file, in order: {file, top} or {file, error}."""
+    import numpy as np
+
+    from neocog.pictures.decode import decode
+
+    found: dict[int, Any] = {}
+    errors: dict[int, str] = {}
+    for i, file in enumerate(files):
+        try:
+            found[i] = predictor.preprocessing.image(decode(file))
+        except BadPicture as error:
+            errors[i] = error.why
+    scores = predictor.scores(np.stack(list(found.values()))) if found else np.empty((0, 1))
+    chances = dict(zip(found, predictor.probabilities(scores), strict=True)) if found else {}
+    for i, file in enumerate(files):
+        if i in errors:
+            yield {"file": str(file), "error": errors[i]}
+        else:
+            best = np.argsort(-chances[i], kind="stable")[:top]
+            yield {"file": str(file), "top": [{"label": predictor.classes[k], "probability": round(float(chances[i][k]), 6)} for k in best]}
+
+
+def lines(answer: dict[str, Any]) -> list[str]:
+    """The answer as the AlexNet paper draws it: names and bars."""
+    if "error" in answer:
+        return [f"{answer['file']}: {answer['error']}"]
+    width = max(len(t["label"]) for t in answer["top"])
+    return [answer["file"], *(f"  {t['label']:<{width}}  {100 * t['probability']:5.1f} %  {'█' * round(BAR * t['probability'])}".rstrip()
+                              for t in answer["top"])]

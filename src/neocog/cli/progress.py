@@ -1,0 +1,93 @@
+"""What a person sees while something runs: a bar on a terminal, a line now and then elsewhere. Always on stderr."""
+
+import sys
+import time
+from typing import Any
+
+EVERY = 10.0  # seconds between lines where there is no terminal
+
+
+class Progress:
+    """One task after another: `update(name, done, total, words)`. Use as a context manager."""
+
+    def __init__(self, quiet: bool = False):
+        self.quiet = quiet
+        self.tty = sys.stderr.isatty()
+        self._bar: Any = None
+        self._task: tuple[str, Any] | None = None
+        self._said = self._begun = time.monotonic()
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.clear()
+
+    def update(self, name: str, done: int, total: int, words: str = "") -> None:
+        """`done` of `total` of the task `name`; `words` stand behind the bar."""
+        if self.quiet:
+            return
+        if self._task is None or self._task[0] != name:
+            self.clear()
+            self._begun = self._said = time.monotonic()
+            self._task = (name, self._start(name, total) if self.tty else None)
+        if self.tty:
+            self._bar.update(self._task[1], completed=done, total=total, words=words)
+        elif time.monotonic() - self._said > EVERY:
+            self._said = time.monotonic()
+            left = (self._said - self._begun) / max(done, 1) * (total - done)
+            print(f"{name}: {done:,}/{total:,} {words} · {clock(left)} left", file=sys.stderr, flush=True)
+
+    def _start(self, name: str, total: int) -> Any:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
+
+        self._bar = Bar(TextColumn("{task.description}"), BarColumn(24), MofNCompleteColumn(), TextColumn("{task.fields[words]}"),
+                        TimeRemainingColumn(compact=True), TextColumn("left"), console=Console(stderr=True), transient=True,
+                        refresh_per_second=5)  # fmt: skip
+        self._bar.start()
+        return self._bar.add_task(name, total=total, words="")
+
+    def clear(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.stop()
+        self._bar, self._task = None, None
+
+    def say(self, line: str) -> None:
+        """A line that stays."""
+        if self.quiet:
+            return
+        if self._bar is not None:
+            self._bar.console.print(line, markup=False, highlight=False)
+        else:
+            print(line, file=sys.stderr, flush=True)
+
+
+def clock(seconds: float) -> str:
+    """`4:07`, or `1:02:09`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+class TrainingDisplay:
+    """Shows a training's events."""
+
+    def __init__(self, progress: Progress, name: str, steps: int, per_epoch: int):
+        self.progress, self.name, self.steps, self.per_epoch = progress, name, steps, per_epoch
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        kind = event["event"]
+        if kind == "step":
+            words = f"loss {event['loss']:.4g} · top-1 {event['top1']:.1f} % · {event['images_per_s']:,.0f} images/s"
+            self.progress.update(self.name, event["step"], self.steps, words)
+        elif kind == "pass":
+            self.progress.say(f"pass {event['step']}: {event['mistakes']:,} mistakes of {event['n']:,}")
+        elif kind == "validation" and "loss" in event:
+            mark = " ← best" if event["best"] else ""
+            where = f"epoch {event['step'] / self.per_epoch:.3g}"
+            self.progress.say(f"{where:<11} step {event['step']:>7,}  validation {event['top1']:6.2f} % right, loss {event['loss']:.4f}{mark}")
+        elif kind == "resume":
+            self.progress.say(f"going on at step {event['step']:,} of {event['steps']:,}")

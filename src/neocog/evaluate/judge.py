@@ -1,0 +1,104 @@
+"""Error rates with their intervals."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from neocog.errors import BadPicture, UserError
+from neocog.pictures.sets import Pictures
+from neocog.runs import Predictor, Scored
+
+Z95 = 1.959963984540054  # the normal distribution's 97.5 % point
+
+
+def wilson(wrong: int, n: int, z: float = Z95) -> tuple[float, float]:
+    """The 95 % interval of a share, wrong of n (Wilson 1927)."""
+    if n == 0:
+        return 0.0, 1.0
+    p, zz = wrong / n, z * z
+    centre, half = (p + zz / (2 * n)) / (1 + zz / n), z / (1 + zz / n) * math.sqrt(p * (1 - p) / n + zz / (4 * n * n))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def wrong_in_top(scores: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
+    """Of each of N pictures, whether its class is *not* among the k largest of its N×classes scores.
+
+    A class that ties with the true one counts as ahead of it, so that constant scores do not look right.
+    """
+    own = scores[np.arange(len(labels)), labels][:, None]
+    return (scores >= own).sum(1) > k
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Errors in percent over n pictures under one protocol. top5_error is None for five classes or fewer."""
+
+    top1_error: float
+    top5_error: float | None
+    n: int
+    protocol: str
+    ci95: tuple[float, float]
+    majority_error: float
+    failed: tuple[BadPicture, ...]
+
+    @property
+    def top1(self) -> float:
+        """Accuracy in percent."""
+        return 100 - self.top1_error
+
+    def to_json(self) -> dict[str, object]:
+        """The keys that scripts stand on; ci95 is that of top1_error, in percent."""
+        return {"top1_error": round(self.top1_error, 4),
+                "top5_error": None if self.top5_error is None else round(self.top5_error, 4),
+                "n": self.n, "protocol": self.protocol, "ci95": [round(v, 4) for v in self.ci95],
+                "majority_error": round(self.majority_error, 4),
+                "failed": [{"file": f.where, "error": f.why} for f in self.failed]}
+
+    @staticmethod
+    def from_json(obj: dict[str, Any]) -> "Judgement":
+        """The inverse of `to_json`, as the events of a run keep it."""
+        low, high = obj["ci95"]
+        failed = tuple(BadPicture(f["file"], f["error"]) for f in obj["failed"])
+        return Judgement(obj["top1_error"], obj["top5_error"], obj["n"], obj["protocol"], (low, high), obj["majority_error"], failed)
+
+    def sentence(self, what: str) -> str:
+        """The judgement in words: rate, interval, n, protocol, and what guessing the commonest class would give."""
+        top5 = f" · top-5 {100 - self.top5_error:.2f} % right" if self.top5_error is not None else ""
+        return (f"{what}: {self.top1:.2f} % right, 95 % interval {100 - self.ci95[1]:.2f} to {100 - self.ci95[0]:.2f} (n {self.n:,}, "
+                f"{self.protocol}){top5} · always the commonest class: {100 - self.majority_error:.2f} %")
+
+
+def judge(scored: Scored, classes: int, protocol: str) -> Judgement:
+    """Errors of scored pictures. Raises UserError if there are none."""
+    n = len(scored.labels)
+    if n == 0:
+        raise UserError("none of the pictures can be read: nothing to judge")
+    wrong = int(wrong_in_top(scored.scores, scored.labels, 1).sum())
+    top5 = float(wrong_in_top(scored.scores, scored.labels, 5).mean()) * 100 if classes > 5 else None
+    low, high = wilson(wrong, n)
+    commonest = int(np.bincount(scored.labels).max())
+    return Judgement(100 * wrong / n, top5, n, protocol, (100 * low, 100 * high), 100 * (1 - commonest / n), scored.failed)
+
+
+def evaluate(predictor: Predictor, pictures: Pictures, on_progress: Callable[[int, int], None] | None = None) -> Judgement:
+    """Judge a classifier on a split. Its pictures' classes are matched by name; raises UserError for unknown ones."""
+    matched = match_classes(pictures, predictor.classes)
+    return judge(predictor.score_all(matched, on_progress), len(predictor.classes), predictor.preprocessing.id)
+
+
+def match_classes(pictures: Pictures, classes: tuple[str, ...]) -> Pictures:
+    """The same pictures, labelled by the classifier's own numbers."""
+    if pictures.classes == classes:
+        return pictures
+    unknown = sorted(set(pictures.classes) - set(classes))
+    if unknown:
+        raise UserError(f"the classifier knows no class {', '.join(map(repr, unknown[:3]))}"
+                        + (f" and {len(unknown) - 3} more" if len(unknown) > 3 else "")
+                        + f"; it knows {', '.join(map(repr, classes[:5]))}" + (" …" if len(classes) > 5 else ""))
+    numbers = np.array([classes.index(name) for name in pictures.classes], np.int64)
+    same = pictures.subset(range(len(pictures)))
+    same.labels, same.classes = numbers[pictures.labels], classes
+    return same

@@ -1,0 +1,34 @@
+"""Losses on scores, the larger the likelier: N×classes scores and N labels → the mean over the batch."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from neocog.errors import UserError
+from neocog.nets import Recipe
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+def mle(scores: Tensor, labels: Tensor) -> Tensor:
+    """The mean distance to the right code (LeCun et al. 1998, eq. 8); scores are negative distances."""
+    return -scores.gather(1, labels[:, None]).mean()
+
+
+def map_loss(scores: Tensor, labels: Tensor, competition: float) -> Tensor:
+    """Eq. 9: y_D + log(e^-j + Σ_i e^-y_i) with distances y = -scores; j > 0 stops pushing classes already far away."""
+    rubbish = scores.new_full((len(scores), 1), -competition)
+    return mle(scores, labels) + torch.cat([rubbish, scores], 1).logsumexp(1).mean()
+
+
+def make_loss(recipe: Recipe) -> Loss:
+    """The recipe's loss."""
+    if recipe.loss == "cross_entropy":
+        return lambda scores, labels: F.cross_entropy(scores, labels, label_smoothing=recipe.label_smoothing)
+    if recipe.loss == "mle":
+        return mle
+    if recipe.loss == "map":
+        return lambda scores, labels: map_loss(scores, labels, recipe.competition)
+    raise UserError(f"recipe: unknown loss '{recipe.loss}'; there are cross_entropy, mle and map")

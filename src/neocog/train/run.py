@@ -1,0 +1,158 @@
+"""From data and wishes to a resolved run, and through it."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from neocog.errors import UserError
+from neocog.nets import Net, Recipe, resolve
+from neocog.pictures.preprocessing import Preprocessing, mean_std
+from neocog.pictures.sets import Dataset, Pictures
+from neocog.pictures.store import Store
+from neocog.runs import Config, RunFolder
+from neocog.train import machine, perceptron, sgd
+from neocog.train.choose import choose_recipe, default_net, fit, measures_pixels
+from neocog.train.sgd import Fitted, OnEvent
+
+LEARNERS = {"sgd": sgd.fit, "perceptron": perceptron.fit}
+HALF_FROM = 5_000_000  # MACs a picture: smaller nets gain nothing from bfloat16
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the user asked for; None leaves it to the card, the data or the machine."""
+
+    net: str | None = None
+    recipe: str = "quick"
+    epochs: float | None = None
+    steps: int | None = None
+    budget: float | None = None  # seconds
+    seed: int = 0
+    side: int | None = None
+    device: str = "auto"
+    precision: str = "auto"
+    changes: tuple[tuple[str, Any], ...] = ()  # fields of the recipe: (("lr", 0.05), …)
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A run ready to start: its configuration, the pixels, and one line for each decision taken on the way."""
+
+    config: Config
+    stores: dict[str, Store]
+    reasons: tuple[str, ...]
+
+
+def open_stores(data: Dataset, preprocessing: Preprocessing, on_progress: Progress | None = None) -> dict[str, Store]:
+    """The pixels of the training and validation splits, decoded into memory where they fit."""
+    stores = {}
+    for name, pictures in (("train", data.train), ("val", data.val)):
+        if pictures is None:
+            continue
+        stores[name] = Store(pictures, preprocessing)
+        stores[name].fill(None if on_progress is None else lambda done, total, n=name: on_progress(f"reading {n} pictures", done, total))
+    return stores
+
+
+def resolve_run(data: Dataset, spec: str, wishes: Wishes, on_progress: Progress | None = None) -> Resolved:
+    """Decide all that `wishes` leaves open. Raises UserError or ShapeError for what cannot be."""
+    reasons = list(data.notes)
+    name, why = (wishes.net, "") if wishes.net else default_net(data.size)
+    net = resolve(name)
+    if why:
+        reasons.append(f"net {name}: {why}; --net takes another")
+    elif net.name != wishes.net:
+        reasons.append(f"{wishes.net} is {net.name} here")
+    choice = fit(net, data.size, len(data.classes), data.flip, wishes.side)
+    recipe = _recipe(net, wishes, data)
+    preprocessing = choice.preprocessing
+    if measures_pixels(net, data.size[2]):
+        preprocessing = _measured(data.train, preprocessing)
+    stores = open_stores(data, preprocessing, on_progress)
+    count = len(stores["train"].good)
+    if count < 2:
+        raise UserError(f"{data.name}: {count} training pictures can be read; training needs two or more")
+    where = machine.device(wishes.device)
+    precision = wishes.precision
+    if precision == "auto":
+        macs = _macs(choice.arch)
+        precision = "bf16" if machine.bf16_helps(where) and macs >= HALF_FROM and recipe.loss == "cross_entropy" else "fp32"
+    per_epoch = max(1, count // min(recipe.batch, count))
+    config = Config(
+        net=net.name, kind=recipe.learner, arch=choice.arch, preprocessing=preprocessing, recipe=recipe, classes=data.classes,
+        data={"spec": spec, "name": data.name, "fingerprint": data.fingerprint, "split_seed": wishes.seed, "n_train": count,
+              "n_val": len(data.val) if data.val else 0, "n_test": len(data.test) if data.test else 0},
+        seed=wishes.seed, steps=1, steps_per_epoch=per_epoch, precision=precision, length="", versions=machine.versions())
+    return Resolved(_with_length(config, wishes, stores), stores, (*reasons, *choice.reasons))
+
+
+def _macs(arch: Any) -> int:
+    from neocog.arch import analyse
+
+    return analyse(arch).total("macs")
+
+
+def _recipe(net: Net, wishes: Wishes, data: Dataset) -> Recipe:
+    recipe = choose_recipe(net, wishes.recipe, data.flip)
+    try:
+        return replace(recipe, **dict(wishes.changes))
+    except TypeError as error:
+        raise UserError(f"recipe: {error}") from None
+
+
+def _measured(pictures: Pictures, preprocessing: Preprocessing) -> Preprocessing:
+    """Mean and standard deviation of (up to 2,000 of) the training pictures, as the network will see them."""
+    sample = pictures.subset(range(0, len(pictures), max(1, len(pictures) // 2000)))
+    plain = replace(preprocessing, scale=1 / 255, mean=(0.0,), std=(1.0,))
+    if preprocessing.resize == "pad" and sample.arrays is not None:
+        mean, std = mean_std(sample.arrays)  # without the black of the padding
+    else:
+        store = Store(sample, plain)
+        mean, std = mean_std(store.get(range(len(sample)))[0])
+    return replace(plain, mean=tuple(round(v, 4) for v in mean), std=tuple(max(round(v, 4), 1e-3) for v in std))
+
+
+def _with_length(config: Config, wishes: Wishes, stores: dict[str, Store]) -> Config:
+    """A number of steps, once and for all."""
+    given = [w for w in (wishes.epochs, wishes.steps, wishes.budget) if w is not None]
+    if len(given) > 1:
+        raise UserError("--epochs, --steps and --budget each set the length: give one of them")
+    if any(not value > 0 or math.isinf(value) for value in given):
+        raise UserError("the length of a training must be above 0")
+    if config.kind == "perceptron":
+        if wishes.budget is not None:
+            raise UserError("the perceptron's length is a number of passes: give --epochs")
+        passes = int(wishes.epochs or wishes.steps or config.recipe.epochs)
+        return replace(config, steps=max(1, passes), steps_per_epoch=1, length=f"up to {max(1, passes)} passes")
+    if wishes.steps is not None:
+        return replace(config, steps=int(wishes.steps), length=f"{wishes.steps} steps")
+    if wishes.budget is not None:
+        steps = sgd.calibrate(config, stores, wishes.budget, wishes.device)
+        return replace(config, steps=steps, length=f"{wishes.budget:g} s on this machine, {steps} steps")
+    epochs = wishes.epochs if wishes.epochs is not None else _default_epochs(config)
+    return replace(config, steps=max(1, round(epochs * config.steps_per_epoch)), length=f"{epochs:g} epochs")
+
+
+def _default_epochs(config: Config) -> float:
+    """The recipe's passes; more of them over a small set, which would otherwise see too few steps to learn anything."""
+    least = 400 if config.recipe.name == "quick" else 0
+    return max(config.recipe.epochs, min(60.0, round(least / config.steps_per_epoch)))
+
+
+def reopen(folder: RunFolder, data: Dataset, spec: str, on_progress: Progress | None = None) -> Resolved:
+    """A run that was begun, to go on with. Raises UserError if the data is not what it was."""
+    config = folder.config()
+    if data.fingerprint != config.data["fingerprint"]:
+        raise UserError(f"{spec} is not the data that {folder.path} was begun with ({config.data['name']}): "
+                        "pictures were added, removed or changed; begin a new run")
+    stores = open_stores(data, config.preprocessing, on_progress)
+    return Resolved(config, stores, ())
+
+
+def run(resolved: Resolved, data: Dataset, out: str | Path, on_event: OnEvent, stop: Callable[[], bool],
+        device: str = "auto") -> Fitted:
+    """Train to the end in the run folder `out`. Raises Interrupted when `stop()` turns true; the run can then be resumed."""
+    return LEARNERS[resolved.config.kind](resolved.config, data, resolved.stores, RunFolder(out), on_event, stop, device)
