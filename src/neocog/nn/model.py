@@ -1,6 +1,7 @@
 """Architecture → Module: plain containers built from the paths, and a straight-line executor."""
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 import torch
@@ -84,7 +85,13 @@ class Model(nn.Module):
         _materialise(self)
         for step in steps:
             self._draw(table.by_path[step.output], generator)
-        self._set_plans()
+        self._plan_forward()
+
+    def _plan_forward(self) -> None:
+        """The executor's steps as plain attributes: torch's compiler cannot look into a cached function."""
+        self._output, self._aux = self.arch.output, tuple((tap.name, tap.output) for tap in self.arch.taps)
+        self._steps = _plan(self.arch, self.features_at or (self._output,))
+        self._all_steps = _plan(self.arch, (self._output, *(path for _, path in self._aux)))
 
     def _place(self, path: tuple[str, ...], leaf: nn.Module) -> None:
         parent: nn.Module = self
@@ -105,12 +112,6 @@ class Model(nn.Module):
                 raise AssertionError(f"{row.path}.{param.name}: declared {param.shape}, built {tuple(tensor.shape)}")
             draw(tensor, param, generator)
 
-    def _set_plans(self) -> None:
-        rows = analyse(self.arch).rows
-        self._main = plan(rows, self.features_at or (self.arch.output,))
-        self._train = plan(rows, (self.arch.output, *(tap.output for tap in self.arch.taps)))
-        self._cut = feature_cut(self.arch)
-
     def _run(self, steps: tuple[Step, ...], values: dict[str, Tensor]) -> dict[str, Tensor]:
         for step in steps:
             leaf: nn.Module = self
@@ -124,30 +125,36 @@ class Model(nn.Module):
     def forward(self, x: Tensor) -> Tensor | Outputs | list[Tensor]:
         self._check(x)
         if self.features_at is not None:
-            values = self._run(self._main, {"input": x})
+            values = self._run(self._steps, {"input": x})
             return [values[path] for path in self.features_at]
-        if self.training and self.arch.taps:
-            values = self._run(self._train, {"input": x})
-            return Outputs(values[self.arch.output], {tap.name: values[tap.output] for tap in self.arch.taps})
-        return self._run(self._main, {"input": x})[self.arch.output]
+        if self.training and self._aux:
+            values = self._run(self._all_steps, {"input": x})
+            return Outputs(values[self._output], {name: values[path] for name, path in self._aux})
+        return self._run(self._steps, {"input": x})[self._output]
 
     def _check(self, x: Tensor) -> None:
+        if torch.compiler.is_compiling() or tuple(x.shape[1:]) == self.arch.input:
+            return
+        want = "×".join(["N", *map(str, self.arch.input)])
         if x.dim() != len(self.arch.input) + 1 or x.shape[1] != self.arch.input[0]:
-            want = "×".join(["N", *map(str, self.arch.input)])
             raise ShapeError(f"{self.arch.name} reads {want}, not {'×'.join(map(str, x.shape))}")
+        shape = tuple(x.shape[1:])
+        if _sizes(self.arch, shape) != _sizes(self.arch, self.arch.input):  # refuses what does not fit, with the diagnosis
+            raise ShapeError(f"{self.arch.name} was built for {want}; its full connections cannot read {'×'.join(map(str, x.shape))}: "
+                             f"build it with img_size={shape[1:] if shape[1] != shape[2] else shape[1]}")
 
     def forward_features(self, x: Tensor) -> Tensor:
         """The last map before the head: N×C×H×W (N×features for nets without maps)."""
         self._check(x)
-        return self._run(plan(analyse(self.arch).rows, (self._cut,)), {"input": x})[self._cut]
+        cut = feature_cut(self.arch)
+        return self._run(_plan(self.arch, (cut,)), {"input": x})[cut]
 
     def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
         """From `forward_features`' map to the scores, or to what the classifier reads (`pre_logits`)."""
         head = self.arch.head
         end = head.inputs[0] if pre_logits and head is not None else self.arch.output
-        if end == self._cut:
-            return x
-        return self._run(plan(analyse(self.arch).rows, (end,), self._cut), {self._cut: x})[end]
+        cut = feature_cut(self.arch)
+        return x if end == cut else self._run(_plan(self.arch, (end,), cut), {cut: x})[end]
 
     def get_classifier(self) -> nn.Module:
         """The module of the marked head."""
@@ -169,7 +176,7 @@ class Model(nn.Module):
             self._draw(row, generator)
             leaf.to(like.device, like.dtype)
         self.classes = None
-        self._set_plans()
+        self._plan_forward()
 
     @property
     def num_classes(self) -> int:
@@ -179,9 +186,9 @@ class Model(nn.Module):
     @property
     def num_features(self) -> int:
         """Channels of `forward_features`."""
-        return self.input_of(self._cut)[0]
+        return self._shape(feature_cut(self.arch))[0]
 
-    def input_of(self, path: str) -> Shape:
+    def _shape(self, path: str) -> Shape:
         """The shape that the node at `path` gives, without the batch axis."""
         return self.arch.input if path == "input" else analyse(self.arch).by_path[path].output
 
@@ -193,6 +200,18 @@ class Model(nn.Module):
                 for p in self.features_at or ()]
 
 
+@lru_cache(maxsize=64)
+def _sizes(arch: Architecture, shape: Shape) -> tuple[Shape, ...]:
+    """The shapes of all tensors when the network is built for pictures of `shape`."""
+    return tuple(param.shape for row in analyse(arch, shape).rows for param in row.tensors)
+
+
+@lru_cache(maxsize=64)
+def _plan(arch: Architecture, keep: tuple[str, ...], have: str = "input") -> tuple[Step, ...]:
+    return plan(analyse(arch).rows, keep, have)
+
+
+@lru_cache(maxsize=64)
 def feature_cut(arch: Architecture) -> str:
     """The node that `forward_features` gives: the last map, if all behind it reads nothing before it; else the head's input."""
     table = analyse(arch)
