@@ -143,8 +143,19 @@ def _rows(arch: Architecture, input: Shape) -> tuple[Row, ...]:
         except ShapeError as error:
             raise ShapeError(f"layer '{node.path}' ({record.describe()}) on {' and '.join(map(times, ins))}: {error}") from None
         fields[node.path] = field_of([fields[name] for name in node.inputs], windows)
-        rows.append(Row(node, ins, shapes[node.path], record.params(*ins), record.macs(*ins), record.connections(*ins),
-                        record.neurons(*ins), fields[node.path], node.path not in arch.main))
+        rows.append(
+            Row(
+                node,
+                ins,
+                shapes[node.path],
+                record.params(*ins),
+                record.macs(*ins),
+                record.connections(*ins),
+                record.neurons(*ins),
+                fields[node.path],
+                node.path not in arch.main,
+            )
+        )
     return tuple(rows)
 
 

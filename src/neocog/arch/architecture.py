@@ -142,8 +142,14 @@ class Architecture:
             if obj.get("schema") != SCHEMA:
                 raise UserError(f"architecture file: schema {obj.get('schema')!r}; this neocog reads schema {SCHEMA}")
             nodes = tuple(Node(path, from_json(record), tuple(inputs)) for path, record, inputs in obj["nodes"])
-            return Architecture(obj["name"], tuple(obj["input"]), nodes, obj["output"],
-                                tuple(Tap(*tap) for tap in obj["taps"]), tuple(Mark(*mark) for mark in obj["marks"]))
+            return Architecture(
+                obj["name"],
+                tuple(obj["input"]),
+                nodes,
+                obj["output"],
+                tuple(Tap(*tap) for tap in obj["taps"]),
+                tuple(Mark(*mark) for mark in obj["marks"]),
+            )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise UserError(f"architecture file: not a network of neocog ({type(error).__name__}: {error})") from None
 

@@ -36,7 +36,9 @@ def diff(a: Architecture, b: Architecture) -> list[Change]:
             row = one or other
             assert row is not None
             words = f"{row.node.record.describe()} → {times(row.output)}"
-            changes.append(Change("removed" if other is None else "added", row.path, words if one else "", words if other else ""))
+            changes.append(
+                Change("removed" if other is None else "added", row.path, words if one else "", words if other else "")
+            )
             continue
         pairs[one.path] = other.path
         where = one.path if one.path == other.path else f"{one.path} → {other.path}"
@@ -90,4 +92,9 @@ def _wiring(left: tuple[Row, ...], right: tuple[Row, ...], pairs: dict[str, str]
         if row.path in pairs and len(row.node.inputs) > 1:
             expected = tuple(pairs.get(name, "?") for name in row.node.inputs)
             if expected != inputs[pairs[row.path]] and "?" not in expected:
-                yield Change("wiring", row.path, "reads " + ", ".join(row.node.inputs), "reads " + ", ".join(inputs[pairs[row.path]]))
+                yield Change(
+                    "wiring",
+                    row.path,
+                    "reads " + ", ".join(row.node.inputs),
+                    "reads " + ", ".join(inputs[pairs[row.path]]),
+                )

@@ -49,7 +49,9 @@ class Misfit:
         lines = []
         if self.between:
             read = self.positions - self.unread - self.between
-            lines.append(f"windows of {self.window.extent} moved by {self.window.stride} read {read} of {self.positions} {self.axis}")
+            lines.append(
+                f"windows of {self.window.extent} moved by {self.window.stride} read {read} of {self.positions} {self.axis}"
+            )
         elif self.unread:
             number = "one" if self.unread == 1 else str(self.unread)
             plural = unit if self.unread == 1 else unit.replace("row", "rows").replace("column", "columns")
@@ -59,7 +61,8 @@ class Misfit:
         if self.also_read_by:
             lines.append("read by " + ", ".join(self.also_read_by) + " all the same")
         elif self.mends:
-            lines.append("use " + ", ".join(self.mends[:-1]) + (", or " if len(self.mends) > 1 else "") + self.mends[-1])
+            *others, last = self.mends
+            lines.append("use " + "".join(f"{mend}, " for mend in others) + ("or " if others else "") + last)
         return "; ".join(lines)
 
 
@@ -84,7 +87,7 @@ def misfits(arch: Architecture, input: Shape | None = None) -> tuple[Misfit, ...
             axes = [(0, "rows"), (1, "columns")]
         for axis, name in axes:
             positions, window = row.inputs[0][1 + axis], windows[axis]
-            if window.stride == 1 or window.output(positions) == 1 and not window.leftover(positions):
+            if window.stride == 1 or (window.output(positions) == 1 and not window.leftover(positions)):
                 continue
             read = window.reads(positions)
             behind = window.unread_behind(positions)
@@ -92,7 +95,7 @@ def misfits(arch: Architecture, input: Shape | None = None) -> tuple[Misfit, ...
             if window.leftover(positions) == 0 and not between:
                 continue
             also = tuple(p for p in others if _reads(table, p, axis) >= set(range(positions)))
-            mends = () if between or not behind or also else _mends(table, row.path, axis, source == "input")
+            mends: tuple[str, ...] = () if between or not behind or also else _mends(table, row.path, axis, source == "input")
             found.append(Misfit(row.path, name, positions, window, behind, between, source == "input", also, mends))
     return tuple(found)
 

@@ -43,8 +43,9 @@ class Conv2d(Windowed):
     def params(self, *inputs: Shape) -> tuple[Param, ...]:
         fan_in = self.fan(inputs[0])
         fan_out = self.out * size(pair(self.kernel))
-        weight = Param("weight", (self.out, inputs[0][0] // self.groups, *pair(self.kernel)), self.init, "weight",
-                       fan_in, fan_out)
+        weight = Param(
+            "weight", (self.out, inputs[0][0] // self.groups, *pair(self.kernel)), self.init, "weight", fan_in, fan_out
+        )
         bias = Param("bias", (self.out,), self.bias_init, "bias", fan_in, fan_out)
         return (weight, bias) if self.bias else (weight,)
 
@@ -77,8 +78,17 @@ class DepthwiseConv2d(Windowed):
     def as_conv(self, shape: Shape) -> Conv2d:
         """The grouped convolution that it is on this input."""
         channels = need_map(self, shape)[0]
-        return Conv2d(channels * self.multiplier, self.kernel, self.stride, self.padding, self.dilation, channels,
-                      self.bias, self.init, self.bias_init)
+        return Conv2d(
+            channels * self.multiplier,
+            self.kernel,
+            self.stride,
+            self.padding,
+            self.dilation,
+            channels,
+            self.bias,
+            self.init,
+            self.bias_init,
+        )
 
     def output(self, *inputs: Shape) -> Shape:
         return self.as_conv(inputs[0]).output(*inputs)
@@ -128,8 +138,10 @@ class TableConv2d(Windowed):
         taps = size(pair(self.kernel))
         fans = tuple(len(row) * taps for row in self.table)
         weight_fans = tuple(fan for row, fan in zip(self.table, fans, strict=True) for _ in row)
-        return (Param("weight", (self.links, *pair(self.kernel)), self.init, "weight", weight_fans),
-                Param("bias", (len(self.table),), self.bias_init, "bias", fans))
+        return (
+            Param("weight", (self.links, *pair(self.kernel)), self.init, "weight", weight_fans),
+            Param("bias", (len(self.table),), self.bias_init, "bias", fans),
+        )
 
     def macs(self, *inputs: Shape) -> int:
         return size(self.places(inputs[0])) * self.links * size(pair(self.kernel))
@@ -263,7 +275,10 @@ class Subsampling(Windowed):
 
     def params(self, *inputs: Shape) -> tuple[Param, ...]:
         maps, taps = inputs[0][0], size(pair(self.kernel))
-        return (Param("weight", (maps,), self.init, "weight", taps, 1), Param("bias", (maps,), self.bias_init, "bias", taps, 1))
+        return (
+            Param("weight", (maps,), self.init, "weight", taps, 1),
+            Param("bias", (maps,), self.bias_init, "bias", taps, 1),
+        )
 
     def macs(self, *inputs: Shape) -> int:
         return size(self.output(*inputs))
@@ -294,8 +309,12 @@ class BatchNorm2d(Leaf):
     def params(self, *inputs: Shape) -> tuple[Param, ...]:
         maps = (inputs[0][0],)
         affine = (Param("weight", maps, self.init), Param("bias", maps, ZERO, "bias")) if self.affine else ()
-        return (*affine, Param("running_mean", maps, ZERO, "stat"), Param("running_var", maps, ONE, "stat"),
-                Param("num_batches_tracked", (), ZERO, "stat"))
+        return (
+            *affine,
+            Param("running_mean", maps, ZERO, "stat"),
+            Param("running_var", maps, ONE, "stat"),
+            Param("num_batches_tracked", (), ZERO, "stat"),
+        )
 
 
 @record
@@ -610,8 +629,10 @@ class SCell(Windowed):
 
     def params(self, *inputs: Shape) -> tuple[Param, ...]:
         fan = inputs[0][0] * size(pair(self.kernel))
-        return (Param("weight", (self.planes, inputs[0][0], *pair(self.kernel)), self.init, "weight", fan),
-                Param("bias", (self.planes,), self.bias_init, "bias", fan))
+        return (
+            Param("weight", (self.planes, inputs[0][0], *pair(self.kernel)), self.init, "weight", fan),
+            Param("bias", (self.planes,), self.bias_init, "bias", fan),
+        )
 
     def macs(self, *inputs: Shape) -> int:
         return size(self.output(*inputs)) * inputs[0][0] * size(pair(self.kernel))

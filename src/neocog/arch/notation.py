@@ -129,8 +129,10 @@ class _Lowering:
             for name, child in step.steps:
                 out = self.step(child, out, inner, name)
         elif isinstance(step, Join):
-            inputs = tuple(self.branch(name, child, value, scope if path is None else path.rpartition(".")[0])
-                           for name, child in step.branches)
+            inputs = tuple(
+                self.branch(name, child, value, scope if path is None else path.rpartition(".")[0])
+                for name, child in step.branches
+            )
             path = self.path(scope, None) if path is None else path
             self.nodes.append(Node(path, step.record, inputs))
             out = path

@@ -31,8 +31,12 @@ class Extent:
     def through(self, window: Window) -> "Extent":
         """The extent of a place that reads this map through `window`."""
         first = self.first - window.before * self.stride
-        return Extent(first, first + (window.extent - 1) * self.stride + self.last - self.first,
-                      self.stride * window.stride, self.aligned)
+        return Extent(
+            first,
+            first + (window.extent - 1) * self.stride + self.last - self.first,
+            self.stride * window.stride,
+            self.aligned,
+        )
 
 
 def union(extents: list[Extent]) -> Extent:
@@ -40,8 +44,12 @@ def union(extents: list[Extent]) -> Extent:
     if len(extents) == 1:
         return extents[0]
     same = len({(e.stride, e.center) for e in extents}) == 1
-    return Extent(min(e.first for e in extents), max(e.last for e in extents), max(e.stride for e in extents),
-                  same and all(e.aligned for e in extents))
+    return Extent(
+        min(e.first for e in extents),
+        max(e.last for e in extents),
+        max(e.stride for e in extents),
+        same and all(e.aligned for e in extents),
+    )
 
 
 Field = tuple[Extent, Extent]

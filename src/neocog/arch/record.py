@@ -144,8 +144,13 @@ class Windowed(Leaf):
         elif self.padding != ((0, 0), (0, 0)):
             (top, bottom), (left, right) = self.padding  # type: ignore[misc]  # normalised above
             plain = top == bottom == left == right
-            text += f" p{top}" if plain else f" p{top}.{bottom}" if (top, bottom) == (left, right) else (
-                f" p{top}×{left}" if top == bottom and left == right else f" p{top}.{bottom}×{left}.{right}")
+            text += (
+                f" p{top}"
+                if plain
+                else f" p{top}.{bottom}"
+                if (top, bottom) == (left, right)
+                else (f" p{top}×{left}" if top == bottom and left == right else f" p{top}.{bottom}×{left}.{right}")
+            )
         return text + (f" d{dh}" if (dh, dw) != (1, 1) else "")
 
 

@@ -45,8 +45,9 @@ def tensors(arch: Architecture) -> dict[str, Param]:
 def carry_over(old: Architecture, new: Architecture) -> WeightPlan:
     """The plan that copies every tensor whose key and shape stayed."""
     before = tensors(old)
-    return WeightPlan(tuple(Move(key, (key,)) for key, p in tensors(new).items()
-                            if key in before and before[key].shape == p.shape))
+    return WeightPlan(
+        tuple(Move(key, (key,)) for key, p in tensors(new).items() if key in before and before[key].shape == p.shape)
+    )
 
 
 def replace_records(arch: Architecture, change: Callable[[Node], Leaf | None]) -> Architecture:
@@ -123,8 +124,12 @@ def with_dropout(arch: Architecture, p: float) -> Rewrite:
 
 def without_taps(arch: Architecture) -> Rewrite:
     """The network without its auxiliary heads."""
-    new = replace(arch, nodes=tuple(n for n in arch.nodes if n.path in arch.main), taps=(),
-                  marks=tuple(m for m in arch.marks if any(n.path in arch.main for n in arch.within(m.path))))
+    new = replace(
+        arch,
+        nodes=tuple(n for n in arch.nodes if n.path in arch.main),
+        taps=(),
+        marks=tuple(m for m in arch.marks if any(n.path in arch.main for n in arch.within(m.path))),
+    )
     return new, carry_over(arch, new)
 
 
@@ -151,11 +156,19 @@ def drop(arch: Architecture, name: str) -> Rewrite:
     sources = {i for n in arch.within(name) for i in n.inputs} - gone
     ends = {i for n in arch.nodes if n.path not in gone for i in n.inputs if i in gone} | ({arch.output} & gone)
     if len(sources) != 1 or len(ends) > 1:
-        raise UserError(f"{arch.name}: '{name}' has {len(sources)} inputs and {len(ends)} outputs; only one of each can be bridged")
+        raise UserError(
+            f"{arch.name}: '{name}' has {len(sources)} inputs and {len(ends)} outputs; only one of each can be bridged"
+        )
     (source,) = sources
-    nodes = tuple(Node(n.path, n.record, tuple(source if i in gone else i for i in n.inputs)) for n in arch.nodes if n.path not in gone)
-    new = replace(arch, nodes=nodes, output=source if arch.output in gone else arch.output,
-                  taps=tuple(t for t in arch.taps if t.output not in gone),
-                  marks=tuple(m for m in arch.marks if m.path != name and not m.path.startswith(name + ".")))
+    nodes = tuple(
+        Node(n.path, n.record, tuple(source if i in gone else i for i in n.inputs)) for n in arch.nodes if n.path not in gone
+    )
+    new = replace(
+        arch,
+        nodes=nodes,
+        output=source if arch.output in gone else arch.output,
+        taps=tuple(t for t in arch.taps if t.output not in gone),
+        marks=tuple(m for m in arch.marks if m.path != name and not m.path.startswith(name + ".")),
+    )
     analyse(new)
     return new, carry_over(arch, new)

@@ -44,7 +44,11 @@ def repeated(found: list[Line]) -> list[tuple[Line, int]]:
     out: list[tuple[Line, int]] = []
     for line in found:
         same = out and (out[-1][0].what, out[-1][0].output, out[-1][0].params, out[-1][0].macs) == (
-            line.what, line.output, line.params, line.macs)
+            line.what,
+            line.output,
+            line.params,
+            line.macs,
+        )
         if same and line.params:
             out[-1] = (line, out[-1][1] + 1)
         else:
@@ -76,24 +80,46 @@ def _words(rows: list[Row], block: bool) -> str:
 
 
 def _chain(rows: list[Row]) -> str:
-    return " → ".join(r.node.record.describe() for r in rows if not r.node.record.follows and not isinstance(r.node.record, Add))
+    return " → ".join(
+        r.node.record.describe() for r in rows if not r.node.record.follows and not isinstance(r.node.record, Add)
+    )
 
 
 def _line(rows: list[Row], path: str, what: str) -> Line:
     last = rows[-2] if len(rows) > 1 and isinstance(rows[-1].node.record, Flatten) else rows[-1]
-    return Line(path, what, last.output, sum(r.params for r in rows), sum(r.macs for r in rows), last.receptive_field,
-                last.stride, last.aux)
+    return Line(
+        path,
+        what,
+        last.output,
+        sum(r.params for r in rows),
+        sum(r.macs for r in rows),
+        last.receptive_field,
+        last.stride,
+        last.aux,
+    )
 
 
 def text(table: Analysis, full: bool = False) -> list[str]:
     """The table in columns: layer, what it is, output, parameters, MACs, receptive field / stride."""
     head = ("layer", "what", "output", "params", "MACs", "field/stride")
-    body = [head]
+    body: list[tuple[str, ...]] = [head]
     for line, count in repeated(lines(table, full)) if not full else [(line, 1) for line in lines(table, True)]:
-        field = "-" if line.receptive_field is None or line.stride is None else f"{_pair(line.receptive_field)}/{_pair(line.stride)}"
+        field = (
+            "-"
+            if line.receptive_field is None or line.stride is None
+            else f"{_pair(line.receptive_field)}/{_pair(line.stride)}"
+        )
         number = f"{count} × " if count > 1 else ""
-        body.append((("… " if count > 1 else "") + line.path + (" (aux)" if line.aux else ""), line.what, times(line.output),
-                     number + _count(line.params), number + _count(line.macs), field))
+        body.append(
+            (
+                ("… " if count > 1 else "") + line.path + (" (aux)" if line.aux else ""),
+                line.what,
+                times(line.output),
+                number + _count(line.params),
+                number + _count(line.macs),
+                field,
+            )
+        )
     widths = [max(len(row[i]) for row in body) for i in range(len(head))]
     widths[1] = min(widths[1], 62)
     out = []

@@ -26,7 +26,7 @@ DONE, OURS, YOURS, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 class Parser(argparse.ArgumentParser):
     """argparse whose complaints are one line and exit with 2."""
 
-    def error(self, message: str):  # noqa: ANN201  # does not return
+    def error(self, message: str):  # does not return
         raise UserError(f"{message}; `{self.prog} --help` shows the usage")
 
 
@@ -37,11 +37,18 @@ def verb_module(verb: str) -> ModuleType:
 
 def overview() -> str:
     """The help of the command itself."""
-    lines = [f"neocog {__version__}: the family of image-classification CNNs, faithful to the papers", "",
-             "usage: neocog VERB …        neocog VERB --help shows each with an example", ""]
+    lines = [
+        f"neocog {__version__}: the family of image-classification CNNs, faithful to the papers",
+        "",
+        "usage: neocog VERB …        neocog VERB --help shows each with an example",
+        "",
+    ]
     lines += [f"  {verb:<10}{text}" for verb, text in VERBS.items()]
-    lines += ["", "Start with `neocog demo`, or with your own pictures, a folder with one sub-folder for each class:",
-              "  neocog train photos/"]
+    lines += [
+        "",
+        "Start with `neocog demo`, or with your own pictures, a folder with one sub-folder for each class:",
+        "  neocog train photos/",
+    ]
     return "\n".join(lines)
 
 
@@ -56,11 +63,18 @@ def parse(argv: Sequence[str]) -> tuple[ModuleType, argparse.Namespace] | None:
     verb = argv[0]
     if verb not in VERBS:
         near = nearest(verb, VERBS)
-        raise UserError(f"unknown verb '{verb}'" + (f": did you mean {' or '.join(near)}?" if near else "; `neocog --help` lists them"))
+        raise UserError(
+            f"unknown verb '{verb}'" + (f": did you mean {' or '.join(near)}?" if near else "; `neocog --help` lists them")
+        )
     module = verb_module(verb)
     about, _, example = (module.__doc__ or "").strip().partition("\n\n")
-    parser = Parser(prog=f"neocog {verb}", description=about, epilog=example, allow_abbrev=False,
-                    formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(
+        prog=f"neocog {verb}",
+        description=about,
+        epilog=example,
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     module.add_arguments(parser)
     return module, parser.parse_args(argv[1:])
 

@@ -23,7 +23,11 @@ if TYPE_CHECKING:
     from neocog.pictures import Dataset, Pictures
     from neocog.runs import Predictor
 
-NETS = (("perceptron", "Rosenblatt's, 1958"), ("lenet5", "LeCun's, as published in 1998"), ("resnet8.cifar", "He's, 2015, the smallest"))
+NETS = (
+    ("perceptron", "Rosenblatt's, 1958"),
+    ("lenet5", "LeCun's, as published in 1998"),
+    ("resnet8.cifar", "He's, 2015, the smallest"),
+)
 SHOWN = 6
 
 
@@ -73,7 +77,14 @@ def run(args: argparse.Namespace) -> int:
                 say(f"\nstopped; what is finished lies in {out}")
                 return INTERRUPTED
     if args.json:
-        print(json.dumps({"run": str(out), "ranking": [as_json(e) for e in sorted(entries, key=lambda e: e.judgement.top1_error)]}))
+        print(
+            json.dumps(
+                {
+                    "run": str(out),
+                    "ranking": [as_json(e) for e in sorted(entries, key=lambda e: e.judgement.top1_error)],
+                }
+            )
+        )
         return DONE
     print("\nTested once, on the digits that were set aside:\n")
     print("\n".join(comparison(entries)) + "\n")
@@ -85,7 +96,9 @@ def run(args: argparse.Namespace) -> int:
     return DONE
 
 
-def learn(net: str, label: str, data: "Dataset", out: Path, args: argparse.Namespace, progress: Progress, signals: StopSignals) -> Entry:
+def learn(
+    net: str, label: str, data: "Dataset", out: Path, args: argparse.Namespace, progress: Progress, signals: StopSignals
+) -> Entry:
     """Train one network and test it once."""
     from neocog.arch import analyse
     from neocog.runs import RunFolder
@@ -143,8 +156,10 @@ def comparison(entries: list[Entry]) -> list[str]:
     for e in sorted(entries, key=lambda e: -e.judgement.top1_error):
         j = e.judgement
         interval = f"{100 - j.ci95[1]:.1f} – {100 - j.ci95[0]:.1f} %"
-        lines.append(f"  {e.net:<15}{e.params:>11,}{e.macs:>13,}{e.seconds:>7.0f} s{j.top1:>7.1f} %   {interval:<16} "
-                     f"{'█' * max(1, round(2.5 * j.top1_error))} {j.top1_error:.1f} %")
+        lines.append(
+            f"  {e.net:<15}{e.params:>11,}{e.macs:>13,}{e.seconds:>7.0f} s{j.top1:>7.1f} %   {interval:<16} "
+            f"{'█' * max(1, round(2.5 * j.top1_error))} {j.top1_error:.1f} %"
+        )
     j = entries[0].judgement
     lines.append(f"  n = {j.n:,} test digits; guessing is right {100 - j.majority_error:.0f} % of the time.")
     return lines
@@ -152,7 +167,14 @@ def comparison(entries: list[Entry]) -> list[str]:
 
 def as_json(e: Entry) -> dict[str, Any]:
     """An entry of the ranking."""
-    return {"net": e.net, "params": e.params, "macs": e.macs, "seconds": round(e.seconds, 1), "run": str(e.run), **e.judgement.to_json()}
+    return {
+        "net": e.net,
+        "params": e.params,
+        "macs": e.macs,
+        "seconds": round(e.seconds, 1),
+        "run": str(e.run),
+        **e.judgement.to_json(),
+    }
 
 
 def one_of_each(pictures: "Pictures") -> list[int]:
@@ -167,7 +189,11 @@ def draw(picture: "np.ndarray", rows: int = 14) -> list[str]:
     import numpy as np
     from PIL import Image
 
-    small = np.asarray(Image.fromarray(picture).resize((2 * rows, 2 * rows), Image.Resampling.BOX)) if picture.shape[0] != 2 * rows else picture
+    small = (
+        np.asarray(Image.fromarray(picture).resize((2 * rows, 2 * rows), Image.Resampling.BOX))
+        if picture.shape[0] != 2 * rows
+        else picture
+    )
     ink = small.reshape(rows, 2, rows, 2).max(3) > 90  # half as wide: a character is twice as high as it is wide
     return ["".join(" ▄▀█"[2 * top + bottom] for top, bottom in zip(*pair, strict=True)) for pair in ink]
 

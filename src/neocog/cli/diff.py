@@ -28,9 +28,18 @@ def run(args: argparse.Namespace) -> int:
     one, other = analyse(a), analyse(b)
     sums = {key: (one.total(key), other.total(key)) for key in ("params", "macs")}
     if args.json:
-        print(json.dumps({"a": a.name, "b": b.name, "changes": [{"kind": c.kind, "where": c.where, "a": c.left, "b": c.right} for c in changes],
-                          **{key: list(value) for key, value in sums.items()},
-                          "receptive_field": [one.receptive_field, other.receptive_field]}, ensure_ascii=False))
+        print(
+            json.dumps(
+                {
+                    "a": a.name,
+                    "b": b.name,
+                    "changes": [{"kind": c.kind, "where": c.where, "a": c.left, "b": c.right} for c in changes],
+                    **{key: list(value) for key, value in sums.items()},
+                    "receptive_field": [one.receptive_field, other.receptive_field],
+                },
+                ensure_ascii=False,
+            )
+        )
         return 0
     print(f"{a.name} → {b.name}\n")
     for change in changes:

@@ -68,5 +68,7 @@ def choose_split(run: str, spec: str, split: str | None) -> tuple["Pictures", st
     if data.val is not None:
         return data.val, "val"
     if own:
-        raise UserError(f"{spec} is what {run} learned from and has no test split; --split train judges it on that all the same")
+        raise UserError(
+            f"{spec} is what {run} learned from and has no test split; --split train judges it on that all the same"
+        )
     return data.train, "all pictures"

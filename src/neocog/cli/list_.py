@@ -31,10 +31,26 @@ def run(args: argparse.Namespace) -> int:
         net = nets()[name]
         if args.json:
             table = analyse(net.build())
-            rows.append({"name": name, "title": net.card.title, "year": net.card.year, "authors": net.card.authors,
-                         "input": list(table.input), "params": table.total("params"), "macs": table.total("macs")})
+            rows.append(
+                {
+                    "name": name,
+                    "title": net.card.title,
+                    "year": net.card.year,
+                    "authors": net.card.authors,
+                    "input": list(table.input),
+                    "params": table.total("params"),
+                    "macs": table.total("macs"),
+                }
+            )
         else:
-            rows.append((str(net.card.year), name, net.card.title, times((net.card.preprocessing.channels, net.card.preprocessing.height, net.card.preprocessing.width))))
+            rows.append(
+                (
+                    str(net.card.year),
+                    name,
+                    net.card.title,
+                    times((net.card.preprocessing.channels, net.card.preprocessing.height, net.card.preprocessing.width)),
+                )
+            )
     if args.json:
         print(json.dumps(rows, ensure_ascii=False, indent=1))
         return 0

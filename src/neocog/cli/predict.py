@@ -90,7 +90,10 @@ def classify(predictor: "Predictor", files: list[Path], top: int) -> Iterator[di
             yield {"file": str(file), "error": errors[i]}
         else:
             best = np.argsort(-chances[i], kind="stable")[:top]
-            yield {"file": str(file), "top": [{"label": predictor.classes[k], "probability": round(float(chances[i][k]), 6)} for k in best]}
+            yield {
+                "file": str(file),
+                "top": [{"label": predictor.classes[k], "probability": round(float(chances[i][k]), 6)} for k in best],
+            }
 
 
 def lines(answer: dict[str, Any]) -> list[str]:
@@ -98,5 +101,10 @@ def lines(answer: dict[str, Any]) -> list[str]:
     if "error" in answer:
         return [f"{answer['file']}: {answer['error']}"]
     width = max(len(t["label"]) for t in answer["top"])
-    return [answer["file"], *(f"  {t['label']:<{width}}  {100 * t['probability']:5.1f} %  {'█' * round(BAR * t['probability'])}".rstrip()
-                              for t in answer["top"])]
+    return [
+        answer["file"],
+        *(
+            f"  {t['label']:<{width}}  {100 * t['probability']:5.1f} %  {'█' * round(BAR * t['probability'])}".rstrip()
+            for t in answer["top"]
+        ),
+    ]

@@ -43,8 +43,8 @@ class Progress:
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as Bar
 
-        self._bar = Bar(TextColumn("{task.description}"), BarColumn(24), MofNCompleteColumn(), TextColumn("{task.fields[words]}"),
-                        TimeRemainingColumn(compact=True), TextColumn("left"), console=Console(stderr=True), transient=True,
+        self._bar = Bar(TextColumn("{task.description}"), BarColumn(24), MofNCompleteColumn(),
+                        TextColumn("{task.fields[words]}"), TimeRemainingColumn(compact=True), TextColumn("left"), console=Console(stderr=True), transient=True,
                         refresh_per_second=5)  # fmt: skip
         self._bar.start()
         return self._bar.add_task(name, total=total, words="")
@@ -88,6 +88,8 @@ class TrainingDisplay:
         elif kind == "validation" and "loss" in event:
             mark = " ← best" if event["best"] else ""
             where = f"epoch {event['step'] / self.per_epoch:.3g}"
-            self.progress.say(f"{where:<11} step {event['step']:>7,}  validation {event['top1']:6.2f} % right, loss {event['loss']:.4f}{mark}")
+            self.progress.say(
+                f"{where:<11} step {event['step']:>7,}  validation {event['top1']:6.2f} % right, loss {event['loss']:.4f}{mark}"
+            )
         elif kind == "resume":
             self.progress.say(f"going on at step {event['step']:,} of {event['steps']:,}")

@@ -67,21 +67,47 @@ def parse_shape(words: str) -> Shape:
 
 def as_json(table: Analysis) -> dict[str, Any]:
     """The object that scripts stand on."""
-    layers = [{"path": r.path, "type": r.node.record.type, "output": list(r.output), "params": r.params, "macs": r.macs,
-               "receptive_field": r.receptive_field, "stride": r.stride} for r in table.rows]
-    return {"name": table.arch.name, "input": list(table.input), "output": list(table.output), "params": table.total("params"),
-            "params_trainable": table.total("trainable"), "params_aux": table.params_aux, "macs": table.total("macs"),
-            "connections": table.total("connections"), "neurons": table.total("neurons"), "activations": table.activations,
-            "peak": table.peak, "receptive_field": table.receptive_field, "stride": table.stride, "layers": layers,
-            "misfits": [{"path": m.path, "axis": m.axis, "unread": m.unread, "harmless": m.harmless, "text": str(m)}
-                        for m in misfits(table.arch, table.input)]}
+    layers = [
+        {
+            "path": r.path,
+            "type": r.node.record.type,
+            "output": list(r.output),
+            "params": r.params,
+            "macs": r.macs,
+            "receptive_field": r.receptive_field,
+            "stride": r.stride,
+        }
+        for r in table.rows
+    ]
+    return {
+        "name": table.arch.name,
+        "input": list(table.input),
+        "output": list(table.output),
+        "params": table.total("params"),
+        "params_trainable": table.total("trainable"),
+        "params_aux": table.params_aux,
+        "macs": table.total("macs"),
+        "connections": table.total("connections"),
+        "neurons": table.total("neurons"),
+        "activations": table.activations,
+        "peak": table.peak,
+        "receptive_field": table.receptive_field,
+        "stride": table.stride,
+        "layers": layers,
+        "misfits": [
+            {"path": m.path, "axis": m.axis, "unread": m.unread, "harmless": m.harmless, "text": str(m)}
+            for m in misfits(table.arch, table.input)
+        ],
+    }
 
 
 def card_text(card: Card) -> list[str]:
     """Title, paper, what it reached under which protocol, notes."""
     lines = [f"{card.title} ({card.year})", *_wrap(f"{card.authors}: {card.paper}. {card.venue}.")]
     for result in card.results:
-        errors = " / ".join(f"{value:g} % {name}" for value, name in ((result.top1, "top-1"), (result.top5, "top-5")) if value is not None)
+        errors = " / ".join(
+            f"{value:g} % {name}" for value, name in ((result.top1, "top-1"), (result.top5, "top-5")) if value is not None
+        )
         lines += _wrap(f"· {result.data}, {result.protocol}: {errors} error" + ("" if result.verified else " (unverified)"))
     for note in card.notes:
         lines += _wrap(f"· {note}")
@@ -108,8 +134,10 @@ def run_text(path: Path) -> list[str]:
     """What a run was trained on and how it went, from its configuration and events."""
     config, lines = _config(path), []
     data = config["data"]
-    lines.append(f"run {path}: {config['net']} on {data['name']} ({data['n_train']:,} training, {data['n_val']:,} validation, "
-                 f"{data['n_test']:,} test pictures), {config['length']}, seed {config['seed']}")
+    lines.append(
+        f"run {path}: {config['net']} on {data['name']} ({data['n_train']:,} training, {data['n_val']:,} validation, "
+        f"{data['n_test']:,} test pictures), {config['length']}, seed {config['seed']}"
+    )
     events = path / "events.jsonl"
     for line in events.read_text(encoding="utf-8", errors="replace").splitlines() if events.exists() else ():
         try:
@@ -120,28 +148,42 @@ def run_text(path: Path) -> list[str]:
             best = event
             lines[1:2] = [f"best validation: {best['top1']:.2f} % right at step {best['step']:,} of {config['steps']:,}"]
         elif event.get("event") == "test":
-            lines[2:3] = [f"test: {event['top1_error']:.2f} % wrong, 95 % interval {event['ci95'][0]:.2f}–{event['ci95'][1]:.2f}, "
-                          f"n {event['n']:,}, {event['protocol']}"]
+            lines[2:3] = [
+                f"test: {event['top1_error']:.2f} % wrong, 95 % interval {event['ci95'][0]:.2f}–{event['ci95'][1]:.2f}, "
+                f"n {event['n']:,}, {event['protocol']}"
+            ]
     return lines
 
 
 def totals(table: Analysis) -> list[str]:
     """The sums, the receptive field, memory, and what does not fit."""
     trainable, params, aux = table.total("trainable"), table.total("params"), table.params_aux
-    lines = [f"input {times(table.input)} · {params:,} parameters" + (f", {trainable:,} of them trained" if trainable != params else "")
-             + (f" · {aux:,} more in auxiliary heads" if aux else "") + f" · {table.total('macs'):,} MACs"]
+    lines = [
+        f"input {times(table.input)} · {params:,} parameters"
+        + (f", {trainable:,} of them trained" if trainable != params else "")
+        + (f" · {aux:,} more in auxiliary heads" if aux else "")
+        + f" · {table.total('macs'):,} MACs"
+    ]
     field, stride = times(tuple(table.receptive_field)), times(tuple(table.stride))
     where = f" (at {table.last_map.path})" if table.last_map else ""
-    lines.append(f"receptive field {field}, stride {stride}{where} · {table.total('neurons'):,} neurons · {table.total('connections'):,} connections")
-    lines.append(f"memory at 32 bits, one picture: weights {_bytes(4 * params)}, activations {_bytes(4 * table.activations)} kept in training, "
-                 f"{_bytes(4 * table.peak)} at most at once in inference")
+    lines.append(
+        f"receptive field {field}, stride {stride}{where} · {table.total('neurons'):,} neurons · "
+        f"{table.total('connections'):,} connections"
+    )
+    lines.append(
+        f"memory at 32 bits, one picture: weights {_bytes(4 * params)}, activations {_bytes(4 * table.activations)} kept "
+        f"in training, {_bytes(4 * table.peak)} at most at once in inference"
+    )
     found = misfits(table.arch, table.input)
     serious = [m for m in found if not m.harmless]
     lines += [line for m in serious[:6] for line in _wrap(f"! {m.path}: {m}")]
     if len(serious) > 6:
         lines.append(f"! and {len(serious) - 6} more layers")
     if not serious:
-        lines.append("every layer reads its whole input" + (f"; {len(found)} lose only padding, or leave places to a branch beside them" if found else ""))
+        lines.append(
+            "every layer reads its whole input"
+            + (f"; {len(found)} lose only padding, or leave places to a branch beside them" if found else "")
+        )
     return lines
 
 

@@ -84,8 +84,18 @@ def wishes(args: argparse.Namespace) -> "Wishes":
     changes: list[tuple[str, Any]] = [(name, value) for name in RECIPE_OPTIONS if (value := getattr(args, name)) is not None]
     if args.augment is not None:
         changes.append(("augment", () if args.augment == "none" else tuple(args.augment.split(","))))
-    return Wishes(args.net, args.recipe, args.epochs, args.steps, args.budget, args.seed, args.size, args.device, args.precision,
-                  tuple(changes))
+    return Wishes(
+        args.net,
+        args.recipe,
+        args.epochs,
+        args.steps,
+        args.budget,
+        args.seed,
+        args.size,
+        args.device,
+        args.precision,
+        tuple(changes),
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -95,8 +105,7 @@ def run(args: argparse.Namespace) -> int:
     if args.resume and not args.out:
         raise UserError("--resume needs the run to go on with: --out RUN")
     with Progress(quiet=args.json) as progress, StopSignals() as signals:
-        result = _train(args, progress, signals)
-    return result
+        return _train(args, progress, signals)
 
 
 def _train(args: argparse.Namespace, progress: Progress, signals: StopSignals) -> int:
@@ -109,8 +118,11 @@ def _train(args: argparse.Namespace, progress: Progress, signals: StopSignals) -
     config = folder.config() if folder is not None and args.resume else None
     if folder is not None and config is None:
         folder.check_free()
-    data = load_data(args.data, seed=config.data["split_seed"] if config else args.seed,
-                     on_progress=lambda done, total: progress.update("fetching", done, total or done))
+    data = load_data(
+        args.data,
+        seed=config.data["split_seed"] if config else args.seed,
+        on_progress=lambda done, total: progress.update("fetching", done, total or done),
+    )
     if config is not None and folder is not None:
         resolved = reopen(folder, data, args.data, progress.update)
         progress.say(f"{folder.path}: {config.net} on {config.data['name']}, {config.length}")
@@ -128,8 +140,10 @@ def _train(args: argparse.Namespace, progress: Progress, signals: StopSignals) -
             train_run(resolved, data, folder.path, display, signals.asked, args.device)
         except Interrupted as stop:
             progress.clear()
-            progress.say(f"stopped at step {stop.step:,} of {config.steps:,}; nothing is lost. Go on with:\n"
-                         f"  neocog train {args.data} --out {folder.path} --resume")
+            progress.say(
+                f"stopped at step {stop.step:,} of {config.steps:,}; nothing is lost. Go on with:\n"
+                f"  neocog train {args.data} --out {folder.path} --resume"
+            )
             return DONE if signals.signal == signal.SIGTERM else INTERRUPTED
     failed = [*data.skipped, *(f for store in resolved.stores.values() for f in store.failed.values())]
     judgement = test_once(folder, data, progress)
@@ -150,14 +164,16 @@ def _headline(config: Any, folder: "RunFolder") -> str:
     from neocog.arch import analyse
 
     table, data = analyse(config.arch), config.data
-    return (f"{config.net}: {table.total('params'):,} parameters, {table.total('macs'):,} MACs a picture of "
-            f"{'×'.join(map(str, config.arch.input))} · {data['n_train']:,} training, {data['n_val']:,} validation, "
-            f"{data['n_test']:,} test pictures, {len(config.classes)} classes · {config.length}, {config.precision}, "
-            f"seed {config.seed} · {folder.path}")
+    return (
+        f"{config.net}: {table.total('params'):,} parameters, {table.total('macs'):,} MACs a picture of "
+        f"{'×'.join(map(str, config.arch.input))} · {data['n_train']:,} training, {data['n_val']:,} validation, "
+        f"{data['n_test']:,} test pictures, {len(config.classes)} classes · {config.length}, {config.precision}, "
+        f"seed {config.seed} · {folder.path}"
+    )
 
 
 def test_once(folder: "RunFolder", data: "Dataset", progress: Progress) -> "Judgement | None":
-    """Judge the best weights on the test split, once in a run's life; the same judgement ever after. None without a test split."""
+    """Judge the best weights on the test split, once in a run's life: the same judgement ever after; None without a test split."""
     from neocog.evaluate import Judgement, evaluate
     from neocog.runs import load_predictor, read_events
     from neocog.runs.folder import EVENTS
@@ -174,21 +190,37 @@ def test_once(folder: "RunFolder", data: "Dataset", progress: Progress) -> "Judg
     return judgement
 
 
-def report(args: argparse.Namespace, folder: "RunFolder", data: "Dataset", judgement: "Judgement | None",
-           failed: list[BadPicture]) -> int:
+def report(
+    args: argparse.Namespace,
+    folder: "RunFolder",
+    data: "Dataset",
+    judgement: "Judgement | None",
+    failed: list[BadPicture],
+) -> int:
     """Say what came out; the exit code."""
     if args.json:
         best = best_validation(folder)
-        print(json.dumps({"run": str(folder.path), "net": folder.config().net, "steps": folder.config().steps, "validation": best,
-                          "test": judgement.to_json() if judgement else None,
-                          "failed": [{"file": f.where, "error": f.why} for f in failed]}, ensure_ascii=False))
+        print(
+            json.dumps(
+                {
+                    "run": str(folder.path),
+                    "net": folder.config().net,
+                    "steps": folder.config().steps,
+                    "validation": best,
+                    "test": judgement.to_json() if judgement else None,
+                    "failed": [{"file": f.where, "error": f.why} for f in failed],
+                },
+                ensure_ascii=False,
+            )
+        )
         return SOME_FAILED if failed else DONE
     print("\n".join(outcome(folder, judgement)))
     for failure in failed[:20]:
         print(f"left out {failure.where}: {failure.why}")
     if len(failed) > 20:
         print(f"left out {len(failed) - 20} more")
-    print(f"\nnext: neocog predict {folder.path} PICTURE…  ·  neocog evaluate {folder.path} {args.data}  ·  neocog show {folder.path}")
+    verbs = (f"predict {folder.path} PICTURE…", f"evaluate {folder.path} {args.data}", f"show {folder.path}")
+    print("\nnext: " + "  ·  ".join(f"neocog {verb}" for verb in verbs))
     return SOME_FAILED if failed else DONE
 
 
@@ -207,8 +239,10 @@ def outcome(folder: "RunFolder", judgement: "Judgement | None") -> list[str]:
     if judgement is None:
         if best is None:
             return ["trained; there is no validation and no test set to judge it by"]
-        return [f"validation: {100 - best['top1_error']:.2f} % right (n {best['n']:,}). There is no test set, and this figure chose the "
-                "weights: it flatters."]
+        return [
+            f"validation: {100 - best['top1_error']:.2f} % right (n {best['n']:,}). There is no test set, and this figure "
+            "chose the weights: it flatters."
+        ]
     lines = [judgement.sentence("test")]
     if judgement.n < 100:
         lines.append(f"{judgement.n} test pictures say little: the interval is wide.")

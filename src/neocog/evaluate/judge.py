@@ -51,24 +51,32 @@ class Judgement:
 
     def to_json(self) -> dict[str, object]:
         """The keys that scripts stand on; ci95 is that of top1_error, in percent."""
-        return {"top1_error": round(self.top1_error, 4),
-                "top5_error": None if self.top5_error is None else round(self.top5_error, 4),
-                "n": self.n, "protocol": self.protocol, "ci95": [round(v, 4) for v in self.ci95],
-                "majority_error": round(self.majority_error, 4),
-                "failed": [{"file": f.where, "error": f.why} for f in self.failed]}
+        return {
+            "top1_error": round(self.top1_error, 4),
+            "top5_error": None if self.top5_error is None else round(self.top5_error, 4),
+            "n": self.n,
+            "protocol": self.protocol,
+            "ci95": [round(v, 4) for v in self.ci95],
+            "majority_error": round(self.majority_error, 4),
+            "failed": [{"file": f.where, "error": f.why} for f in self.failed],
+        }
 
     @staticmethod
     def from_json(obj: dict[str, Any]) -> "Judgement":
         """The inverse of `to_json`, as the events of a run keep it."""
         low, high = obj["ci95"]
         failed = tuple(BadPicture(f["file"], f["error"]) for f in obj["failed"])
-        return Judgement(obj["top1_error"], obj["top5_error"], obj["n"], obj["protocol"], (low, high), obj["majority_error"], failed)
+        return Judgement(
+            obj["top1_error"], obj["top5_error"], obj["n"], obj["protocol"], (low, high), obj["majority_error"], failed
+        )
 
     def sentence(self, what: str) -> str:
         """The judgement in words: rate, interval, n, protocol, and what guessing the commonest class would give."""
         top5 = f" · top-5 {100 - self.top5_error:.2f} % right" if self.top5_error is not None else ""
-        return (f"{what}: {self.top1:.2f} % right, 95 % interval {100 - self.ci95[1]:.2f} to {100 - self.ci95[0]:.2f} (n {self.n:,}, "
-                f"{self.protocol}){top5} · always the commonest class: {100 - self.majority_error:.2f} %")
+        return (
+            f"{what}: {self.top1:.2f} % right, 95 % interval {100 - self.ci95[1]:.2f} to {100 - self.ci95[0]:.2f} "
+            f"(n {self.n:,}, {self.protocol}){top5} · always the commonest class: {100 - self.majority_error:.2f} %"
+        )
 
 
 def judge(scored: Scored, classes: int, protocol: str) -> Judgement:
@@ -95,9 +103,12 @@ def match_classes(pictures: Pictures, classes: tuple[str, ...]) -> Pictures:
         return pictures
     unknown = sorted(set(pictures.classes) - set(classes))
     if unknown:
-        raise UserError(f"the classifier knows no class {', '.join(map(repr, unknown[:3]))}"
-                        + (f" and {len(unknown) - 3} more" if len(unknown) > 3 else "")
-                        + f"; it knows {', '.join(map(repr, classes[:5]))}" + (" …" if len(classes) > 5 else ""))
+        raise UserError(
+            f"the classifier knows no class {', '.join(map(repr, unknown[:3]))}"
+            + (f" and {len(unknown) - 3} more" if len(unknown) > 3 else "")
+            + f"; it knows {', '.join(map(repr, classes[:5]))}"
+            + (" …" if len(classes) > 5 else "")
+        )
     numbers = np.array([classes.index(name) for name in pictures.classes], np.int64)
     same = pictures.subset(range(len(pictures)))
     same.labels, same.classes = numbers[pictures.labels], classes

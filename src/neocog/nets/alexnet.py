@@ -1,5 +1,7 @@
 """AlexNet (Krizhevsky, Sutskever & Hinton 2012) with its two towers; the ungrouped net, CaffeNet and the 2014 one-tower net."""
 
+from typing import Any
+
 from neocog.arch import (
     LRN,
     AdaptiveAvgPool2d,
@@ -23,7 +25,7 @@ from neocog.pictures.preprocessing import Preprocessing
 W, ZERO, ONE = Normal(0.01), Constant(0.0), Constant(1.0)  # section 5
 
 
-def conv(out: int, kernel: int, bias: Constant = ZERO, **more: int) -> Conv2d:
+def conv(out: int, kernel: int, bias: Constant = ZERO, **more: Any) -> Conv2d:
     """A convolution with the paper's start: N(0, 0.01²) and a bias of 0 or 1."""
     return Conv2d(out, kernel, init=W, bias_init=bias, **more)
 
@@ -39,8 +41,11 @@ def alexnet(name: str = "alexnet", groups: int = 2, pool_first: bool = False, nu
     The paper says 224; its 55×55 maps need 227. Order: ReLU, LRN, pool (`pool_first`: CaffeNet's ReLU, pool, LRN).
     """
 
-    def norm_pool(i: int) -> dict[str, object]:
-        norm, pool = {f"norm{i}": LRN(5, 1e-4, 0.75, k=1.0 if pool_first else 2.0, divide_alpha=pool_first)}, {f"pool{i}": MaxPool2d(3, 2)}
+    def norm_pool(i: int) -> dict[str, Any]:
+        norm, pool = (
+            {f"norm{i}": LRN(5, 1e-4, 0.75, k=1.0 if pool_first else 2.0, divide_alpha=pool_first)},
+            {f"pool{i}": MaxPool2d(3, 2)},
+        )
         return pool | norm if pool_first else norm | pool
 
     return architecture(name, (3, 227, 227), Sequential(
@@ -79,8 +84,17 @@ AUTHORS = "A. Krizhevsky, I. Sutskever, G. E. Hinton"
 RGB_MEAN = (123.68, 116.779, 103.939)
 CAFFE = Preprocessing(227, 227, color="BGR", resize="squash", resize_to=256, scale=1.0, mean=(104.007, 116.669, 122.679))
 TORCHVISION = Preprocessing(224, 224, resize="shorter", resize_to=256, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
-STEPS = Recipe(name="paper", lr=0.01, momentum=0.9, weight_decay=5e-4, schedule="step", warmup=0.0,
-               milestones=(1 / 3, 2 / 3, 5 / 6), batch=128, epochs=90)
+STEPS = Recipe(
+    name="paper",
+    lr=0.01,
+    momentum=0.9,
+    weight_decay=5e-4,
+    schedule="step",
+    warmup=0.0,
+    milestones=(1 / 3, 2 / 3, 5 / 6),
+    batch=128,
+    epochs=90,
+)
 QUICK = Recipe(lr=0.01, batch=64, label_smoothing=0.1)
 
 register("alexnet", alexnet, Card(

@@ -52,8 +52,9 @@ class Recipe:
     @staticmethod
     def from_json(data: dict[str, Any]) -> "Recipe":
         """The inverse of `to_json`."""
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
         try:
-            return Recipe(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items()})
+            return Recipe(**values)
         except TypeError as error:
             raise UserError(f"recipe: {error}") from None
 

@@ -90,7 +90,6 @@ def lenet_caffe(num_classes: int = 10) -> Architecture:
 
 # Section III.A: background -0.1, ink 1.175, so that a mean picture is 0 and the variance 1. 28×28 digits lie in 32×32.
 LECUN = Preprocessing(32, 32, color="L", resize="pad", mean=(0.1 / 1.275,), std=(1 / 1.275,))
-MNIST = {"mean": (0.1307,), "std": (0.3081,)}
 
 register("lenet5", lenet5, Card(
     title="LeNet-5 (1998)", paper=PAPER, authors=AUTHORS, venue="Proc. IEEE 86(11), 2278–2324", year=1998,
@@ -107,9 +106,9 @@ register("lenet5", lenet5, Card(
 
 register("lenet5.modern", lenet5_modern, Card(
     title="LeNet-5, modernised", paper=PAPER, authors=AUTHORS, venue="Proc. IEEE 86(11), 2278–2324", year=1998,
-    preprocessing=Preprocessing(32, 32, color="L", resize="pad", **MNIST),
+    preprocessing=Preprocessing(32, 32, color="L", resize="pad", mean=(0.1307,), std=(0.3081,)),
     quick=Recipe(lr=0.1, nesterov=True, weight_decay=5e-4, batch=128, epochs=10, augment=()),
-    notes=("Not the paper's network: the layer sizes of LeNet-5 with today's parts. `neocog diff lenet5 lenet5.modern` shows how.",),
+    notes=("Not the paper's network: its layer sizes with today's parts. `neocog diff lenet5 lenet5.modern` shows how.",),
 ))  # fmt: skip
 
 register("lenet.caffe", lenet_caffe, Card(

@@ -1,5 +1,7 @@
 """ResNets and their plain twins for ImageNet (He, Zhang, Ren & Sun 2015): 18, 34, 50, 101, 152; options A, B and C."""
 
+from typing import Any
+
 from neocog.arch import (
     AdaptiveAvgPool2d,
     Architecture,
@@ -53,25 +55,38 @@ def residual(body: dict[str, object], short: object, plain: bool) -> Sequential:
 
 def basic(before: int, width: int, stride: int, option: str, plain: bool, split: bool = False) -> Sequential:
     """Figure 5, left: two 3×3 convolutions."""
-    body = {"conv1": conv(width, 3, stride), "bn1": BatchNorm2d(), "relu1": ReLU(),
-            "conv2": conv(width, 3), "bn2": BatchNorm2d()}
+    body = {
+        "conv1": conv(width, 3, stride),
+        "bn1": BatchNorm2d(),
+        "relu1": ReLU(),
+        "conv2": conv(width, 3),
+        "bn2": BatchNorm2d(),
+    }
     return residual(body, shortcut(option, before, width, stride, split), plain)
 
 
 def bottleneck(before: int, width: int, stride: int, option: str, stride_in_3x3: bool) -> Sequential:
     """Figure 5, right: 1×1 to `width`, 3×3, 1×1 to 4·width. The paper strides in the first 1×1; "v1.5" in the 3×3."""
     first, second = (1, stride) if stride_in_3x3 else (stride, 1)
-    body = {"conv1": conv(width, 1, first), "bn1": BatchNorm2d(), "relu1": ReLU(),
-            "conv2": conv(width, 3, second), "bn2": BatchNorm2d(), "relu2": ReLU(),
-            "conv3": conv(4 * width, 1), "bn3": BatchNorm2d()}
+    body = {
+        "conv1": conv(width, 1, first),
+        "bn1": BatchNorm2d(),
+        "relu1": ReLU(),
+        "conv2": conv(width, 3, second),
+        "bn2": BatchNorm2d(),
+        "relu2": ReLU(),
+        "conv3": conv(4 * width, 1),
+        "bn3": BatchNorm2d(),
+    }
     return residual(body, shortcut(option, before, 4 * width, stride), plain=False)
 
 
 DEPTHS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 
 
-def resnet(name: str, depth: int, option: str = "B", plain: bool = False, stride_in_3x3: bool = False,
-           num_classes: int = 1000) -> Architecture:
+def resnet(
+    name: str, depth: int, option: str = "B", plain: bool = False, stride_in_3x3: bool = False, num_classes: int = 1000
+) -> Architecture:
     """Table 1; torchvision's paths. N×3×224×224 → N×classes."""
     before, stages = 64, {}
     for i, count in enumerate(DEPTHS[depth]):
@@ -97,21 +112,45 @@ PAPER = "Deep residual learning for image recognition"
 AUTHORS = "K. He, X. Zhang, S. Ren, J. Sun"
 VENUE = "CVPR 2016 (arXiv 1512.03385)"
 PREPROCESSING = Preprocessing(224, 224, resize="shorter", resize_to=256, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
-STEPS = Recipe(name="paper", lr=0.1, momentum=0.9, weight_decay=1e-4, schedule="step", warmup=0.0,
-               milestones=(0.5, 0.75), batch=256, epochs=120)
+STEPS = Recipe(
+    name="paper",
+    lr=0.1,
+    momentum=0.9,
+    weight_decay=1e-4,
+    schedule="step",
+    warmup=0.0,
+    milestones=(0.5, 0.75),
+    batch=256,
+    epochs=120,
+)
 QUICK = Recipe(lr=0.1, nesterov=True, weight_decay=5e-4, batch=64, label_smoothing=0.1)
-V1_5 = ("torchvision, timm, fb.resnet.torch and TF-slim stride in the 3×3: that is resnet{d}.v1_5.",
-        "Keras keeps the stride in the 1×1 but gives the convolutions biases.")
+V1_5 = (
+    "torchvision, timm, fb.resnet.torch and TF-slim stride in the 3×3: that is resnet{d}.v1_5.",
+    "Keras keeps the stride in the 1×1 but gives the convolutions biases.",
+)
 
 # Tables 3 and 4, and the single-model column of table 4.
-TEN_CROP = {"plain18": (27.94, None), "resnet18.a": (27.88, None), "plain34": (28.54, 10.02), "resnet34.a": (25.03, 7.76),
-            "resnet34": (24.52, 7.46), "resnet34.c": (24.19, 7.40), "resnet50": (22.85, 6.71), "resnet101": (21.75, 6.05),
-            "resnet152": (21.43, 5.71)}
-MULTI_SCALE = {"resnet34": (21.84, 5.71), "resnet34.c": (21.53, 5.60), "resnet50": (20.74, 5.25), "resnet101": (19.87, 4.60),
-               "resnet152": (19.38, 4.49)}
+TEN_CROP = {
+    "plain18": (27.94, None),
+    "resnet18.a": (27.88, None),
+    "plain34": (28.54, 10.02),
+    "resnet34.a": (25.03, 7.76),
+    "resnet34": (24.52, 7.46),
+    "resnet34.c": (24.19, 7.40),
+    "resnet50": (22.85, 6.71),
+    "resnet101": (21.75, 6.05),
+    "resnet152": (21.43, 5.71),
+}
+MULTI_SCALE = {
+    "resnet34": (21.84, 5.71),
+    "resnet34.c": (21.53, 5.60),
+    "resnet50": (20.74, 5.25),
+    "resnet101": (19.87, 4.60),
+    "resnet152": (19.38, 4.49),
+}
 
 
-def _register(name: str, depth: int, notes: tuple[str, ...] = (), same_as: tuple[str, ...] = (), **options: object) -> None:
+def _register(name: str, depth: int, notes: tuple[str, ...] = (), same_as: tuple[str, ...] = (), **options: Any) -> None:
     results = [Result("ILSVRC-2012 val", "10 crops", *TEN_CROP[name])] if name in TEN_CROP else []
     if name in MULTI_SCALE:
         results.append(Result("ILSVRC-2012 val", "one net, fully convolutional, five scales", *MULTI_SCALE[name]))
@@ -119,11 +158,24 @@ def _register(name: str, depth: int, notes: tuple[str, ...] = (), same_as: tuple
         results.append(Result("ILSVRC-2015 test", "six nets, two of them of 152 layers", None, 3.57))
     kind = "Plain" if options.get("plain") else "ResNet"
     suffix = {"A": ", option A", "C": ", option C"}.get(str(options.get("option", "B")), "") if kind == "ResNet" else ""
-    register(name, lambda: resnet(name, depth, **options), Card(  # type: ignore[arg-type]
-        title=f"{kind}-{depth}" + (" v1.5" if options.get("stride_in_3x3") else suffix), paper=PAPER, authors=AUTHORS,
-        venue=VENUE, year=2015, preprocessing=PREPROCESSING, results=tuple(results), paper_recipe=STEPS, quick=QUICK,
-        notes=notes, same_as=same_as,
-        deviations=tuple(t.format(d=depth) for t in V1_5) if depth >= 50 and "." not in name else ()))
+    register(
+        name,
+        lambda: resnet(name, depth, **options),
+        Card(
+            title=f"{kind}-{depth}" + (" v1.5" if options.get("stride_in_3x3") else suffix),
+            paper=PAPER,
+            authors=AUTHORS,
+            venue=VENUE,
+            year=2015,
+            preprocessing=PREPROCESSING,
+            results=tuple(results),
+            paper_recipe=STEPS,
+            quick=QUICK,
+            notes=notes,
+            same_as=same_as,
+            deviations=tuple(t.format(d=depth) for t in V1_5) if depth >= 50 and "." not in name else (),
+        ),
+    )
 
 
 for _depth in (18, 34):
@@ -133,6 +185,10 @@ for _depth in (18, 34):
     _register(f"resnet{_depth}.c", _depth, option="C")
 for _depth in (50, 101, 152):
     _register(f"resnet{_depth}", _depth, ("The stride stands in the first 1×1 of a block, as in the authors' own files.",))
-    _register(f"resnet{_depth}.v1_5", _depth,
-              ("The stride stands in the 3×3: 6 % more work, a receptive field 56 pixels smaller, about half a point better.",),
-              (f"tv:resnet{_depth}", f"timm:resnet{_depth}"), stride_in_3x3=True)
+    _register(
+        f"resnet{_depth}.v1_5",
+        _depth,
+        ("The stride stands in the 3×3: 6 % more work, a receptive field 56 pixels smaller, about half a point better.",),
+        (f"tv:resnet{_depth}", f"timm:resnet{_depth}"),
+        stride_in_3x3=True,
+    )

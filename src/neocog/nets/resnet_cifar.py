@@ -41,8 +41,17 @@ def resnet_cifar(name: str, depth: int, option: str = "A", plain: bool = False, 
 
 # Mean and std of ImageNet, not of CIFAR: what the published checkpoints were trained with.
 PREPROCESSING = Preprocessing(32, 32, resize="none", mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
-STEPS = Recipe(name="paper", lr=0.1, momentum=0.9, weight_decay=1e-4, schedule="step", warmup=0.0, milestones=(0.5, 0.75),
-               batch=128, epochs=182)  # 64,000 steps of 128 on 45,000 pictures
+STEPS = Recipe(
+    name="paper",
+    lr=0.1,
+    momentum=0.9,
+    weight_decay=1e-4,
+    schedule="step",
+    warmup=0.0,
+    milestones=(0.5, 0.75),
+    batch=128,
+    epochs=182,
+)  # 64,000 steps of 128 on 45,000 pictures
 QUICK = Recipe(lr=0.2, nesterov=True, weight_decay=5e-4, batch=128, label_smoothing=0.1, epochs=8)
 ERRORS = {20: 8.75, 32: 7.51, 44: 7.17, 56: 6.97, 110: 6.43, 1202: 7.93}  # table 6
 
@@ -55,12 +64,27 @@ def _register(name: str, depth: int, option: str = "A", plain: bool = False) -> 
         results += (Result("CIFAR-10 test", "one picture as it is, published checkpoint", {20: 8.27, 44: 6.90}[depth]),)
     if depth == 110:
         notes += ("The paper warms up at 0.01 until the training error is below 80 %, about 400 steps.",)
-    register(name, lambda: resnet_cifar(name, depth, option, plain), Card(
-        title=f"{'Plain' if plain else 'ResNet'}-{depth} for CIFAR" + ("" if plain or option == "A" else f", option {option}"),
-        paper=PAPER, authors=AUTHORS, venue=VENUE, year=2015, preprocessing=PREPROCESSING, results=results,
-        paper_recipe=STEPS, quick=QUICK, notes=notes,
-        deviations=("Many repositories call an 11-million-parameter ImageNet ResNet-18 on 32×32 a CIFAR ResNet.",),
-        weights={20: ("resnet20-12fca82f.th",), 44: ("resnet44-014dd654.th",)}.get(depth, ()) if not plain and option == "A" else ()))
+    register(
+        name,
+        lambda: resnet_cifar(name, depth, option, plain),
+        Card(
+            title=f"{'Plain' if plain else 'ResNet'}-{depth} for CIFAR"
+            + ("" if plain or option == "A" else f", option {option}"),
+            paper=PAPER,
+            authors=AUTHORS,
+            venue=VENUE,
+            year=2015,
+            preprocessing=PREPROCESSING,
+            results=results,
+            paper_recipe=STEPS,
+            quick=QUICK,
+            notes=notes,
+            deviations=("Many repositories call an 11-million-parameter ImageNet ResNet-18 on 32×32 a CIFAR ResNet.",),
+            weights={20: ("resnet20-12fca82f.th",), 44: ("resnet44-014dd654.th",)}.get(depth, ())
+            if not plain and option == "A"
+            else (),
+        ),
+    )
 
 
 for _depth in (8, 14, 20, 32, 44, 56, 110, 1202):

@@ -56,12 +56,28 @@ def vgg(name: str, config: str, lrn: bool = False, bn: bool = False, num_classes
 
 
 PREPROCESSING = Preprocessing(224, 224, resize="shorter", resize_to=256, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
-STEPS = Recipe(name="paper", lr=0.01, momentum=0.9, weight_decay=5e-4, schedule="step", warmup=0.0,
-               milestones=(0.25, 0.5, 0.75), batch=256, epochs=74)
+STEPS = Recipe(
+    name="paper",
+    lr=0.01,
+    momentum=0.9,
+    weight_decay=5e-4,
+    schedule="step",
+    warmup=0.0,
+    milestones=(0.25, 0.5, 0.75),
+    batch=256,
+    epochs=74,
+)
 QUICK = Recipe(lr=0.01, batch=64, label_smoothing=0.1)
 
 # Table 3: one scale, dense evaluation; the best row of each configuration. D and E with scale jitter in training.
-ERRORS = {"A": (29.6, 10.4), "A-LRN": (29.7, 10.5), "B": (28.7, 9.9), "C": (27.3, 8.8), "D": (25.6, 8.1), "E": (25.5, 8.0)}
+ERRORS = {
+    "A": (29.6, 10.4),
+    "A-LRN": (29.7, 10.5),
+    "B": (28.7, 9.9),
+    "C": (27.3, 8.8),
+    "D": (25.6, 8.1),
+    "E": (25.5, 8.0),
+}
 
 for _name, _config, _lrn, _bn in (
     ("vgg11", "A", False, False), ("vgg11.lrn", "A", True, False), ("vgg13", "B", False, False),
@@ -74,12 +90,23 @@ for _name, _config, _lrn, _bn in (
     if _name == "vgg11.lrn":
         _notes = ("LRN after the first convolution: the paper finds that it does not help.",)
     _same = (f"tv:{_name}", f"timm:{_name}") if "." not in _name else ()
-    register(_name, lambda n=_name, c=_config, x=_lrn, b=_bn: vgg(n, c, x, b), Card(
-        title=f"VGG-{_label}" + (" with BN" if _bn else ""),
-        paper="Very deep convolutional networks for large-scale image recognition",
-        authors="K. Simonyan, A. Zisserman", venue="ICLR 2015 (arXiv 1409.1556)", year=2014,
-        preprocessing=PREPROCESSING,
-        results=() if _bn else (Result("ILSVRC-2012 val", "dense, one scale", *ERRORS[_label], verified=_config in "DE"),),
-        paper_recipe=STEPS, quick=QUICK, notes=_notes, same_as=_same,
-        deviations=("torchvision starts from He's fan-out rule and subtracts mean and std; the paper only the mean pixel.",),
-    ))
+    register(
+        _name,
+        lambda n=_name, c=_config, x=_lrn, b=_bn: vgg(n, c, x, b),
+        Card(
+            title=f"VGG-{_label}" + (" with BN" if _bn else ""),
+            paper="Very deep convolutional networks for large-scale image recognition",
+            authors="K. Simonyan, A. Zisserman",
+            venue="ICLR 2015 (arXiv 1409.1556)",
+            year=2014,
+            preprocessing=PREPROCESSING,
+            results=() if _bn else (Result("ILSVRC-2012 val", "dense, one scale", *ERRORS[_label], verified=_config in "DE"),),
+            paper_recipe=STEPS,
+            quick=QUICK,
+            notes=_notes,
+            same_as=_same,
+            deviations=(
+                "torchvision starts from He's fan-out rule and subtracts mean and std; the paper only the mean pixel.",
+            ),
+        ),
+    )

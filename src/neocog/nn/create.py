@@ -11,8 +11,13 @@ from neocog.nets import resolve
 from neocog.nn.model import Model, feature_maps
 
 
-def adapt(arch: Architecture, num_classes: int | None = None, in_chans: int | None = None,
-          img_size: int | tuple[int, int] | None = None, drop_rate: float | None = None) -> Architecture:
+def adapt(
+    arch: Architecture,
+    num_classes: int | None = None,
+    in_chans: int | None = None,
+    img_size: int | tuple[int, int] | None = None,
+    drop_rate: float | None = None,
+) -> Architecture:
     """`arch` for other classes, channels, size or dropout. Raises ShapeError with the diagnosis if the size does not fit."""
     if in_chans is not None and in_chans != arch.input[0]:
         arch, _ = with_channels(arch, in_chans)
@@ -26,9 +31,17 @@ def adapt(arch: Architecture, num_classes: int | None = None, in_chans: int | No
     return arch
 
 
-def create_model(name: str | Architecture, *, num_classes: int | None = None, in_chans: int | None = None,
-                 img_size: int | tuple[int, int] | None = None, weights: str | Path | None = None,
-                 features_only: bool = False, drop_rate: float | None = None, generator: Generator | None = None) -> Model:
+def create_model(
+    name: str | Architecture,
+    *,
+    num_classes: int | None = None,
+    in_chans: int | None = None,
+    img_size: int | tuple[int, int] | None = None,
+    weights: str | Path | None = None,
+    features_only: bool = False,
+    drop_rate: float | None = None,
+    generator: Generator | None = None,
+) -> Model:
     """A Module of the network `name` (see `list_models`), or of an architecture; None leaves what the paper has.
 
     weights: a .safetensors, .pth or .th file for this network; a classifier for other classes starts afresh.

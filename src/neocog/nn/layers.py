@@ -22,8 +22,17 @@ def even(pads: Pads) -> tuple[int, int] | None:
 class Conv2d(nn.Conv2d):
     """torch's convolution, with padding that may differ from side to side."""
 
-    def __init__(self, channels: int, out: int, kernel: tuple[int, int], stride: tuple[int, int], pads: Pads,
-                 dilation: tuple[int, int], groups: int, bias: bool):
+    def __init__(
+        self,
+        channels: int,
+        out: int,
+        kernel: tuple[int, int],
+        stride: tuple[int, int],
+        pads: Pads,
+        dilation: tuple[int, int],
+        groups: int,
+        bias: bool,
+    ):
         both = even(pads)
         super().__init__(channels, out, kernel, stride, both or 0, dilation, groups, bias)
         self.pads = None if both else pads
@@ -67,8 +76,9 @@ class AvgPool2d(nn.Module):
         if self.count:
             return F.avg_pool2d(pad(x, self.pads), self.kernel, self.stride, 0, self.ceil)
         real = pad(torch.ones_like(x[:1, :1]), self.pads)
-        return (F.avg_pool2d(pad(x, self.pads), self.kernel, self.stride, 0, self.ceil)
-                / F.avg_pool2d(real, self.kernel, self.stride, 0, self.ceil))
+        return F.avg_pool2d(pad(x, self.pads), self.kernel, self.stride, 0, self.ceil) / F.avg_pool2d(
+            real, self.kernel, self.stride, 0, self.ceil
+        )
 
     def extra_repr(self) -> str:
         return f"{self.kernel}, stride={self.stride}, padding={self.pads or self.padding}, ceil={self.ceil}"
@@ -77,8 +87,14 @@ class AvgPool2d(nn.Module):
 class TableConv2d(nn.Module):
     """LeNet-5's C3: each map reads its own choice of maps. Weight: links × kh × kw."""
 
-    def __init__(self, channels: int, table: tuple[tuple[int, ...], ...], kernel: tuple[int, int], stride: tuple[int, int],
-                 pads: Pads):
+    def __init__(
+        self,
+        channels: int,
+        table: tuple[tuple[int, ...], ...],
+        kernel: tuple[int, int],
+        stride: tuple[int, int],
+        pads: Pads,
+    ):
         super().__init__()
         self.table, self.stride, self.pads, self.channels = table, stride, pads, channels
         self.weight = nn.Parameter(torch.empty(sum(map(len, table)), *kernel))
@@ -268,10 +284,18 @@ def falling_mask(kernel: tuple[int, int], decay: float) -> Tensor:
 
 
 class SCell(nn.Module):
-    """Neocognitron's S-cells and their V-cell (Fukushima 1980, eqs. 1 and 2). Weight a: planes × C × kh × kw; bias b: planes."""
+    """Neocognitron's S-cells and their V-cell (Fukushima 1980, eqs. 1, 2). Weight a: planes × C × kh × kw; bias b: planes."""
 
-    def __init__(self, channels: int, planes: int, kernel: tuple[int, int], stride: tuple[int, int], pads: Pads,
-                 selectivity: float, decay: float):
+    def __init__(
+        self,
+        channels: int,
+        planes: int,
+        kernel: tuple[int, int],
+        stride: tuple[int, int],
+        pads: Pads,
+        selectivity: float,
+        decay: float,
+    ):
         super().__init__()
         self.stride, self.pads, self.r = stride, pads, selectivity
         self.weight = nn.Parameter(torch.empty(planes, channels, *kernel))

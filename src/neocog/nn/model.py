@@ -56,9 +56,15 @@ def plan(rows: Iterable[Row], keep: Iterable[str], have: str = "input") -> tuple
             chosen.append(row)
     chosen.reverse()
     last = {name: i for i, row in enumerate(chosen) for name in row.node.inputs}
-    return tuple(Step(tuple(row.path.split(".")), row.node.inputs, row.path,
-                      tuple(n for n in dict.fromkeys(row.node.inputs) if last[n] == i and n not in wanted))
-                 for i, row in enumerate(chosen))
+    return tuple(
+        Step(
+            tuple(row.path.split(".")),
+            row.node.inputs,
+            row.path,
+            tuple(n for n in dict.fromkeys(row.node.inputs) if last[n] == i and n not in wanted),
+        )
+        for i, row in enumerate(chosen)
+    )
 
 
 class Model(nn.Module):
@@ -140,8 +146,10 @@ class Model(nn.Module):
             raise ShapeError(f"{self.arch.name} reads {want}, not {'×'.join(map(str, x.shape))}")
         shape = tuple(x.shape[1:])
         if _sizes(self.arch, shape) != _sizes(self.arch, self.arch.input):  # refuses what does not fit, with the diagnosis
-            raise ShapeError(f"{self.arch.name} was built for {want}; its full connections cannot read {'×'.join(map(str, x.shape))}: "
-                             f"build it with img_size={shape[1:] if shape[1] != shape[2] else shape[1]}")
+            raise ShapeError(
+                f"{self.arch.name} was built for {want}; its full connections cannot read {'×'.join(map(str, x.shape))}: "
+                f"build it with img_size={shape[1:] if shape[1] != shape[2] else shape[1]}"
+            )
 
     def forward_features(self, x: Tensor) -> Tensor:
         """The last map before the head: N×C×H×W (N×features for nets without maps)."""
@@ -196,8 +204,10 @@ class Model(nn.Module):
     def feature_info(self) -> list[dict[str, object]]:
         """For a features-only model, of each map: num_chs, reduction (pixels a place) and module (its path)."""
         table = analyse(self.arch)
-        return [{"num_chs": table.by_path[p].output[0], "reduction": max(table.by_path[p].stride or [0]), "module": p}
-                for p in self.features_at or ()]
+        return [
+            {"num_chs": table.by_path[p].output[0], "reduction": max(table.by_path[p].stride or [0]), "module": p}
+            for p in self.features_at or ()
+        ]
 
 
 @lru_cache(maxsize=64)

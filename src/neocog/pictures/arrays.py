@@ -36,9 +36,7 @@ def array_dataset(
         test_set = ArrayPictures(*test, classes, f"{name}/test")
     rest, val = carve(rest, val_fraction, seed)
     if val is not None:
-        notes.append(
-            f"validation: {len(val):,} pictures carved from training, {val_fraction:.3g} of each class (seed {seed})"
-        )
+        notes.append(f"validation: {len(val):,} pictures carved from training, {val_fraction:.3g} of each class (seed {seed})")
     present = np.bincount(rest.labels, minlength=len(classes))
     if empty := [label for label, count in zip(classes, present, strict=True) if not count]:
         notes.append(f"no training picture of {', '.join(map(repr, empty))}")

@@ -76,9 +76,7 @@ def load_cifar_folder(
     found = cifar_folder(root)
     if found is None:
         if any(is_file(root / file) for file in ("data_batch_1", "test_batch")):
-            raise DataError(
-                f"{root} holds the Python version of CIFAR, pickles that neocog does not load: get the binary one"
-            )
+            raise DataError(f"{root} holds the Python version of CIFAR, pickles that neocog does not load: get the binary one")
         raise DataError(f"{root}: no CIFAR files in it (data_batch_1.bin …, or train.bin and {_HUNDRED.names})")
     folder, version = found
     notes: list[str] = []
@@ -120,9 +118,7 @@ def _read(path: Path, version: _Version, expected: int, md5: Mapping[str, str] |
     rows = np.frombuffer(raw, np.uint8).reshape(-1, record)
     labels = rows[:, version.label_bytes - 1].astype(np.int64)
     if labels.max() >= version.classes:
-        raise DataError(
-            f"{path}: a label is {labels.max()}, but there are {version.classes} classes: is it {version.name}?"
-        )
+        raise DataError(f"{path}: a label is {labels.max()}, but there are {version.classes} classes: is it {version.name}?")
     if len(rows) != expected:
         notes.append(f"{path.name} holds {len(rows):,} pictures; the published file has {expected:,}")
     planes = rows[:, version.label_bytes :].reshape(-1, 3, 32, 32)

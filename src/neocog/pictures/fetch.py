@@ -50,9 +50,7 @@ def fetch(named: "NamedSet", place: Path, looked: Sequence[Path], on_progress: O
     try:
         place.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DataError(
-            f"{place} cannot be made for {named.name}: {error.strerror}: set NEOCOG_DATA elsewhere"
-        ) from error
+        raise DataError(f"{place} cannot be made for {named.name}: {error.strerror}: set NEOCOG_DATA elsewhere") from error
     for name in names:
         url = urllib.parse.urljoin(named.origin, name)
         part = place / f".{name}.{os.getpid()}.part"
@@ -61,9 +59,7 @@ def fetch(named: "NamedSet", place: Path, looked: Sequence[Path], on_progress: O
             wanted = sums[name.removesuffix(".gz") if not named.archive else name]
             actual = _md5(part, uncompressed=not named.archive)
             if actual != wanted:
-                raise DataError(
-                    f"{url} is not what was published: md5 {actual}, not {wanted}: try again, or another network"
-                )
+                raise DataError(f"{url} is not what was published: md5 {actual}, not {wanted}: try again, or another network")
             if named.archive:
                 _unpack(part, place)
             else:

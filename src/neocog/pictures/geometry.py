@@ -17,9 +17,7 @@ def shrink_to_fit(picture: Image.Image, height: int, width: int, interpolation: 
     ratio = min(height / picture.height, width / picture.width)
     if ratio >= 1:
         return picture
-    fitted = [
-        min(limit, max(1, round(side * ratio))) for side, limit in zip(_sides(picture), (height, width), strict=True)
-    ]
+    fitted = [min(limit, max(1, round(side * ratio))) for side, limit in zip(_sides(picture), (height, width), strict=True)]
     return _resize(picture, fitted[0], fitted[1], interpolation)
 
 

@@ -132,13 +132,9 @@ def _read_pair(
     if images.dtype != np.uint8 or images.ndim not in (3, 4):
         raise DataError(f"{paths['images']}: pictures must be unsigned bytes N×H×W, not {images.dtype} {images.shape}")
     if labels.dtype.kind not in "iu" or labels.ndim != 1:
-        raise DataError(
-            f"{paths['labels']}: labels must be one row of whole numbers, not {labels.dtype} {labels.shape}"
-        )
+        raise DataError(f"{paths['labels']}: labels must be one row of whole numbers, not {labels.dtype} {labels.shape}")
     if len(images) != len(labels):
-        raise DataError(
-            f"{root}: {len(images):,} {part} pictures but {len(labels):,} labels: one of the files is wrong"
-        )
+        raise DataError(f"{root}: {len(images):,} {part} pictures but {len(labels):,} labels: one of the files is wrong")
     if labels.min(initial=0) < 0 or labels.max(initial=0) > 65_535:
         raise DataError(f"{paths['labels']}: labels run from {labels.min()} to {labels.max()}; expected 0, 1, 2, …")
     return images, labels

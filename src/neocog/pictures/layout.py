@@ -14,11 +14,7 @@ def check_root(root: Path) -> None:
         if root.is_dir():
             return
         if root.exists():
-            hint = (
-                "unpack it first"
-                if root.suffix in (".zip", ".gz", ".tar", ".tgz")
-                else "give a folder of class folders"
-            )
+            hint = "unpack it first" if root.suffix in (".zip", ".gz", ".tar", ".tgz") else "give a folder of class folders"
             raise DataError(f"{root} is a file, not a folder: {hint}")
         parent = root.parent
         near = nearest(root.name, [sibling.name for sibling in parent.iterdir()]) if parent.is_dir() else []
@@ -39,9 +35,7 @@ def split_folders(root: Path) -> tuple[dict[str, Path], list[str]]:
     if "train" not in roles:
         names = " and ".join(f"'{folder.name}'" for folder in splits)
         if not nested:
-            raise DataError(
-                f"{root}: {names} hold no class folders: put the pictures in one folder per class inside them"
-            )
+            raise DataError(f"{root}: {names} hold no class folders: put the pictures in one folder per class inside them")
         raise DataError(f"{root}: found {names} but no 'train' folder with class folders inside")
     if twice := [role for role in ("train", "val", "test") if roles.count(role) > 1]:
         names = " and ".join(folder.name for folder, role in zip(nested, roles, strict=True) if role == twice[0])
@@ -66,9 +60,7 @@ def check_classes(
     if not classes:
         pictures = direct_pictures(train)
         what = f"{count_files(pictures)} lie directly in it" if pictures else "it holds no class folders"
-        raise DataError(
-            f"{train}: {what}: put the pictures in one folder per class, as in {train / 'cats' / 'one.jpg'}"
-        )
+        raise DataError(f"{train}: {what}: put the pictures in one folder per class, as in {train / 'cats' / 'one.jpg'}")
     for split, files in usable.items():
         for name in files:
             if name not in classes:
@@ -80,9 +72,7 @@ def check_classes(
             place = (train / name).relative_to(root).as_posix()
             bad = [one for one in skipped if f"{one.where}/".startswith(f"{place}/")]
             why = f" ({count_files(len(bad))} skipped, the first: {bad[0]})" if bad else ""
-            raise DataError(
-                f"{train / name}: no usable picture of class '{name}'{why}: add pictures or remove the folder"
-            )
+            raise DataError(f"{train / name}: no usable picture of class '{name}'{why}: add pictures or remove the folder")
     if len(classes) == 1:
         inner = [folder.name for folder in subfolders(train / classes[0])]
         hint = f"; did you mean {train / classes[0]}?" if train == root and len(inner) > 1 else ""

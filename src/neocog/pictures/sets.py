@@ -88,9 +88,7 @@ class ArrayPictures(Pictures):
 class FilePictures(Pictures):
     """Pictures in files, decoded when asked for; named by their path below `root`."""
 
-    def __init__(
-        self, paths: Sequence[Path], labels: np.ndarray | Sequence[int], classes: Sequence[str], root: Path | str
-    ):
+    def __init__(self, paths: Sequence[Path], labels: np.ndarray | Sequence[int], classes: Sequence[str], root: Path | str):
         super().__init__(labels, classes, len(paths))
         self.paths = tuple(path if isinstance(path, Path) else Path(path) for path in paths)
         self.root = Path(root)

@@ -20,9 +20,7 @@ class Store:
     `failed` holds the pictures that could not be decoded, by index; they are never given out.
     """
 
-    def __init__(
-        self, pictures: Pictures, preprocessing: Preprocessing, limit: int = IN_MEMORY, workers: int | None = None
-    ):
+    def __init__(self, pictures: Pictures, preprocessing: Preprocessing, limit: int = IN_MEMORY, workers: int | None = None):
         self.pictures, self.preprocessing = pictures, preprocessing
         self.failed: dict[int, BadPicture] = {}
         p = preprocessing

@@ -28,8 +28,14 @@ def default_net(size: tuple[int, int, int]) -> tuple[str, str]:
     """(net, why) for pictures of (height, width, channels)."""
     height, width, _ = size
     if max(height, width) <= SMALL:
-        return "resnet8.cifar", f"{width}×{height} pictures: a small residual net at their own size, trained from scratch"
-    return "resnet20.cifar", f"photos brought to {PHOTO}×{PHOTO}: a small residual net from scratch, in minutes without a GPU"
+        return (
+            "resnet8.cifar",
+            f"{width}×{height} pictures: a small residual net at their own size, trained from scratch",
+        )
+    return (
+        "resnet20.cifar",
+        f"photos brought to {PHOTO}×{PHOTO}: a small residual net from scratch, in minutes without a GPU",
+    )
 
 
 def any_size(arch: Architecture) -> bool:
@@ -67,7 +73,16 @@ def fit(net: Net, size: tuple[int, int, int], classes: int, flip: bool, side: in
         rows, columns = native
     arch, _ = with_input(arch, (channels, rows, columns))
     mean, std = (card.mean, card.std) if card.channels == channels else ((), ())
-    base = replace(card, height=rows, width=columns, color=color, mean=mean or (0.0,), std=std or (1.0,), resize_to=None, resize="none")
+    base = replace(
+        card,
+        height=rows,
+        width=columns,
+        color=color,
+        mean=mean or (0.0,),
+        std=std or (1.0,),
+        resize_to=None,
+        resize="none",
+    )
     if (height, width) == (rows, columns):
         pass
     elif max(height, width) <= SMALL and 0 <= rows - height <= PAD and 0 <= columns - width <= PAD:

@@ -1,4 +1,4 @@
-"""The perceptron rule: on a mistake, add the picture to the true class's weights and take it from the predicted one's."""
+"""The perceptron rule: a mistake adds the picture to the true class's weights and takes it from the predicted one's."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -35,8 +35,15 @@ class Perceptron:
         return mistakes
 
 
-def fit(config: Config, data: Dataset, stores: dict[str, Store], folder: RunFolder, on_event: OnEvent,
-        stop: Callable[[], bool], device: str = "auto") -> Fitted:
+def fit(
+    config: Config,
+    data: Dataset,
+    stores: dict[str, Store],
+    folder: RunFolder,
+    on_event: OnEvent,
+    stop: Callable[[], bool],
+    device: str = "auto",
+) -> Fitted:
     """Passes over the training pictures until one has no mistake, or `config.steps` passes. Resumable by pass."""
     model = new_model(config, torch.device("cpu"))
     head = model.get_classifier()
@@ -71,8 +78,15 @@ def fit(config: Config, data: Dataset, stores: dict[str, Store], folder: RunFold
             with torch.no_grad():
                 head.weight.copy_(torch.from_numpy(machine.weight))
                 head.bias.copy_(torch.from_numpy(machine.bias))
-            tell({"event": "pass", "step": done, "mistakes": mistakes, "n": len(features),
-                  "top1": round(100 * (1 - mistakes / len(features)), 3)})
+            tell(
+                {
+                    "event": "pass",
+                    "step": done,
+                    "mistakes": mistakes,
+                    "n": len(features),
+                    "top1": round(100 * (1 - mistakes / len(features)), 3),
+                }
+            )
             best = _keep_best(predictor, stores.get("val"), done, best, tell, folder, config)
             folder.save_state({f"model.{k}": v for k, v in model.state_dict().items()}, {"step": done, "best": best})
             if mistakes == 0:
@@ -86,15 +100,16 @@ def fit(config: Config, data: Dataset, stores: dict[str, Store], folder: RunFold
     return Fitted(predictor, best["step"], best["top1"], failed)
 
 
-def _keep_best(predictor: Predictor, store: Store | None, done: int, best: dict, tell: OnEvent, folder: RunFolder,
-               config: Config) -> dict:
-    top1 = None
+def _keep_best(
+    predictor: Predictor, store: Store | None, done: int, best: dict, tell: OnEvent, folder: RunFolder, config: Config
+) -> dict:
+    top1, n = None, 0
     if store is not None:
         scored = predictor.score_all(store.pictures, store=store)
-        top1 = round(float((scored.scores.argmax(1) == scored.labels).mean()) * 100, 4)
+        top1, n = round(float((scored.scores.argmax(1) == scored.labels).mean()) * 100, 4), len(scored.labels)
     better = top1 is None or best["top1"] is None or top1 > best["top1"]
     if top1 is not None:
-        tell({"event": "validation", "step": done, "top1": top1, "best": better, "n": len(scored.labels)})
+        tell({"event": "validation", "step": done, "top1": top1, "best": better, "n": n})
     if better:
         folder.save_weights(BEST, predictor.model.state_dict(), config, {"step": done})
         return {"step": done, "top1": top1}

@@ -53,7 +53,9 @@ def open_stores(data: Dataset, preprocessing: Preprocessing, on_progress: Progre
         if pictures is None:
             continue
         stores[name] = Store(pictures, preprocessing)
-        stores[name].fill(None if on_progress is None else lambda done, total, n=name: on_progress(f"reading {n} pictures", done, total))
+        stores[name].fill(
+            None if on_progress is None else lambda done, total, n=name: on_progress(f"reading {n} pictures", done, total)
+        )
     return stores
 
 
@@ -82,10 +84,28 @@ def resolve_run(data: Dataset, spec: str, wishes: Wishes, on_progress: Progress 
         precision = "bf16" if machine.bf16_helps(where) and macs >= HALF_FROM and recipe.loss == "cross_entropy" else "fp32"
     per_epoch = max(1, count // min(recipe.batch, count))
     config = Config(
-        net=net.name, kind=recipe.learner, arch=choice.arch, preprocessing=preprocessing, recipe=recipe, classes=data.classes,
-        data={"spec": spec, "name": data.name, "fingerprint": data.fingerprint, "split_seed": wishes.seed, "n_train": count,
-              "n_val": len(data.val) if data.val else 0, "n_test": len(data.test) if data.test else 0},
-        seed=wishes.seed, steps=1, steps_per_epoch=per_epoch, precision=precision, length="", versions=machine.versions())
+        net=net.name,
+        kind=recipe.learner,
+        arch=choice.arch,
+        preprocessing=preprocessing,
+        recipe=recipe,
+        classes=data.classes,
+        data={
+            "spec": spec,
+            "name": data.name,
+            "fingerprint": data.fingerprint,
+            "split_seed": wishes.seed,
+            "n_train": count,
+            "n_val": len(data.val) if data.val else 0,
+            "n_test": len(data.test) if data.test else 0,
+        },
+        seed=wishes.seed,
+        steps=1,
+        steps_per_epoch=per_epoch,
+        precision=precision,
+        length="",
+        versions=machine.versions(),
+    )
     return Resolved(_with_length(config, wishes, stores), stores, (*reasons, *choice.reasons))
 
 
@@ -146,13 +166,21 @@ def reopen(folder: RunFolder, data: Dataset, spec: str, on_progress: Progress | 
     """A run that was begun, to go on with. Raises UserError if the data is not what it was."""
     config = folder.config()
     if data.fingerprint != config.data["fingerprint"]:
-        raise UserError(f"{spec} is not the data that {folder.path} was begun with ({config.data['name']}): "
-                        "pictures were added, removed or changed; begin a new run")
+        raise UserError(
+            f"{spec} is not the data that {folder.path} was begun with ({config.data['name']}): "
+            "pictures were added, removed or changed; begin a new run"
+        )
     stores = open_stores(data, config.preprocessing, on_progress)
     return Resolved(config, stores, ())
 
 
-def run(resolved: Resolved, data: Dataset, out: str | Path, on_event: OnEvent, stop: Callable[[], bool],
-        device: str = "auto") -> Fitted:
+def run(
+    resolved: Resolved,
+    data: Dataset,
+    out: str | Path,
+    on_event: OnEvent,
+    stop: Callable[[], bool],
+    device: str = "auto",
+) -> Fitted:
     """Train to the end in the run folder `out`. Raises Interrupted when `stop()` turns true; the run can then be resumed."""
     return LEARNERS[resolved.config.kind](resolved.config, data, resolved.stores, RunFolder(out), on_event, stop, device)

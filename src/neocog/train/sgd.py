@@ -81,7 +81,9 @@ class Batches:
         pixels, kept = self.store.get(wanted)
         pixels = augment(pixels, self.recipe.augment, generator(self.seed, 2, step))
         x = torch.from_numpy(self.store.preprocessing.normalise(pixels)).to(self.where)
-        return x.contiguous(memory_format=torch.channels_last), torch.from_numpy(self.store.pictures.labels[kept]).to(self.where)
+        return x.contiguous(memory_format=torch.channels_last), torch.from_numpy(self.store.pictures.labels[kept]).to(
+            self.where
+        )
 
 
 class Trainer:
@@ -91,8 +93,13 @@ class Trainer:
         self.model, self.recipe, self.steps, self.seed = model, recipe, steps, seed
         self.loss: Loss = make_loss(recipe)
         self.named = {name: p for name, p in model.named_parameters() if p.requires_grad}
-        self.optimizer = torch.optim.SGD(self.named.values(), lr=recipe.lr, momentum=recipe.momentum,
-                                         weight_decay=recipe.weight_decay, nesterov=recipe.nesterov)
+        self.optimizer = torch.optim.SGD(
+            self.named.values(),
+            lr=recipe.lr,
+            momentum=recipe.momentum,
+            weight_decay=recipe.weight_decay,
+            nesterov=recipe.nesterov,
+        )
         self.where = next(model.parameters()).device
         self.half = precision == "bf16"
 
@@ -116,8 +123,11 @@ class Trainer:
 
     def state(self) -> dict[str, Tensor]:
         """Weights and momentum by name."""
-        momentum = {f"momentum.{name}": self.optimizer.state[p]["momentum_buffer"] for name, p in self.named.items()
-                    if self.optimizer.state.get(p, {}).get("momentum_buffer") is not None}
+        momentum = {
+            f"momentum.{name}": self.optimizer.state[p]["momentum_buffer"]
+            for name, p in self.named.items()
+            if self.optimizer.state.get(p, {}).get("momentum_buffer") is not None
+        }
         return {**{f"model.{k}": v for k, v in self.model.state_dict().items()}, **momentum}
 
     def restore(self, values: dict[str, Tensor]) -> None:
@@ -129,8 +139,15 @@ class Trainer:
                 self.optimizer.state[param]["momentum_buffer"] = torch.empty_like(param).copy_(values[f"momentum.{name}"])
 
 
-def fit(config: Config, data: Dataset, stores: dict[str, Store], folder: RunFolder, on_event: OnEvent,
-        stop: Callable[[], bool], device: str = "auto") -> Fitted:
+def fit(
+    config: Config,
+    data: Dataset,
+    stores: dict[str, Store],
+    folder: RunFolder,
+    on_event: OnEvent,
+    stop: Callable[[], bool],
+    device: str = "auto",
+) -> Fitted:
     """Train, or go on with, the run of `folder`. Raises Interrupted after saving when `stop()` turns true.
 
     stores: the pixels of "train" and, where there is a validation split, "val".
@@ -152,7 +169,15 @@ def fit(config: Config, data: Dataset, stores: dict[str, Store], folder: RunFold
         start, best = saved[1]["step"], saved[1]["best"]
         tell({"event": "resume", "step": start, "steps": config.steps})
     else:
-        tell({"event": "start", "step": 0, "steps": config.steps, "net": config.net, "steps_per_epoch": batches.per_epoch})
+        tell(
+            {
+                "event": "start",
+                "step": 0,
+                "steps": config.steps,
+                "net": config.net,
+                "steps_per_epoch": batches.per_epoch,
+            }
+        )
 
     def save(step: int) -> None:
         folder.save_state(trainer.state(), {"step": step, "best": best})
@@ -172,16 +197,27 @@ def fit(config: Config, data: Dataset, stores: dict[str, Store], folder: RunFold
             losses.append(loss)
             rights.append(right)
             done = step + 1
-            if done % log_every == 0 or done == config.steps:
+            judged = done % validate_every == 0 or done == config.steps
+            if judged or done % log_every == 0:
                 mean = float(torch.stack(losses).mean())
                 now = time.monotonic()
-                tell({"event": "step", "step": done, "loss": round(mean, 6), "lr": learning_rate(config.recipe, step, config.steps),
-                      "top1": round(float(torch.stack(rights).sum()) / (len(rights) * batches.size) * 100, 3),
-                      "images_per_s": round(len(losses) * batches.size / max(now - clock, 1e-9), 1)})
+                tell(
+                    {
+                        "event": "step",
+                        "step": done,
+                        "loss": round(mean, 6),
+                        "lr": learning_rate(config.recipe, step, config.steps),
+                        "top1": round(float(torch.stack(rights).sum()) / (len(rights) * batches.size) * 100, 3),
+                        "images_per_s": round(len(losses) * batches.size / max(now - clock, 1e-9), 1),
+                    }
+                )
                 if not np.isfinite(mean):
-                    raise UserError(f"the loss is no number any more at step {done}: the rate {config.recipe.lr:g} is too high; try --lr {config.recipe.lr / 4:g}")
+                    rate = config.recipe.lr
+                    raise UserError(
+                        f"the loss is no number any more at step {done}: --lr {rate:g} is too high; try {rate / 4:g}"
+                    )
                 losses, rights, clock = [], [], now
-            if done % validate_every == 0 or done == config.steps:
+            if judged:
                 best = _validate(predictor, stores.get("val"), done, best, tell, folder, config)
                 save(done)
                 clock = saved_at = time.monotonic()
@@ -204,8 +240,15 @@ def new_model(config: Config, where: torch.device) -> Model:
     return model.to(where).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
-def _validate(predictor: Predictor, store: Store | None, step: int, best: dict[str, Any], tell: OnEvent, folder: RunFolder,
-              config: Config) -> dict[str, Any]:
+def _validate(
+    predictor: Predictor,
+    store: Store | None,
+    step: int,
+    best: dict[str, Any],
+    tell: OnEvent,
+    folder: RunFolder,
+    config: Config,
+) -> dict[str, Any]:
     """Judge the weights of this step on the validation split; keep them as the best if they are."""
     if store is None:
         now: dict[str, Any] = {"step": step, "top1": None, "loss": None}

@@ -108,7 +108,9 @@ def load_weights(model: nn.Module, source_file: str | Path, source: Architecture
         widened, plan_in = with_channels(origin, arch.input[0])
         found = apply_plan(plan_in, found, tensors(widened))
         plan = carry_over(widened, arch)
-    heads = {m.path for m in arch.marked("head")} if origin.head and arch.head and origin.head.record != arch.head.record else set()
+    heads = (
+        {m.path for m in arch.marked("head")} if origin.head and arch.head and origin.head.record != arch.head.record else set()
+    )
     made = {k: v for k, v in apply_plan(plan, found, wanted).items() if k.rpartition(".")[0] not in heads}
     model.load_state_dict(made, strict=False)
     return set(wanted) - set(made)
@@ -136,8 +138,11 @@ def _without_aux(origin: Architecture) -> Architecture:
 def check_keys(found: Mapping[str, Tensor], expected: Mapping[str, Any], what: str) -> None:
     """Raises UserError, with the first differences, unless keys and shapes are those expected."""
     missing, extra = sorted(set(expected) - set(found)), sorted(set(found) - set(expected))
-    wrong = [f"{key} is {times(tuple(found[key].shape))}, not {times(tuple(expected[key].shape))}"
-             for key in expected if key in found and tuple(found[key].shape) != tuple(expected[key].shape)]
+    wrong = [
+        f"{key} is {times(tuple(found[key].shape))}, not {times(tuple(expected[key].shape))}"
+        for key in expected
+        if key in found and tuple(found[key].shape) != tuple(expected[key].shape)
+    ]
     parts = []
     for label, keys in (("missing ", missing), ("unknown ", extra), ("", wrong)):
         if keys:
