@@ -26,8 +26,8 @@ def lines(table: Analysis, full: bool = False) -> list[Line]:
     if full:
         return [_line([row], row.path, row.node.record.describe()) for row in table.rows]
     out: list[list[Row]] = []
-    blocks = [mark.path for mark in table.arch.marked("block")]
-    inside = {n.path: b for b in blocks for n in table.arch.within(b)}
+    blocks = {mark.path for mark in table.arch.marked("block")}
+    inside = {row.path: scope for row in table.rows for scope in _scopes(row.path) if scope in blocks}
     current: str | None = None
     for row in table.rows:
         block = inside.get(row.path)
@@ -37,6 +37,12 @@ def lines(table: Analysis, full: bool = False) -> list[Line]:
             out.append([row])
         current = block
     return [_line(rows, inside.get(rows[0].path, rows[0].path), _words(rows, rows[0].path in inside)) for rows in out]
+
+
+def _scopes(path: str) -> list[str]:
+    """The path and all that hold it, innermost last."""
+    parts = path.split(".")
+    return [".".join(parts[:i]) for i in range(1, len(parts) + 1)]
 
 
 def repeated(found: list[Line]) -> list[tuple[Line, int]]:

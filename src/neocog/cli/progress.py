@@ -43,9 +43,9 @@ class Progress:
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as Bar
 
-        self._bar = Bar(TextColumn("{task.description}"), BarColumn(24), MofNCompleteColumn(),
-                        TextColumn("{task.fields[words]}"), TimeRemainingColumn(compact=True), TextColumn("left"), console=Console(stderr=True), transient=True,
-                        refresh_per_second=5)  # fmt: skip
+        columns = (TextColumn("{task.description}"), BarColumn(24), MofNCompleteColumn(), TextColumn("{task.fields[words]}"))
+        left = (TimeRemainingColumn(compact=True), TextColumn("left"))
+        self._bar = Bar(*columns, *left, console=Console(stderr=True), transient=True, refresh_per_second=5)
         self._bar.start()
         return self._bar.add_task(name, total=total, words="")
 

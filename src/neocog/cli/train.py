@@ -173,7 +173,7 @@ def _headline(config: Any, folder: "RunFolder") -> str:
 
 
 def test_once(folder: "RunFolder", data: "Dataset", progress: Progress) -> "Judgement | None":
-    """Judge the best weights on the test split, once in a run's life: the same judgement ever after; None without a test split."""
+    """Judge the best weights on the test split, once in a run's life, and remember; None without a test split."""
     from neocog.evaluate import Judgement, evaluate
     from neocog.runs import load_predictor, read_events
     from neocog.runs.folder import EVENTS

@@ -1,5 +1,7 @@
 """The layers that torch lacks, or has slowly. Maps are N×C×H×W."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -128,10 +130,49 @@ class Subsampling(nn.Module):
         return total * self.weight[:, None, None] + self.bias[:, None, None]
 
 
+def _window_sum(x: Tensor, before: int, after: int) -> Tensor:
+    """The sum over each map, `before` maps before it and `after` behind: shifted slices, added in place."""
+    total, maps = x.clone(), x.shape[1]
+    for shift in range(1, min(before, maps - 1) + 1):
+        total[:, shift:] += x[:, :-shift]
+    for shift in range(1, min(after, maps - 1) + 1):
+        total[:, :-shift] += x[:, shift:]
+    return total
+
+
+class _LRN(torch.autograd.Function):
+    """y = x·b^-β with b = k + α·Σx², and its derivative g·b^-β − 2αβ·x·Σ′(g·x·b^(-β-1)), Σ′ over the mirrored window."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, size: int, alpha: float, beta: float, k: float) -> Tensor:
+        before = size // 2
+        base = _window_sum(x * x, before, size - 1 - before).mul_(alpha).add_(k)
+        scale = _power(base, beta)
+        ctx.save_for_backward(x, base, scale)
+        ctx.constants = (size, alpha, beta)
+        return x * scale
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None, None]:
+        (gradient,) = gradients
+        x, base, scale = ctx.saved_tensors
+        size, alpha, beta = ctx.constants
+        before = size // 2
+        direct = gradient * scale
+        spread = _window_sum(direct * x / base, size - 1 - before, before)
+        return direct - spread.mul_(2 * alpha * beta).mul_(x), None, None, None, None
+
+
+def _power(base: Tensor, beta: float) -> Tensor:
+    """base^-β; for β = ¾ by two square roots, which cost a fifth of a power."""
+    return torch.rsqrt(base * torch.sqrt(base)) if beta == 0.75 else base.pow(-beta)
+
+
 class LRN(nn.Module):
     """a / (k + α′ Σ a²)^β over `size` neighbouring maps, α′ = α or α/size.
 
-    The sum is one of shifted slices: ten times faster on a CPU than torch's, which pools over a fifth axis.
+    Sums of shifted slices, with the derivative written out: several times faster on a CPU than torch's, which pools over
+    a fifth axis.
     """
 
     def __init__(self, size: int, alpha: float, beta: float, k: float, divide_alpha: bool):
@@ -140,14 +181,12 @@ class LRN(nn.Module):
         self.alpha = alpha / size if divide_alpha else alpha
 
     def forward(self, x: Tensor) -> Tensor:
+        if torch.is_grad_enabled() and x.requires_grad and not torch.compiler.is_compiling():
+            out = _LRN.apply(x, self.size, self.alpha, self.beta, self.k)
+            assert isinstance(out, Tensor)
+            return out
         before = self.size // 2
-        squares = F.pad(x * x, (0, 0, 0, 0, before, self.size - 1 - before))
-        total = squares.narrow(1, 0, x.shape[1])
-        for i in range(1, self.size):
-            total = total + squares.narrow(1, i, x.shape[1])
-        base = total * self.alpha + self.k
-        # x^-3/4 = 1/√(x·√x): two square roots cost a fifth of a power
-        return x * torch.rsqrt(base * torch.sqrt(base)) if self.beta == 0.75 else x * base.pow(-self.beta)
+        return x * _power(_window_sum(x * x, before, self.size - 1 - before) * self.alpha + self.k, self.beta)
 
     def extra_repr(self) -> str:
         return f"{self.size}, alpha={self.alpha:g}, beta={self.beta:g}, k={self.k:g}"
