@@ -5,114 +5,104 @@ from dataclasses import dataclass, replace
 from neocog.arch import Architecture
 from neocog.arch.rewrite import tensors, with_channels, with_classes, with_input
 from neocog.errors import ShapeError, UserError
-from neocog.nets import Net, Recipe, resolve
+from neocog.nets import Net, Recipe
 from neocog.pictures.preprocessing import Preprocessing
 
 SMALL = 64  # pixels: up to here pictures are used as they are
 PHOTO = 64  # the side that photographs are brought to when nothing else is said
 PAD = 8  # pixels by which a smaller picture is padded rather than enlarged
 
+Size = tuple[int, int, int]
+"""(height, width, channels) of typical pictures."""
+
 
 @dataclass(frozen=True)
 class Choice:
-    """A network made to fit some data, and one line for each decision."""
+    """A network made to fit some data, the record of how it gets its pictures, and one line for each decision.
 
-    name: str
+    measure: mean and std are to be taken from the training pictures, since the card's are of another number of channels.
+    """
+
     arch: Architecture
     preprocessing: Preprocessing
-    recipe: Recipe
+    measure: bool
     reasons: tuple[str, ...]
 
 
-def default_net(size: tuple[int, int, int]) -> tuple[str, str]:
-    """(net, why) for pictures of (height, width, channels)."""
+def default_net(size: Size) -> tuple[str, str]:
+    """(net, why) for pictures of this size."""
     height, width, _ = size
     if max(height, width) <= SMALL:
-        return (
-            "resnet8.cifar",
-            f"{width}×{height} pictures: a small residual net at their own size, trained from scratch",
-        )
-    return (
-        "resnet20.cifar",
-        f"photos brought to {PHOTO}×{PHOTO}: a small residual net from scratch, in minutes without a GPU",
-    )
+        return "resnet8.cifar", f"{width}×{height} pictures: a small residual net at their own size, trained from scratch"
+    return "resnet20.cifar", f"photos, brought to {PHOTO}×{PHOTO}: a small residual net from scratch, in minutes without a GPU"
 
 
 def any_size(arch: Architecture) -> bool:
     """Whether the same weights serve pictures of other sizes (global pooling before the classifier)."""
     channels, height, width = arch.input
     try:
-        other = with_input(arch, (channels, height + 32, width + 32))[0]
+        other, _ = with_input(arch, (channels, height + 32, width + 32))
     except ShapeError:
         return False
     return {k: p.shape for k, p in tensors(arch).items()} == {k: p.shape for k, p in tensors(other).items()}
 
 
-def fit(net: Net, size: tuple[int, int, int], classes: int, flip: bool, side: int | None = None) -> Choice:
-    """`net` for pictures of (height, width, channels) and so many classes. Raises ShapeError with the diagnosis.
+def fit(net: Net, size: Size, classes: int, side: int | None = None) -> Choice:
+    """`net` for such pictures and so many classes; `side` is the input's side, if asked for.
 
-    side: the input's side, if asked for. Mean and std are the card's where its colours are the data's; else `measured`
-    tells that they are to be taken from the training pictures.
+    A network of any size sees small pictures at their own size; every other network sees its native size. Raises ShapeError,
+    with the diagnosis, if that does not fit.
     """
-    arch, card = net.build(), net.card.preprocessing
+    card, reasons = net.card.preprocessing, []
     height, width, channels = size
-    reasons = []
+    arch, _ = with_classes(net.build(), classes)
     if arch.input[0] != channels:
+        reasons.append(
+            f"{net.name} was designed for {_channels(arch.input[0])}; its first layer here reads {_channels(channels)}"
+        )
         arch, _ = with_channels(arch, channels)
-        reasons.append(f"{net.name} reads {channels} channel{'s' if channels > 1 else ''} here, not {card.channels}")
-    arch, _ = with_classes(arch, classes)
-    native = (card.height, card.width)
-    color = card.color if card.channels == channels else ("L" if channels == 1 else "RGB")
-    if side is not None:
-        rows = columns = side
-    elif any_size(arch) and max(height, width) <= SMALL:
-        rows, columns = height, width
-    elif any_size(arch) and max(native) <= SMALL:
-        rows = columns = PHOTO
-    else:
-        rows, columns = native
+    rows, columns = _input_side(arch, card, height, width, side)
+    if (rows, columns) != arch.input[1:] and side is None:
+        reasons.append(
+            f"{net.name} was designed for {arch.input[2]}×{arch.input[1]}; here it sees {columns}×{rows} (--size changes it)"
+        )
     arch, _ = with_input(arch, (channels, rows, columns))
-    mean, std = (card.mean, card.std) if card.channels == channels else ((), ())
-    base = replace(
-        card,
-        height=rows,
-        width=columns,
-        color=color,
-        mean=mean or (0.0,),
-        std=std or (1.0,),
-        resize_to=None,
-        resize="none",
-    )
+    same = card.channels == channels
+    colors = card if same else replace(card, color="L" if channels == 1 else "RGB", scale=1 / 255, mean=(0.0,), std=(1.0,))
+    return Choice(arch, _geometry(colors, height, width, rows, columns), not same, tuple(reasons))
+
+
+def _kind(count: int) -> str:
+    return "grey pictures" if count == 1 else "colour pictures"
+
+
+def _input_side(arch: Architecture, card: Preprocessing, height: int, width: int, side: int | None) -> tuple[int, int]:
+    """(rows, columns) that the network shall see."""
+    if side is not None:
+        return side, side
+    if any_size(arch):
+        if max(height, width) <= SMALL:
+            return height, width
+        if max(card.height, card.width) <= SMALL:
+            return PHOTO, PHOTO
+    return card.height, card.width
+
+
+def _geometry(card: Preprocessing, height: int, width: int, rows: int, columns: int) -> Preprocessing:
+    """How pictures of height×width come to rows×columns."""
+    plain = replace(card, height=rows, width=columns, resize="none", resize_to=None)
     if (height, width) == (rows, columns):
-        pass
-    elif max(height, width) <= SMALL and 0 <= rows - height <= PAD and 0 <= columns - width <= PAD:
-        base = replace(base, resize="pad")
-        reasons.append(f"pictures of {width}×{height} lie in the middle of {columns}×{rows}")
-    elif card.resize in ("shorter", "squash") and card.resize_to and native == (rows, columns):
-        base = replace(base, resize=card.resize, resize_to=card.resize_to)
-    else:
-        base = replace(base, resize="shorter", resize_to=min(rows, columns) if rows == columns else max(rows, columns))
-    recipe = net.card.quick
-    if not flip:
-        recipe = replace(recipe, augment=tuple(a for a in recipe.augment if a != "flip"))
-    return Choice(net.name, arch, base, recipe, tuple(reasons))
-
-
-def measures_pixels(net: Net, channels: int) -> bool:
-    """Whether mean and std are to be taken from the training pictures: the card's are of another number of channels."""
-    return net.card.preprocessing.channels != channels
+        return plain
+    if 0 <= rows - height <= PAD and 0 <= columns - width <= PAD:
+        return replace(plain, resize="pad")
+    if (rows, columns) == (card.height, card.width) and card.resize in ("shorter", "squash"):
+        return card
+    return replace(plain, resize="shorter", resize_to=max(rows, columns))
 
 
 def choose_recipe(net: Net, name: str, flip: bool) -> Recipe:
-    """The card's recipe of this name: "quick" or "paper"."""
-    if name == "quick":
-        recipe = net.card.quick
-    elif name == "paper" and net.card.paper_recipe is not None:
-        recipe = net.card.paper_recipe
-    else:
-        have = "quick" + (" and paper" if net.card.paper_recipe else "")
-        raise UserError(f"{net.name} has no recipe '{name}'; it has {have}")
+    """The card's recipe of this name, "quick" or "paper"; without mirroring where a mirrored picture is of no class."""
+    recipe = {"quick": net.card.quick, "paper": net.card.paper_recipe}.get(name)
+    if recipe is None:
+        raise UserError(f"{net.name} has no recipe '{name}'; it has quick" + (" and paper" if net.card.paper_recipe else ""))
     return recipe if flip else replace(recipe, augment=tuple(a for a in recipe.augment if a != "flip"))
-
-
-__all__ = ["Choice", "any_size", "choose_recipe", "default_net", "fit", "measures_pixels", "resolve"]

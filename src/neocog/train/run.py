@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from neocog.arch import analyse
 from neocog.errors import UserError
 from neocog.nets import Net, Recipe, resolve
 from neocog.pictures.preprocessing import Preprocessing, mean_std
@@ -13,7 +14,7 @@ from neocog.pictures.sets import Dataset, Pictures
 from neocog.pictures.store import Store
 from neocog.runs import Config, RunFolder
 from neocog.train import machine, perceptron, sgd
-from neocog.train.choose import choose_recipe, default_net, fit, measures_pixels
+from neocog.train.choose import choose_recipe, default_net, fit
 from neocog.train.sgd import Fitted, OnEvent
 
 LEARNERS = {"sgd": sgd.fit, "perceptron": perceptron.fit}
@@ -68,11 +69,9 @@ def resolve_run(data: Dataset, spec: str, wishes: Wishes, on_progress: Progress 
         reasons.append(f"net {name}: {why}; --net takes another")
     elif net.name != wishes.net:
         reasons.append(f"{wishes.net} is {net.name} here")
-    choice = fit(net, data.size, len(data.classes), data.flip, wishes.side)
+    choice = fit(net, data.size, len(data.classes), wishes.side)
     recipe = _recipe(net, wishes, data)
-    preprocessing = choice.preprocessing
-    if measures_pixels(net, data.size[2]):
-        preprocessing = _measured(data.train, preprocessing)
+    preprocessing = _measured(data.train, choice.preprocessing) if choice.measure else choice.preprocessing
     stores = open_stores(data, preprocessing, on_progress)
     count = len(stores["train"].good)
     if count < 2:
@@ -80,7 +79,7 @@ def resolve_run(data: Dataset, spec: str, wishes: Wishes, on_progress: Progress 
     where = machine.device(wishes.device)
     precision = wishes.precision
     if precision == "auto":
-        macs = _macs(choice.arch)
+        macs = analyse(choice.arch).total("macs")
         precision = "bf16" if machine.bf16_helps(where) and macs >= HALF_FROM and recipe.loss == "cross_entropy" else "fp32"
     per_epoch = max(1, count // min(recipe.batch, count))
     config = Config(
@@ -109,12 +108,6 @@ def resolve_run(data: Dataset, spec: str, wishes: Wishes, on_progress: Progress 
     return Resolved(_with_length(config, wishes, stores), stores, (*reasons, *choice.reasons))
 
 
-def _macs(arch: Any) -> int:
-    from neocog.arch import analyse
-
-    return analyse(arch).total("macs")
-
-
 def _recipe(net: Net, wishes: Wishes, data: Dataset) -> Recipe:
     recipe = choose_recipe(net, wishes.recipe, data.flip)
     try:
@@ -130,8 +123,10 @@ def _measured(pictures: Pictures, preprocessing: Preprocessing) -> Preprocessing
     if preprocessing.resize == "pad" and sample.arrays is not None:
         mean, std = mean_std(sample.arrays)  # without the black of the padding
     else:
-        store = Store(sample, plain)
-        mean, std = mean_std(store.get(range(len(sample)))[0])
+        pixels, _ = Store(sample, plain).get(range(len(sample)))
+        if not len(pixels):
+            raise UserError("none of the training pictures can be read")
+        mean, std = mean_std(pixels)
     return replace(plain, mean=tuple(round(v, 4) for v in mean), std=tuple(max(round(v, 4), 1e-3) for v in std))
 
 
