@@ -58,9 +58,9 @@ def fit(net: Net, size: Size, classes: int, side: int | None = None) -> Choice:
     arch, _ = with_classes(net.build(), classes)
     if arch.input[0] != channels:
         reasons.append(
-            f"{net.name} was designed for {_channels(arch.input[0])}; its first layer here reads {_channels(channels)}"
+            f"{net.name} was designed for {_kind(arch.input[0])}; its first layer here reads {_kind(channels)}"
         )
-        arch, _ = with_channels(arch, channels)
+        arch, _ = with_kind(arch, channels)
     rows, columns = _input_side(arch, card, height, width, side)
     if (rows, columns) != arch.input[1:] and side is None:
         reasons.append(
