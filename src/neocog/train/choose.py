@@ -60,7 +60,7 @@ def fit(net: Net, size: Size, classes: int, side: int | None = None) -> Choice:
         reasons.append(
             f"{net.name} was designed for {_kind(arch.input[0])}; its first layer here reads {_kind(channels)}"
         )
-        arch, _ = with_kind(arch, channels)
+        arch, _ = with_channels(arch, channels)
     rows, columns = _input_side(arch, card, height, width, side)
     if (rows, columns) != arch.input[1:] and side is None:
         reasons.append(
