@@ -34,7 +34,7 @@ def default_net(size: Size) -> tuple[str, str]:
     height, width, _ = size
     if max(height, width) <= SMALL:
         return "resnet8.cifar", f"{width}×{height} pictures: a small residual net at their own size, trained from scratch"
-    return "resnet20.cifar", f"photos, brought to {PHOTO}×{PHOTO}: a small residual net from scratch, in minutes without a GPU"
+    return "resnet14.cifar", f"photos, brought to {PHOTO}×{PHOTO}: a small residual net from scratch, in minutes without a GPU"
 
 
 def any_size(arch: Architecture) -> bool:
@@ -57,9 +57,7 @@ def fit(net: Net, size: Size, classes: int, side: int | None = None) -> Choice:
     height, width, channels = size
     arch, _ = with_classes(net.build(), classes)
     if arch.input[0] != channels:
-        reasons.append(
-            f"{net.name} was designed for {_kind(arch.input[0])}; its first layer here reads {_kind(channels)}"
-        )
+        reasons.append(f"{net.name} was designed for {_kind(arch.input[0])}; its first layer here reads {_kind(channels)}")
         arch, _ = with_channels(arch, channels)
     rows, columns = _input_side(arch, card, height, width, side)
     if (rows, columns) != arch.input[1:] and side is None:

@@ -76,6 +76,9 @@ def resolve_run(data: Dataset, spec: str, wishes: Wishes, on_progress: Progress 
     count = len(stores["train"].good)
     if count < 2:
         raise UserError(f"{data.name}: {count} training pictures can be read; training needs two or more")
+    if recipe.name == "quick" and "batch" not in dict(wishes.changes) and recipe.learner == "sgd":
+        recipe, note = _for_few(recipe, count)
+        reasons += note
     where = machine.device(wishes.device)
     precision = wishes.precision
     if precision == "auto":
@@ -114,6 +117,17 @@ def _recipe(net: Net, wishes: Wishes, data: Dataset) -> Recipe:
         return replace(recipe, **dict(wishes.changes))
     except TypeError as error:
         raise UserError(f"recipe: {error}") from None
+
+
+def _for_few(recipe: Recipe, pictures: int) -> tuple[Recipe, list[str]]:
+    """Smaller batches for a small set, so that a pass has some sixteen updates or more; the rate shrinks with the batch."""
+    batch = recipe.batch
+    while batch > 8 and batch * 16 > pictures:
+        batch //= 2
+    if batch == recipe.batch:
+        return recipe, []
+    smaller = replace(recipe, batch=batch, lr=recipe.lr * batch / recipe.batch)
+    return smaller, [f"{pictures:,} training pictures are few: batches of {batch}, rate {smaller.lr:g}"]
 
 
 def _measured(pictures: Pictures, preprocessing: Preprocessing) -> Preprocessing:
