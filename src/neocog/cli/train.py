@@ -14,6 +14,7 @@ import argparse
 import json
 import re
 import signal
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
     from neocog.evaluate import Judgement
     from neocog.pictures import Dataset
     from neocog.runs import RunFolder
-    from neocog.train import Wishes
+    from neocog.train import Resolved, Wishes
+
+    Watch = Callable[[str, int, int], None]
 
 RECIPE_OPTIONS = ("lr", "momentum", "weight_decay", "label_smoothing", "batch", "schedule", "loss")
 
@@ -111,46 +114,70 @@ def run(args: argparse.Namespace) -> int:
 def _train(args: argparse.Namespace, progress: Progress, signals: StopSignals) -> int:
     from neocog.pictures import load_data
     from neocog.runs import RunFolder
-    from neocog.train import Interrupted, reopen, resolve_run
-    from neocog.train import run as train_run
+    from neocog.train import Interrupted, resolve_run
+
+    def watch(name: str, done: int, total: int) -> None:
+        if signals.asked():
+            raise Interrupted(0)
+        progress.update(name, done, total)
 
     folder = RunFolder(args.out) if args.out else None
     config = folder.config() if folder is not None and args.resume else None
     if folder is not None and config is None:
         folder.check_free()
-    data = load_data(
-        args.data,
-        seed=config.data["split_seed"] if config else args.seed,
-        on_progress=lambda done, total: progress.update("fetching", done, total or done),
-    )
-    if config is not None and folder is not None:
-        resolved = reopen(folder, data, args.data, progress.update)
-        progress.say(f"{folder.path}: {config.net} on {config.data['name']}, {config.length}")
-    else:
-        resolved = resolve_run(data, args.data, wishes(args), progress.update)
-        config = resolved.config
-        folder = folder or RunFolder(free_name(data.name, config.net))
-        folder.begin(config)
-        for line in resolved.reasons:
-            progress.say(f"· {line}")
-        progress.say(_headline(config, folder))
-    if not folder.finished:
-        display = TrainingDisplay(progress, config.net, config.steps, config.steps_per_epoch)
-        try:
-            train_run(resolved, data, folder.path, display, signals.asked, args.device)
-        except Interrupted as stop:
-            progress.clear()
-            progress.say(
-                f"stopped at step {stop.step:,} of {config.steps:,}; nothing is lost. Go on with:\n"
-                f"  neocog train {args.data} --out {folder.path} --resume"
-            )
-            return DONE if signals.signal == signal.SIGTERM else INTERRUPTED
-    failed = [*data.skipped, *(f for store in resolved.stores.values() for f in store.failed.values())]
+    try:
+        seed = config.data["split_seed"] if config else args.seed
+        data = load_data(args.data, seed=seed, on_progress=lambda done, total: watch("fetching", done, total or done))
+        if config is not None and folder is not None:
+            failed = _go_on(args, folder, data, progress, watch, signals)
+        else:
+            resolved = resolve_run(data, args.data, wishes(args), watch)
+            folder = folder or RunFolder(free_name(data.name, resolved.config.net))
+            folder.begin(resolved.config)
+            for line in (*resolved.reasons, _headline(resolved.config, folder)):
+                progress.say(f"· {line}")
+            failed = _fit(args, folder, data, resolved, progress, signals)
+    except Interrupted as stop:
+        progress.clear()
+        if folder is not None and folder.exists:
+            progress.say(f"stopped at step {stop.step:,}; nothing is lost. Go on with:")
+            progress.say(f"  neocog train {args.data} --out {folder.path} --resume")
+        else:
+            progress.say("stopped before training began")
+        return DONE if signals.signal == signal.SIGTERM else INTERRUPTED
     judgement = test_once(folder, data, progress)
     progress.clear()
-    if judgement is not None:
-        failed += judgement.failed
-    return report(args, folder, data, judgement, failed)
+    return report(args, folder, data, judgement, [*data.skipped, *failed, *(judgement.failed if judgement else ())])
+
+
+def _fit(
+    args: argparse.Namespace,
+    folder: "RunFolder",
+    data: "Dataset",
+    resolved: "Resolved",
+    progress: Progress,
+    signals: StopSignals,
+) -> tuple[BadPicture, ...]:
+    """Train to the end; the pictures that could not be read."""
+    from neocog.train import run as train_run
+
+    config = resolved.config
+    display = TrainingDisplay(progress, config.net, config.steps, config.steps_per_epoch)
+    return train_run(resolved, data, folder.path, display, signals.asked, args.device).failed
+
+
+def _go_on(
+    args: argparse.Namespace, folder: "RunFolder", data: "Dataset", progress: Progress, watch: "Watch", signals: StopSignals
+) -> tuple[BadPicture, ...]:
+    """Resume a run, which may be finished already."""
+    from neocog.train import check_same_data, reopen
+
+    config = folder.config()
+    check_same_data(config, data, args.data, folder)
+    progress.say(
+        f"· {folder.path}: {config.net} on {config.data['name']}, {config.length}" + (", finished" if folder.finished else "")
+    )
+    return () if folder.finished else _fit(args, folder, data, reopen(folder, data, watch), progress, signals)
 
 
 def free_name(data: str, net: str) -> Path:

@@ -171,16 +171,19 @@ def _default_epochs(config: Config) -> float:
     return max(config.recipe.epochs, min(60.0, round(least / config.steps_per_epoch)))
 
 
-def reopen(folder: RunFolder, data: Dataset, spec: str, on_progress: Progress | None = None) -> Resolved:
-    """A run that was begun, to go on with. Raises UserError if the data is not what it was."""
-    config = folder.config()
+def check_same_data(config: Config, data: Dataset, spec: str, folder: RunFolder) -> None:
+    """Raises UserError if the data is not what the run was begun with."""
     if data.fingerprint != config.data["fingerprint"]:
         raise UserError(
             f"{spec} is not the data that {folder.path} was begun with ({config.data['name']}): "
             "pictures were added, removed or changed; begin a new run"
         )
-    stores = open_stores(data, config.preprocessing, on_progress)
-    return Resolved(config, stores, ())
+
+
+def reopen(folder: RunFolder, data: Dataset, on_progress: Progress | None = None) -> Resolved:
+    """A run that was begun on this data, ready to go on."""
+    config = folder.config()
+    return Resolved(config, open_stores(data, config.preprocessing, on_progress), ())
 
 
 def run(
