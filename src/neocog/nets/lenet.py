@@ -92,7 +92,7 @@ def lenet_caffe(num_classes: int = 10) -> Architecture:
 LECUN = Preprocessing(32, 32, color="L", resize="pad", mean=(0.1 / 1.275,), std=(1 / 1.275,))
 
 register("lenet5", lenet5, Card(
-    title="LeNet-5 (1998)", paper=PAPER, authors=AUTHORS, venue="Proc. IEEE 86(11), 2278–2324", year=1998,
+    title="LeNet-5", paper=PAPER, authors=AUTHORS, venue="Proc. IEEE 86(11), 2278–2324", year=1998,
     preprocessing=LECUN,
     results=(Result("MNIST", "one picture as it is", 0.95), Result("MNIST", "trained on 540,000 distorted pictures too", 0.8)),
     quick=Recipe(loss="map", competition=10.0, lr=0.004, momentum=0.9, weight_decay=0.0, batch=32, epochs=8, augment=()),

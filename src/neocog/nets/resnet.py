@@ -47,7 +47,7 @@ def shortcut(option: str, before: int, after: int, stride: int, split: bool = Fa
 
 def residual(body: dict[str, object], short: object, plain: bool) -> Sequential:
     """y = ReLU(F(x) + x), equations 1 and 2; a plain net leaves the `+ x` out."""
-    last = {f"relu{len(body) // 2}": ReLU()}
+    last = {f"relu{(len(body) + 1) // 3}": ReLU()}  # numbered on from the body's
     if plain:
         return Sequential(**body, **last)
     return Sequential(add=Sum(Sequential(**body), downsample=short), **last)
