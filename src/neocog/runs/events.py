@@ -1,0 +1,53 @@
+"""events.jsonl: append-only, one JSON object a line; the single truth that every display of a run reads."""
+
+import contextlib
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+Event = dict[str, Any]
+
+
+class EventLog:
+    """Appends events to a file. A line that a killed process left unfinished is closed off first."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        whole = not path.exists() or path.stat().st_size == 0 or path.read_bytes()[-1:] == b"\n"
+        self._file = path.open("a", encoding="utf-8")
+        if not whole:
+            self._file.write("\n")
+
+    def append(self, event: Event) -> Event:
+        """Write one event, stamped with the time; the event as written."""
+        stamped = {"time": round(time.time(), 3), **event}
+        try:
+            self._file.write(json.dumps(stamped) + "\n")
+            self._file.flush()
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self.path)) from None
+        return stamped
+
+    def close(self) -> None:
+        """Close the file; what a full disk kept back has been complained of already."""
+        with contextlib.suppress(OSError):
+            self._file.close()
+
+
+def read_events(path: Path) -> Iterator[Event]:
+    """The events that count, in order: a resumed run repeats the steps after its checkpoint, and the repeats count."""
+    if not path.exists():
+        return
+    events: list[Event] = []
+    with path.open(encoding="utf-8", errors="replace") as file:
+        for line in file:
+            try:
+                event = json.loads(line)
+            except ValueError:
+                continue  # the line that a kill cut off
+            if event.get("event") == "resume":
+                events = [e for e in events if e.get("step", 0) <= event["step"]]
+            events.append(event)
+    yield from events

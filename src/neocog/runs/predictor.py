@@ -1,0 +1,101 @@
+"""A trained classifier: pictures in, scores out. Whatever learned it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from neocog.arch import Architecture
+from neocog.errors import BadPicture, UserError
+from neocog.nn import Model
+from neocog.pictures.preprocessing import Preprocessing
+from neocog.pictures.sets import Pictures
+from neocog.pictures.store import Store
+from neocog.runs.folder import RunFolder
+from neocog.weights import read_safetensors
+
+BATCH = 256
+
+
+@dataclass
+class Predictor:
+    """A network with the classes it tells apart and the record of how it wants its pictures."""
+
+    model: Model
+    preprocessing: Preprocessing
+    classes: tuple[str, ...]
+    net: str
+
+    def scores(self, pixels: np.ndarray) -> np.ndarray:
+        """uint8 N×H×W×C, as the record makes them → float32 N×classes scores; the largest is the answer."""
+        was, device = self.model.training, next(self.model.parameters()).device
+        self.model.eval()
+        try:
+            with torch.inference_mode():
+                x = torch.from_numpy(self.preprocessing.normalise(pixels)).to(device)
+                out = self.model(x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x)
+        finally:
+            self.model.train(was)
+        assert isinstance(out, torch.Tensor)
+        return out.float().cpu().numpy()
+
+    def probabilities(self, scores: np.ndarray) -> np.ndarray:
+        """Softmax of N×classes scores. For LeNet-5's distances: exp(-y)/Σ, the posterior of its MAP loss without j."""
+        shifted = np.exp(scores - scores.max(1, keepdims=True))
+        return shifted / shifted.sum(1, keepdims=True)
+
+    def score_all(self, pictures: Pictures, on_progress: Callable[[int, int], None] | None = None,
+                  store: Store | None = None) -> "Scored":
+        """Every picture of a split, a batch at a time."""
+        store = store or Store(pictures, self.preprocessing, limit=0)
+        scores, indices = [], []
+        for pixels, kept in store.batches(BATCH):
+            scores.append(self.scores(pixels))
+            indices.append(kept)
+            if on_progress is not None:
+                on_progress(int(kept[-1]) + 1, len(pictures))
+        found = np.concatenate(indices) if indices else np.empty(0, np.int64)
+        return Scored(np.concatenate(scores) if scores else np.empty((0, len(self.classes)), np.float32),
+                      pictures.labels[found], found, tuple(store.failed[i] for i in sorted(store.failed)))
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """Scores N×classes and labels N of the pictures at `indices`; those that could not be read, with their reasons."""
+
+    scores: np.ndarray
+    labels: np.ndarray
+    indices: np.ndarray
+    failed: tuple[BadPicture, ...]
+
+
+def load(run: str | Path) -> Model:
+    """The trained Module of a run folder (its best weights) or of a weight file that a run wrote, in eval mode.
+
+    It carries `preprocessing` and `classes`. Raises UserError for what is no run, or a damaged one.
+    """
+    return load_predictor(run).model
+
+
+def load_predictor(run: str | Path) -> Predictor:
+    """As `load`, with the record and the classes beside the Module."""
+    path = Path(run)
+    if path.suffix != ".safetensors":
+        folder = RunFolder(path)
+        folder.config()  # a damaged or missing run is told as such
+        path = folder.weights()
+    elif not path.is_file():
+        raise UserError(f"{path}: there is no such weight file")
+    values, meta = read_safetensors(path)
+    try:
+        arch = Architecture.from_json(meta["arch"])
+        preprocessing, classes, net = Preprocessing.from_json(meta["preprocessing"]), tuple(meta["classes"]), meta["net"]
+    except (KeyError, TypeError):
+        raise UserError(f"{path}: weights without their network and preprocessing; import them with a net's name first") from None
+    model = Model(arch)
+    model.load_state_dict(values)
+    model.preprocessing, model.classes = preprocessing, classes
+    return Predictor(model.eval(), preprocessing, classes, net)
+
