@@ -5,7 +5,7 @@ Pillow are imported inside the functions: the command line reads records without
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -135,6 +135,10 @@ class Preprocessing:
         np.multiply(batch.transpose(0, 3, 1, 2), gain, out=out)
         out += offset
         return out
+
+    def transform(self) -> "Callable[[Image.Image], np.ndarray]":
+        """A function of one picture → float32 C×H×W, for data loaders of one's own (torch's collate them to tensors)."""
+        return lambda picture: self.normalise(self.image(picture)[None])[0]
 
     def to_json(self) -> dict[str, Any]:
         """The record as plain JSON values; `from_json` takes it back unchanged."""

@@ -42,18 +42,39 @@ class Config:
 
     def to_json(self) -> dict[str, Any]:
         """A plain object."""
-        plain = {k: getattr(self, k) for k in ("net", "kind", "data", "seed", "steps", "steps_per_epoch", "precision", "length", "versions")}
-        return {"schema": SCHEMA, **plain, "classes": list(self.classes), "recipe": self.recipe.to_json(),
-                "preprocessing": self.preprocessing.to_json(), "arch": self.arch.to_json()}
+        plain = {
+            k: getattr(self, k)
+            for k in ("net", "kind", "data", "seed", "steps", "steps_per_epoch", "precision", "length", "versions")
+        }
+        return {
+            "schema": SCHEMA,
+            **plain,
+            "classes": list(self.classes),
+            "recipe": self.recipe.to_json(),
+            "preprocessing": self.preprocessing.to_json(),
+            "arch": self.arch.to_json(),
+        }
 
     @staticmethod
     def from_json(obj: dict[str, Any]) -> "Config":
         """The inverse of `to_json`. Raises KeyError or UserError for what is no configuration."""
         if obj.get("schema") != SCHEMA:
             raise UserError(f"configuration of schema {obj.get('schema')!r}; this neocog reads schema {SCHEMA}")
-        return Config(obj["net"], obj["kind"], Architecture.from_json(obj["arch"]), Preprocessing.from_json(obj["preprocessing"]),
-                      Recipe.from_json(obj["recipe"]), tuple(obj["classes"]), obj["data"], obj["seed"], obj["steps"],
-                      obj["steps_per_epoch"], obj["precision"], obj["length"], obj["versions"])
+        return Config(
+            obj["net"],
+            obj["kind"],
+            Architecture.from_json(obj["arch"]),
+            Preprocessing.from_json(obj["preprocessing"]),
+            Recipe.from_json(obj["recipe"]),
+            tuple(obj["classes"]),
+            obj["data"],
+            obj["seed"],
+            obj["steps"],
+            obj["steps_per_epoch"],
+            obj["precision"],
+            obj["length"],
+            obj["versions"],
+        )
 
 
 class RunFolder:
@@ -109,8 +130,14 @@ class RunFolder:
 
     def save_weights(self, which: str, values: dict[str, Tensor], config: Config, extra: dict[str, Any]) -> None:
         """best or last: weights with all that is needed to use the file by itself."""
-        meta = {"net": config.net, "kind": config.kind, "arch": config.arch.to_json(), "classes": list(config.classes),
-                "preprocessing": config.preprocessing.to_json(), **extra}
+        meta = {
+            "net": config.net,
+            "kind": config.kind,
+            "arch": config.arch.to_json(),
+            "classes": list(config.classes),
+            "preprocessing": config.preprocessing.to_json(),
+            **extra,
+        }
         write_safetensors(self.path / which, values, meta)
 
     def save_state(self, values: dict[str, Tensor], meta: dict[str, Any]) -> None:
@@ -131,4 +158,6 @@ class RunFolder:
             if (self.path / name).is_file():
                 return self.path / name
         config = self.config()
-        raise UserError(f"{self.path} has no weights yet ({config.net}); finish it with `neocog train … --out {self.path} --resume`")
+        raise UserError(
+            f"{self.path} has no weights yet ({config.net}); finish it with `neocog train … --out {self.path} --resume`"
+        )

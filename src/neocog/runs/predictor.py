@@ -46,8 +46,9 @@ class Predictor:
         shifted = np.exp(scores - scores.max(1, keepdims=True))
         return shifted / shifted.sum(1, keepdims=True)
 
-    def score_all(self, pictures: Pictures, on_progress: Callable[[int, int], None] | None = None,
-                  store: Store | None = None) -> "Scored":
+    def score_all(
+        self, pictures: Pictures, on_progress: Callable[[int, int], None] | None = None, store: Store | None = None
+    ) -> "Scored":
         """Every picture of a split, a batch at a time."""
         store = store or Store(pictures, self.preprocessing, limit=0)
         scores, indices = [], []
@@ -57,8 +58,12 @@ class Predictor:
             if on_progress is not None:
                 on_progress(int(kept[-1]) + 1, len(pictures))
         found = np.concatenate(indices) if indices else np.empty(0, np.int64)
-        return Scored(np.concatenate(scores) if scores else np.empty((0, len(self.classes)), np.float32),
-                      pictures.labels[found], found, tuple(store.failed[i] for i in sorted(store.failed)))
+        return Scored(
+            np.concatenate(scores) if scores else np.empty((0, len(self.classes)), np.float32),
+            pictures.labels[found],
+            found,
+            tuple(store.failed[i] for i in sorted(store.failed)),
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,9 +98,10 @@ def load_predictor(run: str | Path) -> Predictor:
         arch = Architecture.from_json(meta["arch"])
         preprocessing, classes, net = Preprocessing.from_json(meta["preprocessing"]), tuple(meta["classes"]), meta["net"]
     except (KeyError, TypeError):
-        raise UserError(f"{path}: weights without their network and preprocessing; import them with a net's name first") from None
+        raise UserError(
+            f"{path}: weights without their network and preprocessing; import them with a net's name first"
+        ) from None
     model = Model(arch)
     model.load_state_dict(values)
     model.preprocessing, model.classes = preprocessing, classes
     return Predictor(model.eval(), preprocessing, classes, net)
-
