@@ -97,7 +97,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if error.filename is None and error.errno is None:
             raise
         where = f"{error.filename}: " if error.filename else ""
-        return complain(f"{where}{(error.strerror or str(error)).lower()}{_advice(error)}")
+        return complain(f"{where}{(error.strerror or str(error)).lower()}{_advice(error) if error.filename else ''}")
     except KeyboardInterrupt:
         print("\nneocog: interrupted", file=sys.stderr)
         return INTERRUPTED

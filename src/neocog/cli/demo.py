@@ -7,6 +7,7 @@ examples:
 
 import argparse
 import json
+import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
             except Interrupted:
                 progress.clear()
                 say(f"\nstopped; what is finished lies in {out}")
-                return INTERRUPTED
+                return DONE if signals.signal == signal.SIGTERM else INTERRUPTED
     if args.json:
         print(
             json.dumps(

@@ -12,13 +12,16 @@ import json
 import re
 import textwrap
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from neocog.arch import Analysis, analyse, misfits
 from neocog.arch.table import text
 from neocog.arch.window import Shape, times
 from neocog.errors import UserError
 from neocog.nets import Card, resolve
+
+if TYPE_CHECKING:
+    from neocog.runs import Config
 
 WIDTH = 110
 
@@ -33,22 +36,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the network or the run."""
-    card: Card | None
+    head: list[str]
     if (Path(args.net) / "config.json").is_file():
-        arch, card = run_architecture(Path(args.net)), None
+        from neocog.runs import read_config
+
+        config = read_config(args.net)
+        arch, head = config.arch, run_text(config, Path(args.net))
     else:
         net = resolve(args.net)
-        arch, card = net.build(), net.card
+        arch, head = net.build(), card_text(net.card)
         if net.name != args.net and not args.json:
             print(f"{args.net} is {net.name} here")
-    table = analyse(arch, parse_shape(args.input) if args.input else None)
+    table = analyse(arch, parse_shape(args.input) if args.input is not None else None)
     if args.json:
         print(json.dumps(as_json(table), ensure_ascii=False))
         return 0
-    if card is not None:
-        print("\n".join(card_text(card)) + "\n")
-    else:
-        print("\n".join(run_text(Path(args.net))) + "\n")
+    print("\n".join(head) + "\n")
     print("\n".join(text(table, args.full)))
     print("\n" + "\n".join(totals(table)))
     return 0
@@ -116,42 +119,29 @@ def card_text(card: Card) -> list[str]:
     return lines
 
 
-def run_architecture(path: Path) -> Any:
-    """The architecture in a run's configuration, without torch."""
-    from neocog.arch import Architecture
-
-    return Architecture.from_json(_config(path)["arch"])
-
-
-def _config(path: Path) -> dict[str, Any]:
-    try:
-        return json.loads((path / "config.json").read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UserError(f"{path / 'config.json'} is damaged: {error}") from None
-
-
-def run_text(path: Path) -> list[str]:
+def run_text(config: "Config", path: Path) -> list[str]:
     """What a run was trained on and how it went, from its configuration and events."""
-    config, lines = _config(path), []
-    data = config["data"]
-    lines.append(
-        f"run {path}: {config['net']} on {data['name']} ({data['n_train']:,} training, {data['n_val']:,} validation, "
-        f"{data['n_test']:,} test pictures), {config['length']}, seed {config['seed']}"
-    )
-    events = path / "events.jsonl"
-    for line in events.read_text(encoding="utf-8", errors="replace").splitlines() if events.exists() else ():
-        try:
-            event = json.loads(line)
-        except ValueError:
-            continue
-        if event.get("event") == "validation" and event.get("best"):
-            best = event
-            lines[1:2] = [f"best validation: {best['top1']:.2f} % right at step {best['step']:,} of {config['steps']:,}"]
-        elif event.get("event") == "test":
-            lines[2:3] = [
-                f"test: {event['top1_error']:.2f} % wrong, 95 % interval {event['ci95'][0]:.2f}–{event['ci95'][1]:.2f}, "
-                f"n {event['n']:,}, {event['protocol']}"
-            ]
+    from neocog.runs import read_events
+    from neocog.runs.config import EVENTS
+
+    data = config.data
+    lines = [
+        f"run {path}: {config.net} on {data['name']} ({data['n_train']:,} training, {data['n_val']:,} validation, "
+        f"{data['n_test']:,} test pictures), {config.length}, seed {config.seed}"
+    ]
+    events = list(read_events(path / EVENTS))
+    best = [e for e in events if e.get("event") == "validation" and e.get("best")]
+    tests = [e for e in events if e.get("event") == "test"]
+    if best:
+        lines.append(f"best validation: {best[-1]['top1']:.2f} % right at step {best[-1]['step']:,} of {config.steps:,}")
+    if tests:
+        low, high = tests[-1]["ci95"]
+        lines.append(
+            f"test: {100 - tests[-1]['top1_error']:.2f} % right, 95 % interval {100 - high:.2f} to {100 - low:.2f} "
+            f"(n {tests[-1]['n']:,}, {tests[-1]['protocol']})"
+        )
+    if not any(e.get("event") == "trained" for e in events):
+        lines.append(f"not finished: neocog train {data['spec']} --out {path} --resume goes on with it")
     return lines
 
 

@@ -15,7 +15,7 @@ import json
 import re
 import signal
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,12 +27,14 @@ from neocog.nets import Recipe, resolve
 if TYPE_CHECKING:
     from neocog.evaluate import Judgement
     from neocog.pictures import Dataset
-    from neocog.runs import RunFolder
+    from neocog.runs import Config, RunFolder
     from neocog.train import Resolved, Wishes
 
     Watch = Callable[[str, int, int], None]
 
 RECIPE_OPTIONS = ("lr", "momentum", "weight_decay", "label_smoothing", "batch", "schedule", "loss")
+OPTIONS = ("net", "recipe", "epochs", "steps", "budget", "seed", "size", "precision", "augment", *RECIPE_OPTIONS)
+DEFAULTS = {"recipe": "quick", "seed": 0, "precision": "auto"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,16 +42,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("data", metavar="DATA", help="a folder or a name")
     parser.add_argument("--net", help="a network's name (`neocog list`); without it neocog picks one")
     parser.add_argument("--out", metavar="RUN", help="the run folder (default: runs/DATA-NET)")
-    parser.add_argument("--recipe", default="quick", choices=("quick", "paper"), help="how to train (default: quick)")
+    parser.add_argument("--recipe", choices=("quick", "paper"), help="how to train (default: quick)")
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--epochs", type=positive, help="passes over the training pictures")
     length.add_argument("--steps", type=count, help="updates")
     length.add_argument("--budget", type=seconds, help="time for training, 240s or 4m: becomes a number of steps, once")
-    parser.add_argument("--seed", type=int, default=0, help="of splits, start and order (default: 0)")
+    parser.add_argument("--seed", type=whole, help="of splits, start and order (default: 0)")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
     parser.add_argument("--size", type=count, metavar="PIXELS", help="side of the pictures the network sees")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 (default: auto)")
-    parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16"), help="default: what the processor has")
+    parser.add_argument("--precision", choices=("auto", "fp32", "bf16"), help="default: what the processor has")
     parser.add_argument("--augment", metavar="LIST", help="flip,crop or none (default: the recipe's)")
     for name in RECIPE_OPTIONS:
         default = next(f.default for f in fields(Recipe) if f.name == name)
@@ -72,6 +74,13 @@ def count(words: str) -> int:
     return int(words)
 
 
+def whole(words: str) -> int:
+    """A whole number from 0 up."""
+    if not words.isdigit():
+        raise argparse.ArgumentTypeError(f"must be a whole number from 0 up, not {words}")
+    return int(words)
+
+
 def seconds(words: str) -> float:
     """`240`, `240s`, `4m` or `1h` in seconds."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)(s|m|h|)", words)
@@ -87,18 +96,24 @@ def wishes(args: argparse.Namespace) -> "Wishes":
     changes: list[tuple[str, Any]] = [(name, value) for name in RECIPE_OPTIONS if (value := getattr(args, name)) is not None]
     if args.augment is not None:
         changes.append(("augment", () if args.augment == "none" else tuple(args.augment.split(","))))
-    return Wishes(
-        args.net,
-        args.recipe,
-        args.epochs,
-        args.steps,
-        args.budget,
-        args.seed,
-        args.size,
-        args.device,
-        args.precision,
-        tuple(changes),
-    )
+    chosen = {name: value for name in ("net", "recipe", "epochs", "steps", "budget", "seed", "precision", "device")
+              if (value := getattr(args, name)) is not None}  # fmt: skip
+    return Wishes(**chosen, side=args.size, changes=tuple(changes))
+
+
+def asked(args: argparse.Namespace) -> dict[str, Any]:
+    """The options that determine a run, as far as they were given."""
+    return {name: value for name in OPTIONS if (value := getattr(args, name)) is not None}
+
+
+def check_same_wishes(now: dict[str, Any], config: "Config", folder: "RunFolder") -> None:
+    """Raises UserError if `now` asks for another run than the one that is to go on."""
+    begun = {**DEFAULTS, **config.asked, "net": config.net}
+    for name, value in now.items():
+        if (resolve(value).name if name == "net" else value) != begun.get(name):
+            option = f"--{name.replace('_', '-')}"
+            had = f"{option} {begun[name]}" if name in begun else f"no {option}"
+            raise UserError(f"{folder.path} was begun with {had}, not {value}: leave it out, or begin a new run")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -126,12 +141,13 @@ def _train(args: argparse.Namespace, progress: Progress, signals: StopSignals) -
     if folder is not None and config is None:
         folder.check_free()
     try:
-        seed = config.data["split_seed"] if config else args.seed
+        seed = config.data["split_seed"] if config else args.seed or 0
         data = load_data(args.data, seed=seed, on_progress=lambda done, total: watch("fetching", done, total or done))
         if config is not None and folder is not None:
             failed = _go_on(args, folder, data, progress, watch, signals)
         else:
             resolved = resolve_run(data, args.data, wishes(args), watch)
+            resolved = replace(resolved, config=replace(resolved.config, asked=asked(args)))
             folder = folder or RunFolder(free_name(data.name, resolved.config.net))
             folder.begin(resolved.config)
             for line in (*resolved.reasons, _headline(resolved.config, folder)):
@@ -170,14 +186,20 @@ def _go_on(
     args: argparse.Namespace, folder: "RunFolder", data: "Dataset", progress: Progress, watch: "Watch", signals: StopSignals
 ) -> tuple[BadPicture, ...]:
     """Resume a run, which may be finished already."""
+    from neocog.runs import read_events
+    from neocog.runs.config import EVENTS
     from neocog.train import check_same_data, reopen
 
     config = folder.config()
+    check_same_wishes(asked(args), config, folder)
     check_same_data(config, data, args.data, folder)
     progress.say(
         f"· {folder.path}: {config.net} on {config.data['name']}, {config.length}" + (", finished" if folder.finished else "")
     )
-    return () if folder.finished else _fit(args, folder, data, reopen(folder, data, watch), progress, signals)
+    if not folder.finished:
+        return _fit(args, folder, data, reopen(folder, data, watch), progress, signals)
+    trained = [event for event in read_events(folder.path / EVENTS) if event.get("event") == "trained"]
+    return tuple(BadPicture(f["file"], f["error"]) for event in trained[-1:] for f in event.get("failed", ()))
 
 
 def free_name(data: str, net: str) -> Path:
@@ -203,7 +225,7 @@ def test_once(folder: "RunFolder", data: "Dataset", progress: Progress) -> "Judg
     """Judge the best weights on the test split, once in a run's life, and remember; None without a test split."""
     from neocog.evaluate import Judgement, evaluate
     from neocog.runs import load_predictor, read_events
-    from neocog.runs.folder import EVENTS
+    from neocog.runs.config import EVENTS
 
     if data.test is None:
         return None
@@ -254,7 +276,7 @@ def report(
 def best_validation(folder: "RunFolder") -> dict[str, Any] | None:
     """The validation event of the weights that were kept."""
     from neocog.runs import read_events
-    from neocog.runs.folder import EVENTS
+    from neocog.runs.config import EVENTS
 
     best = [e for e in read_events(folder.path / EVENTS) if e.get("event") == "validation" and e.get("best")]
     return {"step": best[-1]["step"], "top1_error": round(100 - best[-1]["top1"], 4), "n": best[-1]["n"]} if best else None

@@ -1,5 +1,6 @@
 """What stands beside an architecture: the paper, what it reached and how it was measured, and how it was trained."""
 
+import math
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -16,6 +17,15 @@ class Result:
     top1: float | None = None
     top5: float | None = None
     verified: bool = True  # False: from memory, not checked against a copy of the paper
+
+
+LEARNERS = ("sgd", "perceptron")
+LOSSES = ("cross_entropy", "mle", "map")
+SCHEDULES = ("onecycle", "step", "constant")
+AUGMENTATIONS = ("flip", "crop")
+RANGES = (("lr", 0.0, math.inf), ("momentum", 0.0, 1.0), ("weight_decay", 0.0, math.inf), ("label_smoothing", 0.0, 1.0),
+          ("competition", 0.0, math.inf), ("warmup", 0.0, 1.0), ("gamma", 0.0, math.inf), ("batch", 1, math.inf),
+          ("epochs", 0.0, math.inf))  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +54,21 @@ class Recipe:
     batch: int = 128
     epochs: float = 10.0
     augment: tuple[str, ...] = ("flip", "crop")
+
+    def __post_init__(self) -> None:
+        for name, low, high in RANGES:
+            value = getattr(self, name)
+            if not (math.isfinite(value) and low <= value and (value < high or high == math.inf)):
+                limit = f"from {low:g} up" + (f" to, not including, {high:g}" if high < math.inf else "")
+                raise UserError(f"recipe: {name} goes {limit}, not {value:g}")
+        if not self.lr > 0 or not self.epochs > 0:
+            raise UserError(f"recipe: lr and epochs are above 0, not {self.lr:g} and {self.epochs:g}")
+        for name, known in (("learner", LEARNERS), ("loss", LOSSES), ("schedule", SCHEDULES)):
+            if getattr(self, name) not in known:
+                raise UserError(f"recipe: unknown {name} '{getattr(self, name)}'; there are {', '.join(known)}")
+        for name in self.augment:
+            if name not in AUGMENTATIONS:
+                raise UserError(f"recipe: unknown augmentation '{name}'; there are {', '.join(AUGMENTATIONS)}")
 
     def to_json(self) -> dict[str, Any]:
         """A plain object, for the run's configuration."""

@@ -251,7 +251,7 @@ def _materialise(root: nn.Module) -> None:
     for leaf in root.modules():
         for name, param in leaf._parameters.items():
             if param is not None and param.is_meta:
-                leaf._parameters[name] = nn.Parameter(torch.empty_like(param, device="cpu"), param.requires_grad)
+                leaf._parameters[name] = nn.Parameter(torch.empty(param.shape, dtype=param.dtype), param.requires_grad)
         for name, buffer in leaf._buffers.items():
             if buffer is not None and buffer.is_meta:
-                leaf._buffers[name] = torch.zeros_like(buffer, device="cpu")
+                leaf._buffers[name] = torch.zeros(buffer.shape, dtype=buffer.dtype)

@@ -1,7 +1,37 @@
-"""Run folders, their events, and the trained classifiers in them."""
+"""Run folders, their events, and the trained classifiers in them. torch is loaded with the names that need it."""
 
-from neocog.runs.events import EventLog, read_events
-from neocog.runs.folder import Config, RunFolder
-from neocog.runs.predictor import Predictor, Scored, load, load_predictor
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["Config", "EventLog", "Predictor", "RunFolder", "Scored", "load", "load_predictor", "read_events"]
+if TYPE_CHECKING:
+    from neocog.runs.config import Config as Config
+    from neocog.runs.config import read_config as read_config
+    from neocog.runs.events import EventLog as EventLog
+    from neocog.runs.events import read_events as read_events
+    from neocog.runs.folder import RunFolder as RunFolder
+    from neocog.runs.predictor import Predictor as Predictor
+    from neocog.runs.predictor import Scored as Scored
+    from neocog.runs.predictor import load as load
+    from neocog.runs.predictor import load_predictor as load_predictor
+
+_HOME = {
+    "Config": "config",
+    "read_config": "config",
+    "EventLog": "events",
+    "read_events": "events",
+    "RunFolder": "folder",
+    "Predictor": "predictor",
+    "Scored": "predictor",
+    "load": "predictor",
+    "load_predictor": "predictor",
+}
+
+__all__ = list(_HOME)  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value

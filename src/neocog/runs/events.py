@@ -2,10 +2,13 @@
 
 import contextlib
 import json
+import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+from neocog.errors import UserError
 
 Event = dict[str, Any]
 
@@ -17,6 +20,7 @@ class EventLog:
         self.path = path
         whole = not path.exists() or path.stat().st_size == 0 or path.read_bytes()[-1:] == b"\n"
         self._file = path.open("a", encoding="utf-8")
+        _lock(self._file, path)
         if not whole:
             self._file.write("\n")
 
@@ -24,7 +28,7 @@ class EventLog:
         """Write one event, stamped with the time; the event as written."""
         stamped = {"time": round(time.time(), 3), **event}
         try:
-            self._file.write(json.dumps(stamped) + "\n")
+            self._file.write(json.dumps(_finite(stamped)) + "\n")
             self._file.flush()
         except OSError as error:
             raise OSError(error.errno, error.strerror, str(self.path)) from None
@@ -34,6 +38,27 @@ class EventLog:
         """Close the file; what a full disk kept back has been complained of already."""
         with contextlib.suppress(OSError):
             self._file.close()
+
+
+def _lock(file: IO[str], path: Path) -> None:
+    """Two processes must not write one run. Raises UserError if another one is at it."""
+    try:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise UserError(
+            f"{path.parent}: another process is at work on this run; wait for it, or choose another --out"
+        ) from None
+    except (ImportError, OSError):
+        return  # a system or a file system without locks
+
+
+def _finite(value: Any) -> Any:
+    """JSON knows no infinity and no NaN: null stands for them."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def read_events(path: Path) -> Iterator[Event]:
@@ -47,7 +72,11 @@ def read_events(path: Path) -> Iterator[Event]:
                 event = json.loads(line)
             except ValueError:
                 continue  # the line that a kill cut off
-            if event.get("event") == "resume":
+            if not isinstance(event, dict):
+                continue
+            if event.get("event") == "start":  # killed before the first checkpoint and begun again
+                events = []
+            elif event.get("event") == "resume":
                 events = [e for e in events if e.get("step", 0) <= event["step"]]
             events.append(event)
     yield from events

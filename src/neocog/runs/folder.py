@@ -1,80 +1,15 @@
 """The run folder: configuration, events, weights, resumable state. Nothing else keeps state."""
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from neocog.arch import Architecture
 from neocog.errors import UserError
-from neocog.nets import Recipe
-from neocog.pictures.preprocessing import Preprocessing
+from neocog.runs.config import BEST, CONFIG, EVENTS, LAST, STATE, Config, read_config
 from neocog.runs.events import EventLog
-from neocog.weights import read_safetensors, write_bytes, write_safetensors
-
-CONFIG, EVENTS, BEST, LAST, STATE = "config.json", "events.jsonl", "best.safetensors", "last.safetensors", "state.safetensors"
-SCHEMA = 1
-
-
-@dataclass(frozen=True)
-class Config:
-    """What a run is, resolved: with the data and the seed it determines the run.
-
-    kind: how it learns ("sgd", "perceptron"). steps: of `batch` pictures each; for the perceptron, passes.
-    data: spec, name, fingerprint, counts and the seed of the split. versions: of neocog, torch, numpy and Python.
-    """
-
-    net: str
-    kind: str
-    arch: Architecture
-    preprocessing: Preprocessing
-    recipe: Recipe
-    classes: tuple[str, ...]
-    data: dict[str, Any]
-    seed: int
-    steps: int
-    steps_per_epoch: int
-    precision: str
-    length: str  # what was asked for: "8 epochs", "240 s", "500 steps"
-    versions: dict[str, str]
-
-    def to_json(self) -> dict[str, Any]:
-        """A plain object."""
-        plain = {
-            k: getattr(self, k)
-            for k in ("net", "kind", "data", "seed", "steps", "steps_per_epoch", "precision", "length", "versions")
-        }
-        return {
-            "schema": SCHEMA,
-            **plain,
-            "classes": list(self.classes),
-            "recipe": self.recipe.to_json(),
-            "preprocessing": self.preprocessing.to_json(),
-            "arch": self.arch.to_json(),
-        }
-
-    @staticmethod
-    def from_json(obj: dict[str, Any]) -> "Config":
-        """The inverse of `to_json`. Raises KeyError or UserError for what is no configuration."""
-        if obj.get("schema") != SCHEMA:
-            raise UserError(f"configuration of schema {obj.get('schema')!r}; this neocog reads schema {SCHEMA}")
-        return Config(
-            obj["net"],
-            obj["kind"],
-            Architecture.from_json(obj["arch"]),
-            Preprocessing.from_json(obj["preprocessing"]),
-            Recipe.from_json(obj["recipe"]),
-            tuple(obj["classes"]),
-            obj["data"],
-            obj["seed"],
-            obj["steps"],
-            obj["steps_per_epoch"],
-            obj["precision"],
-            obj["length"],
-            obj["versions"],
-        )
+from neocog.weights import PART, read_safetensors, write_bytes, write_safetensors
 
 
 class RunFolder:
@@ -100,7 +35,7 @@ class RunFolder:
         """Raises UserError if a run cannot begin here because something else lies here."""
         if self.path.exists() and not self.path.is_dir():
             raise UserError(f"{self.path} is a file; --out names a folder")
-        if self.path.is_dir() and any(self.path.iterdir()):
+        if self.path.is_dir() and any(not (f.name.startswith(".") and f.suffix == PART) for f in self.path.iterdir()):
             what = "a run already: add --resume to go on with it" if self.exists else "something else already"
             raise UserError(f"{self.path} holds {what}; or choose another --out")
 
@@ -108,21 +43,17 @@ class RunFolder:
         """Make the folder and write the configuration. Raises UserError if the folder holds something else."""
         self.check_free()
         self.path.mkdir(parents=True, exist_ok=True)
+        self.clean()
         write_bytes(self.path / CONFIG, (json.dumps(config.to_json(), ensure_ascii=False, indent=1) + "\n").encode())
 
     def config(self) -> Config:
         """Its configuration. Raises UserError if this is no run or a damaged one."""
-        file = self.path / CONFIG
-        if not self.path.exists():
-            raise UserError(f"{self.path}: there is no such run folder")
-        if not file.is_file():
-            raise UserError(f"{self.path} is no run folder: it has no {CONFIG}")
-        try:
-            return Config.from_json(json.loads(file.read_text(encoding="utf-8")))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise UserError(f"{file} is damaged ({type(error).__name__}: {error})") from None
-        except UserError as error:
-            raise UserError(f"{file}: {error}") from None
+        return read_config(self.path)
+
+    def clean(self) -> None:
+        """Take away what a killed process left half-written."""
+        for leftover in self.path.glob(f".*{PART}"):
+            leftover.unlink(missing_ok=True)
 
     def events(self) -> EventLog:
         """The log, open for appending."""
@@ -151,6 +82,7 @@ class RunFolder:
     def finish(self) -> None:
         """The state is not needed any more."""
         (self.path / STATE).unlink(missing_ok=True)
+        self.clean()
 
     def weights(self) -> Path:
         """The best weights, else the last. Raises UserError before the first checkpoint."""

@@ -8,13 +8,14 @@ import numpy as np
 import torch
 
 from neocog.arch import Architecture
+from neocog.arch.rewrite import tensors
 from neocog.errors import BadPicture, UserError
 from neocog.nn import Model
 from neocog.pictures.preprocessing import Preprocessing
 from neocog.pictures.sets import Pictures
 from neocog.pictures.store import Store
 from neocog.runs.folder import RunFolder
-from neocog.weights import read_safetensors
+from neocog.weights import check_keys, read_safetensors
 
 BATCH = 256
 
@@ -101,6 +102,7 @@ def load_predictor(run: str | Path) -> Predictor:
         raise UserError(
             f"{path}: weights without their network and preprocessing; import them with a net's name first"
         ) from None
+    check_keys(values, tensors(arch), f"{path}: not the weights of the network it names")
     model = Model(arch)
     model.load_state_dict(values)
     model.preprocessing, model.classes = preprocessing, classes

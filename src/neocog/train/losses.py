@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from neocog.errors import UserError
 from neocog.nets import Recipe
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -29,6 +28,4 @@ def make_loss(recipe: Recipe) -> Loss:
         return lambda scores, labels: F.cross_entropy(scores, labels, label_smoothing=recipe.label_smoothing)
     if recipe.loss == "mle":
         return mle
-    if recipe.loss == "map":
-        return lambda scores, labels: map_loss(scores, labels, recipe.competition)
-    raise UserError(f"recipe: unknown loss '{recipe.loss}'; there are cross_entropy, mle and map")
+    return lambda scores, labels: map_loss(scores, labels, recipe.competition)

@@ -7,11 +7,18 @@ from importlib.metadata import PackageNotFoundError, version
 
 import torch
 
+from neocog.errors import UserError
+
 
 def device(name: str = "auto") -> torch.device:
     """The device to compute on; "auto" takes a GPU if torch can use one."""
     if name != "auto":
-        return torch.device(name)
+        try:
+            torch.empty(0, device=name)
+            return torch.device(name)
+        except (RuntimeError, AssertionError):
+            have = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
+            raise UserError(f"--device {name}: torch cannot use that here; it can use {', '.join(have)}") from None
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 

@@ -8,10 +8,9 @@ import torch
 
 from neocog.pictures.sets import Dataset
 from neocog.pictures.store import Store
-from neocog.runs import Config, Predictor, RunFolder
-from neocog.runs.events import Event
-from neocog.runs.folder import BEST, LAST
-from neocog.train.sgd import Fitted, Interrupted, OnEvent, generator, new_model
+from neocog.runs import Config, RunFolder
+from neocog.train.session import Fitted, OnEvent, Session
+from neocog.train.sgd import generator, new_model
 
 
 @dataclass
@@ -48,69 +47,24 @@ def fit(
     model = new_model(config, torch.device("cpu"))
     head = model.get_classifier()
     assert isinstance(head, torch.nn.Linear)
-    predictor = Predictor(model, config.preprocessing, config.classes, config.net)
-    log = folder.events()
-
-    def tell(event: Event) -> None:
-        on_event(log.append(event))
-
-    saved = folder.read_state()
-    start, best = 0, {"step": 0, "top1": None}
-    if saved is not None:
-        model.load_state_dict({k.removeprefix("model."): v for k, v in saved[0].items()})
-        start, best = saved[1]["step"], saved[1]["best"]
-        tell({"event": "resume", "step": start, "steps": config.steps})
-    else:
-        tell({"event": "start", "step": 0, "steps": config.steps, "net": config.net, "steps_per_epoch": 1})
-    machine = Perceptron(head.weight.detach().numpy().copy(), head.bias.detach().numpy().copy())
     pixels, kept = stores["train"].get(stores["train"].good)
     features = config.preprocessing.normalise(pixels).reshape(len(pixels), -1)
     labels = data.train.labels[kept]
-    done = start
-    try:
-        while done < config.steps:
+    with Session(config, folder, stores, model, on_event) as session:
+        done, mistakes = 0, -1
+        if (saved := session.begin(per_epoch=1)) is not None:
+            model.load_state_dict({k.removeprefix("model."): v for k, v in saved[0].items()})
+            done, mistakes = saved[1]["step"], saved[1].get("mistakes", -1)
+        # The module's own memory: what the rule changes is what is judged and saved.
+        machine = Perceptron(head.weight.detach().numpy(), head.bias.detach().numpy())
+        while done < config.steps and mistakes != 0:
             if stop():
-                tell({"event": "interrupted", "step": done})
-                raise Interrupted(done)
+                raise session.interrupt({}, done)
             order = generator(config.seed, 1, done).permutation(len(features))
             mistakes = machine.learn(features[order], labels[order], config.recipe.lr)
             done += 1
-            with torch.no_grad():
-                head.weight.copy_(torch.from_numpy(machine.weight))
-                head.bias.copy_(torch.from_numpy(machine.bias))
-            tell(
-                {
-                    "event": "pass",
-                    "step": done,
-                    "mistakes": mistakes,
-                    "n": len(features),
-                    "top1": round(100 * (1 - mistakes / len(features)), 3),
-                }
-            )
-            best = _keep_best(predictor, stores.get("val"), done, best, tell, folder, config)
-            folder.save_state({f"model.{k}": v for k, v in model.state_dict().items()}, {"step": done, "best": best})
-            if mistakes == 0:
-                break
-        folder.save_weights(LAST, model.state_dict(), config, {"step": done})
-        folder.finish()
-        tell({"event": "trained", "step": done, "best": best})
-    finally:
-        log.close()
-    failed = tuple(store.failed[i] for store in stores.values() for i in sorted(store.failed))
-    return Fitted(predictor, best["step"], best["top1"], failed)
-
-
-def _keep_best(
-    predictor: Predictor, store: Store | None, done: int, best: dict, tell: OnEvent, folder: RunFolder, config: Config
-) -> dict:
-    top1, n = None, 0
-    if store is not None:
-        scored = predictor.score_all(store.pictures, store=store)
-        top1, n = round(float((scored.scores.argmax(1) == scored.labels).mean()) * 100, 4), len(scored.labels)
-    better = top1 is None or best["top1"] is None or top1 > best["top1"]
-    if top1 is not None:
-        tell({"event": "validation", "step": done, "top1": top1, "best": better, "n": n})
-    if better:
-        folder.save_weights(BEST, predictor.model.state_dict(), config, {"step": done})
-        return {"step": done, "top1": top1}
-    return best
+            right = round(100 * (1 - mistakes / len(features)), 3)
+            session.tell({"event": "pass", "step": done, "mistakes": mistakes, "n": len(features), "top1": right})
+            session.validate(done)
+            session.save({}, done, mistakes=mistakes)
+        return session.finish(done)

@@ -15,7 +15,7 @@ from neocog.pictures.store import Store
 from neocog.runs import Config, RunFolder
 from neocog.train import machine, perceptron, sgd
 from neocog.train.choose import choose_recipe, default_net, fit
-from neocog.train.sgd import Fitted, OnEvent
+from neocog.train.session import Fitted, OnEvent
 
 LEARNERS = {"sgd": sgd.fit, "perceptron": perceptron.fit}
 HALF_FROM = 5_000_000  # MACs a picture: smaller nets gain nothing from bfloat16
@@ -74,10 +74,14 @@ def resolve_run(data: Dataset, spec: str, wishes: Wishes, on_progress: Progress 
     preprocessing = _measured(data.train, choice.preprocessing) if choice.measure else choice.preprocessing
     stores = open_stores(data, preprocessing, on_progress)
     count = len(stores["train"].good)
-    if count < 2:
-        raise UserError(f"{data.name}: {count} training pictures can be read; training needs two or more")
+    labels = data.train.labels[stores["train"].good]
+    for number, name in enumerate(data.classes):
+        if number not in labels:
+            raise UserError(
+                f"{data.name}: not one training picture of class '{name}' can be read; mend them or remove the class"
+            )
     if recipe.name == "quick" and "batch" not in dict(wishes.changes) and recipe.learner == "sgd":
-        recipe, note = _for_few(recipe, count)
+        recipe, note = _for_few(recipe, count, keep_rate="lr" in dict(wishes.changes))
         reasons += note
     where = machine.device(wishes.device)
     precision = wishes.precision
@@ -113,20 +117,20 @@ def resolve_run(data: Dataset, spec: str, wishes: Wishes, on_progress: Progress 
 
 def _recipe(net: Net, wishes: Wishes, data: Dataset) -> Recipe:
     recipe = choose_recipe(net, wishes.recipe, data.flip)
-    try:
-        return replace(recipe, **dict(wishes.changes))
-    except TypeError as error:
-        raise UserError(f"recipe: {error}") from None
+    changes = dict(wishes.changes)
+    if changes.get("momentum") == 0:
+        changes["nesterov"] = False  # there is nothing to look ahead along
+    return replace(recipe, **changes)
 
 
-def _for_few(recipe: Recipe, pictures: int) -> tuple[Recipe, list[str]]:
+def _for_few(recipe: Recipe, pictures: int, keep_rate: bool) -> tuple[Recipe, list[str]]:
     """Smaller batches for a small set, so that a pass has some sixteen updates or more; the rate shrinks with the batch."""
     batch = recipe.batch
     while batch > 8 and batch * 16 > pictures:
         batch //= 2
     if batch == recipe.batch:
         return recipe, []
-    smaller = replace(recipe, batch=batch, lr=recipe.lr * batch / recipe.batch)
+    smaller = replace(recipe, batch=batch, lr=recipe.lr if keep_rate else recipe.lr * batch / recipe.batch)
     return smaller, [f"{pictures:,} training pictures are few: batches of {batch}, rate {smaller.lr:g}"]
 
 

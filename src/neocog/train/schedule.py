@@ -1,6 +1,5 @@
 """Learning rates as a function of the step alone, so that a resumed run needs no state for them."""
 
-from neocog.errors import UserError
 from neocog.nets import Recipe
 
 
@@ -12,8 +11,6 @@ def learning_rate(recipe: Recipe, step: int, steps: int) -> float:
     warm = min(1.0, done / recipe.warmup) if recipe.warmup else 1.0
     if recipe.schedule == "onecycle":
         low = 1 / 25
-        return recipe.lr * (low + (1 - low) * warm if warm < 1 else max(0.0, (1 - done + 1 / steps) / (1 - recipe.warmup)))
-    if recipe.schedule == "step":
-        passed = sum(step / steps >= milestone for milestone in recipe.milestones)
-        return recipe.lr * warm * recipe.gamma**passed
-    raise UserError(f"recipe: unknown schedule '{recipe.schedule}'; there are onecycle, step and constant")
+        return recipe.lr * (low + (1 - low) * warm if warm < 1 else min(1.0, (1 - done + 1 / steps) / (1 - recipe.warmup)))
+    passed = sum(step / steps >= milestone for milestone in recipe.milestones)
+    return recipe.lr * warm * recipe.gamma**passed

@@ -1,54 +1,31 @@
 """Training by stochastic gradient descent. Every random choice is a function of the seed and the step.
 
-So a run that was killed and resumed goes on as if it never stopped, and the state to keep is weights, momentum and step.
+So a run that was killed and resumed goes on as if it never stopped; the state to keep is weights, momentum and step.
 """
 
 import copy
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from neocog.errors import BadPicture, UserError
+from neocog.errors import UserError
 from neocog.nets import Recipe
 from neocog.nn import Model, Outputs
 from neocog.pictures.sets import Dataset
 from neocog.pictures.store import Store
 from neocog.runs import Config, Predictor, RunFolder
-from neocog.runs.events import Event
-from neocog.runs.folder import BEST, LAST
 from neocog.train import machine
 from neocog.train.augment import augment
 from neocog.train.losses import Loss, make_loss
 from neocog.train.schedule import learning_rate
+from neocog.train.session import Fitted, OnEvent, Session
 
 SAVE_EVERY = 20.0  # seconds between checkpoints, besides one after each validation
 LOG_POINTS = 400  # lines of loss in the events of a run, about
 VALIDATIONS = 40  # at most about so many in a run
-
-OnEvent = Callable[[Event], None]
-
-
-class Interrupted(Exception):
-    """Training was asked to stop and has saved its state at `step`."""
-
-    def __init__(self, step: int):
-        super().__init__(f"stopped at step {step}")
-        self.step = step
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """A finished training: the predictor (best weights), where validation was best, and pictures that failed."""
-
-    predictor: Predictor
-    best_step: int
-    best_top1: float | None
-    failed: tuple[BadPicture, ...]
 
 
 def generator(*key: int) -> np.random.Generator:
@@ -81,9 +58,8 @@ class Batches:
         pixels, kept = self.store.get(wanted)
         pixels = augment(pixels, self.recipe.augment, generator(self.seed, 2, step))
         x = torch.from_numpy(self.store.preprocessing.normalise(pixels)).to(self.where)
-        return x.contiguous(memory_format=torch.channels_last), torch.from_numpy(self.store.pictures.labels[kept]).to(
-            self.where
-        )
+        labels = torch.from_numpy(self.store.pictures.labels[kept]).to(self.where)
+        return x.contiguous(memory_format=torch.channels_last), labels
 
 
 class Trainer:
@@ -121,22 +97,45 @@ class Trainer:
         self.optimizer.step()
         return loss.detach(), (logits.argmax(1) == y).sum()
 
-    def state(self) -> dict[str, Tensor]:
-        """Weights and momentum by name."""
-        momentum = {
-            f"momentum.{name}": self.optimizer.state[p]["momentum_buffer"]
-            for name, p in self.named.items()
-            if self.optimizer.state.get(p, {}).get("momentum_buffer") is not None
-        }
-        return {**{f"model.{k}": v for k, v in self.model.state_dict().items()}, **momentum}
+    def momentum(self) -> dict[str, Tensor]:
+        """The optimiser's state by name."""
+        states = {name: self.optimizer.state.get(p, {}).get("momentum_buffer") for name, p in self.named.items()}
+        return {f"momentum.{name}": buffer for name, buffer in states.items() if buffer is not None}
 
     def restore(self, values: dict[str, Tensor]) -> None:
-        """The inverse of `state`."""
+        """Weights ("model.…") and momentum of a saved state."""
         self.model.load_state_dict({k.removeprefix("model."): v for k, v in values.items() if k.startswith("model.")})
         for name, param in self.named.items():
             if f"momentum.{name}" in values:
                 # laid out as the weight is, so that sums come out to the last bit as in the run that was stopped
                 self.optimizer.state[param]["momentum_buffer"] = torch.empty_like(param).copy_(values[f"momentum.{name}"])
+
+
+class Meter:
+    """Mean loss, accuracy and speed since it was last read."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget."""
+        self.losses: list[Tensor] = []
+        self.rights: list[Tensor] = []
+        self.seen, self.clock = 0, time.monotonic()
+
+    def add(self, loss: Tensor, right: Tensor, pictures: int) -> None:
+        """One step more."""
+        self.losses.append(loss)
+        self.rights.append(right)
+        self.seen += pictures
+
+    def read(self) -> dict[str, float]:
+        """loss, top1 (percent) and images_per_s; starts afresh."""
+        loss = float(torch.stack(self.losses).mean())
+        top1 = 100 * float(torch.stack(self.rights).sum()) / self.seen
+        speed = self.seen / max(time.monotonic() - self.clock, 1e-9)
+        self.reset()
+        return {"loss": round(loss, 6), "top1": round(top1, 3), "images_per_s": round(speed, 1)}
 
 
 def fit(
@@ -157,80 +156,33 @@ def fit(
     model = new_model(config, where)
     batches = Batches(stores["train"], config.recipe, config.seed, where)
     trainer = Trainer(model, config.recipe, config.steps, config.seed, config.precision)
-    predictor = Predictor(model, config.preprocessing, config.classes, config.net)
-    start, best, saved = 0, {"step": 0, "top1": None, "loss": None}, folder.read_state()
-    log = folder.events()
-
-    def tell(event: Event) -> None:
-        on_event(log.append(event))
-
-    if saved is not None:
-        trainer.restore(saved[0])
-        start, best = saved[1]["step"], saved[1]["best"]
-        tell({"event": "resume", "step": start, "steps": config.steps})
-    else:
-        tell(
-            {
-                "event": "start",
-                "step": 0,
-                "steps": config.steps,
-                "net": config.net,
-                "steps_per_epoch": batches.per_epoch,
-            }
-        )
-
-    def save(step: int) -> None:
-        folder.save_state(trainer.state(), {"step": step, "best": best})
-
     validate_every = max(batches.per_epoch, config.steps // VALIDATIONS)
     log_every = max(1, config.steps // LOG_POINTS)
-    losses: list[Tensor] = []
-    rights: list[Tensor] = []
-    clock = saved_at = time.monotonic()
-    try:
+    with Session(config, folder, stores, model, on_event) as session:
+        start = 0
+        if (saved := session.begin(batches.per_epoch)) is not None:
+            trainer.restore(saved[0])
+            start = saved[1]["step"]
+        meter, saved_at = Meter(), time.monotonic()
         for step in range(start, config.steps):
             if stop():
-                save(step)
-                tell({"event": "interrupted", "step": step})
-                raise Interrupted(step)
-            loss, right = trainer.step(step, *batches.get(step))
-            losses.append(loss)
-            rights.append(right)
+                raise session.interrupt(trainer.momentum(), step)
+            x, y = batches.get(step)
+            meter.add(*trainer.step(step, x, y), len(y))
             done = step + 1
             judged = done % validate_every == 0 or done == config.steps
             if judged or done % log_every == 0:
-                mean = float(torch.stack(losses).mean())
-                now = time.monotonic()
-                tell(
-                    {
-                        "event": "step",
-                        "step": done,
-                        "loss": round(mean, 6),
-                        "lr": learning_rate(config.recipe, step, config.steps),
-                        "top1": round(float(torch.stack(rights).sum()) / (len(rights) * batches.size) * 100, 3),
-                        "images_per_s": round(len(losses) * batches.size / max(now - clock, 1e-9), 1),
-                    }
-                )
-                if not np.isfinite(mean):
-                    rate = config.recipe.lr
-                    raise UserError(
-                        f"the loss is no number any more at step {done}: --lr {rate:g} is too high; try {rate / 4:g}"
-                    )
-                losses, rights, clock = [], [], now
+                figures = meter.read()
+                session.tell({"event": "step", "step": done, "lr": learning_rate(config.recipe, step, config.steps), **figures})
+                if not np.isfinite(figures["loss"]):
+                    session.check_finite(done)
             if judged:
-                best = _validate(predictor, stores.get("val"), done, best, tell, folder, config)
-                save(done)
-                clock = saved_at = time.monotonic()
-            elif time.monotonic() - saved_at > SAVE_EVERY:
-                save(done)
+                session.validate(done)
+                meter.reset()
+            if judged or time.monotonic() - saved_at > SAVE_EVERY:
+                session.save(trainer.momentum(), done)
                 saved_at = time.monotonic()
-        folder.save_weights(LAST, model.state_dict(), config, {"step": config.steps})
-        folder.finish()
-        tell({"event": "trained", "step": config.steps, "best": best})
-    finally:
-        log.close()
-    failed = tuple(store.failed[i] for store in stores.values() for i in sorted(store.failed))
-    return Fitted(predictor, best["step"], best["top1"], failed)
+        return session.finish(config.steps)
 
 
 def new_model(config: Config, where: torch.device) -> Model:
@@ -238,33 +190,6 @@ def new_model(config: Config, where: torch.device) -> Model:
     model = Model(config.arch, torch.Generator().manual_seed(config.seed))
     model.preprocessing, model.classes = config.preprocessing, config.classes
     return model.to(where).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-
-def _validate(
-    predictor: Predictor,
-    store: Store | None,
-    step: int,
-    best: dict[str, Any],
-    tell: OnEvent,
-    folder: RunFolder,
-    config: Config,
-) -> dict[str, Any]:
-    """Judge the weights of this step on the validation split; keep them as the best if they are."""
-    if store is None:
-        now: dict[str, Any] = {"step": step, "top1": None, "loss": None}
-        better = True
-    else:
-        scored = predictor.score_all(store.pictures, store=store)
-        scores, labels = torch.from_numpy(scored.scores), torch.from_numpy(scored.labels)
-        top1 = float((scores.argmax(1) == labels).float().mean()) * 100
-        loss = float(make_loss(replace(config.recipe, label_smoothing=0.0))(scores, labels))
-        now = {"step": step, "top1": round(top1, 4), "loss": round(loss, 6)}
-        better = best["top1"] is None or (now["top1"], -now["loss"]) > (best["top1"], -best["loss"])
-        tell({"event": "validation", **now, "best": better, "n": len(labels)})
-    if not better:
-        return best
-    folder.save_weights(BEST, predictor.model.state_dict(), config, {"step": step})
-    return now
 
 
 def calibrate(config: Config, stores: dict[str, Store], seconds: float, device: str = "auto") -> int:

@@ -20,6 +20,8 @@ from neocog.errors import UserError
 from neocog.weights.plan import apply_plan
 
 Metadata = dict[str, Any]
+META = "neocog"  # the key in a file's header that holds our metadata
+PART = ".part"  # the ending of files that are being written
 
 
 def read_tensors(path: str | Path) -> dict[str, Tensor]:
@@ -53,31 +55,32 @@ def read_safetensors(path: str | Path) -> tuple[dict[str, Tensor], Metadata]:
     """(tensors, metadata) of a safetensors file. Raises UserError if it is damaged."""
     try:
         with safe_open(str(path), "pt") as file:
-            meta = {key: _loads(value) for key, value in (file.metadata() or {}).items()}
+            meta = _metadata(file.metadata())
             return {key: file.get_tensor(key) for key in file.keys()}, meta  # noqa: SIM118  # not a dict
     except (SafetensorError, OSError) as error:
         raise UserError(f"{path}: not a whole safetensors file ({error})") from None
 
 
-def _loads(text: str) -> Any:
+def _metadata(found: Mapping[str, str] | None) -> Metadata:
     try:
-        return json.loads(text)
+        meta = json.loads((found or {}).get(META, "{}"))
     except ValueError:
-        return text
+        return {}
+    return meta if isinstance(meta, dict) else {}
 
 
 def write_safetensors(path: str | Path, values: Mapping[str, Tensor], metadata: Mapping[str, Any] | None = None) -> None:
     """Write tensors (and JSON metadata) to a temporary name, then rename: the file is whole or was never there."""
-    meta = {key: json.dumps(value) for key, value in (metadata or {}).items()}
+    meta = {META: json.dumps(metadata)} if metadata else None  # one key: safetensors writes several in random order
     plain = {key: value.detach().cpu().contiguous() for key, value in values.items()}
-    write_bytes(path, save(plain, meta or None))
+    write_bytes(path, save(plain, meta))
 
 
 def write_bytes(path: str | Path, data: bytes) -> None:
     """Write a whole file to a temporary name beside it, then rename. Leaves nothing behind if the disk is full."""
     path = Path(path)
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=PART, dir=path.parent)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)

@@ -1,0 +1,143 @@
+"""What every learner does besides learning: events, validation, the best weights, the state to resume from."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from types import TracebackType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from neocog.arch.rewrite import tensors
+from neocog.errors import BadPicture, UserError
+from neocog.nn import Model
+from neocog.pictures.store import Store
+from neocog.runs import Config, Predictor, RunFolder
+from neocog.runs.config import BEST, LAST, STATE
+from neocog.runs.events import Event
+from neocog.train.losses import make_loss
+from neocog.weights import check_keys
+
+OnEvent = Callable[[Event], None]
+
+
+class Interrupted(Exception):
+    """Training was asked to stop and has saved its state at `step`."""
+
+    def __init__(self, step: int):
+        super().__init__(f"stopped at step {step}")
+        self.step = step
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A finished training: the predictor (weights of the last step), where validation was best, pictures that failed."""
+
+    predictor: Predictor
+    best_step: int
+    best_top1: float | None
+    failed: tuple[BadPicture, ...]
+
+
+@dataclass
+class Best:
+    """The validation of the weights that are kept so far; top1 in percent."""
+
+    step: int = 0
+    top1: float | None = None
+    loss: float | None = None
+
+
+@dataclass
+class Session:
+    """A run while it learns. Use as a context manager: it opens the log and closes it."""
+
+    config: Config
+    folder: RunFolder
+    stores: Mapping[str, Store]
+    model: Model
+    on_event: OnEvent
+    best: Best = field(default_factory=Best)
+
+    def __post_init__(self) -> None:
+        self.predictor = Predictor(self.model, self.config.preprocessing, self.config.classes, self.config.net)
+
+    def __enter__(self) -> "Session":
+        self.log = self.folder.events()
+        self.folder.clean()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.log.close()
+
+    def tell(self, event: Event) -> None:
+        """Write an event and show it."""
+        self.on_event(self.log.append(event))
+
+    def begin(self, per_epoch: int) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+        """The state to go on from, or None at the start of a run. Raises UserError for a state that is not this run's."""
+        saved = self.folder.read_state()
+        if saved is None:
+            start = {
+                "event": "start",
+                "step": 0,
+                "steps": self.config.steps,
+                "net": self.config.net,
+                "steps_per_epoch": per_epoch,
+            }
+            self.tell(start)
+            return None
+        values, meta = saved
+        what = f"{self.folder.path / STATE} is not the state of this run; delete it to begin again from the start"
+        weights = {k.removeprefix("model."): v for k, v in values.items() if k.startswith("model.")}
+        check_keys(weights, tensors(self.config.arch), what)
+        step, best = meta.get("step"), meta.get("best")
+        if not isinstance(step, int) or not 0 <= step <= self.config.steps or not isinstance(best, dict):
+            raise UserError(what)
+        self.best = Best(best.get("step", 0), best.get("top1"), best.get("loss"))
+        self.tell({"event": "resume", "step": step, "steps": self.config.steps})
+        return values, meta
+
+    def save(self, values: Mapping[str, Tensor], step: int, **more: Any) -> None:
+        """The state to resume from after `step` steps; `values` beside the model's own tensors."""
+        state = {f"model.{key}": value for key, value in self.model.state_dict().items()} | dict(values)
+        self.folder.save_state(state, {"step": step, "best": vars(self.best), **more})
+
+    def interrupt(self, values: Mapping[str, Tensor], step: int) -> Interrupted:
+        """Save, and give the exception to raise."""
+        self.save(values, step)
+        self.tell({"event": "interrupted", "step": step})
+        return Interrupted(step)
+
+    def validate(self, step: int) -> None:
+        """Judge the weights of this step on the validation split; keep them if they are the best, or there is no split."""
+        self.check_finite(step)
+        now = Best(step)
+        better = True
+        if (store := self.stores.get("val")) is not None:
+            scored = self.predictor.score_all(store.pictures, store=store)
+            scores, labels = torch.from_numpy(scored.scores), torch.from_numpy(scored.labels)
+            loss = make_loss(replace(self.config.recipe, label_smoothing=0.0))
+            now.top1 = round(float((scores.argmax(1) == labels).float().mean()) * 100, 4)
+            now.loss = round(float(loss(scores, labels)), 6)
+            before = self.best
+            better = before.top1 is None or before.loss is None or (now.top1, -now.loss) > (before.top1, -before.loss)
+            self.tell({"event": "validation", **vars(now), "best": better, "n": len(labels)})
+        if better:
+            self.best = now
+            self.folder.save_weights(BEST, self.model.state_dict(), self.config, {"step": step})
+
+    def check_finite(self, step: int) -> None:
+        """Raises UserError, with advice, once a weight is no number any more."""
+        if not all(bool(torch.isfinite(p).all()) for p in self.model.state_dict().values() if p.is_floating_point()):
+            rate = self.config.recipe.lr
+            raise UserError(f"the weights are no numbers any more at step {step}: --lr {rate:g} is too high; try {rate / 4:g}")
+
+    def finish(self, step: int) -> Fitted:
+        """The last weights, and no state any more."""
+        failed = tuple(store.failed[i] for store in self.stores.values() for i in sorted(store.failed))
+        self.folder.save_weights(LAST, self.model.state_dict(), self.config, {"step": step})
+        names = [{"file": f.where, "error": f.why} for f in failed]
+        self.tell({"event": "trained", "step": step, "best": vars(self.best), "failed": names})
+        self.folder.finish()
+        return Fitted(self.predictor, self.best.step, self.best.top1, failed)
