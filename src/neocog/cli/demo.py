@@ -133,7 +133,7 @@ class Quietly(TrainingDisplay):
 
     def __call__(self, event: dict[str, Any]) -> None:
         if event["event"] in ("validation", "pass"):
-            if event["event"] == "validation" and "loss" not in event:
+            if event["event"] == "validation" and event["loss"] is None:
                 return
             if event["step"] < self._next and event["step"] < self.steps:
                 return

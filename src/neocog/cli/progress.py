@@ -85,7 +85,7 @@ class TrainingDisplay:
             self.progress.update(self.name, event["step"], self.steps, words)
         elif kind == "pass":
             self.progress.say(f"pass {event['step']}: {event['mistakes']:,} mistakes of {event['n']:,}")
-        elif kind == "validation" and "loss" in event:
+        elif kind == "validation" and event["loss"] is not None:
             mark = " ← best" if event["best"] else ""
             where = f"epoch {event['step'] / self.per_epoch:.3g}"
             self.progress.say(

@@ -65,6 +65,6 @@ def fit(
             done += 1
             right = round(100 * (1 - mistakes / len(features)), 3)
             session.tell({"event": "pass", "step": done, "mistakes": mistakes, "n": len(features), "top1": right})
-            session.validate(done)
+            session.validate(done, with_loss=False)
             session.save({}, done, mistakes=mistakes)
         return session.finish(done)

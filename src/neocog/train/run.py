@@ -120,7 +120,10 @@ def _recipe(net: Net, wishes: Wishes, data: Dataset) -> Recipe:
     changes = dict(wishes.changes)
     if changes.get("momentum") == 0:
         changes["nesterov"] = False  # there is nothing to look ahead along
-    return replace(recipe, **changes)
+    try:
+        return replace(recipe, **changes)
+    except TypeError as error:  # a name that no recipe has
+        raise UserError(f"recipe: {error}") from None
 
 
 def _for_few(recipe: Recipe, pictures: int, keep_rate: bool) -> tuple[Recipe, list[str]]:

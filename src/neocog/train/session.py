@@ -109,8 +109,11 @@ class Session:
         self.tell({"event": "interrupted", "step": step})
         return Interrupted(step)
 
-    def validate(self, step: int) -> None:
-        """Judge the weights of this step on the validation split; keep them if they are the best, or there is no split."""
+    def validate(self, step: int, with_loss: bool = True) -> None:
+        """Judge the weights of this step on the validation split; keep them if they are the best, or there is no split.
+
+        The best has the highest top-1, then the lowest loss where scores have one (a perceptron's have none).
+        """
         self.check_finite(step)
         now = Best(step)
         better = True
@@ -119,9 +122,8 @@ class Session:
             scores, labels = torch.from_numpy(scored.scores), torch.from_numpy(scored.labels)
             loss = make_loss(replace(self.config.recipe, label_smoothing=0.0))
             now.top1 = round(float((scores.argmax(1) == labels).float().mean()) * 100, 4)
-            now.loss = round(float(loss(scores, labels)), 6)
-            before = self.best
-            better = before.top1 is None or before.loss is None or (now.top1, -now.loss) > (before.top1, -before.loss)
+            now.loss = round(float(loss(scores, labels)), 6) if with_loss else None
+            better = self.best.top1 is None or (now.top1, -(now.loss or 0.0)) > (self.best.top1, -(self.best.loss or 0.0))
             self.tell({"event": "validation", **vars(now), "best": better, "n": len(labels)})
         if better:
             self.best = now
@@ -131,7 +133,8 @@ class Session:
         """Raises UserError, with advice, once a weight is no number any more."""
         if not all(bool(torch.isfinite(p).all()) for p in self.model.state_dict().values() if p.is_floating_point()):
             rate = self.config.recipe.lr
-            raise UserError(f"the weights are no numbers any more at step {step}: --lr {rate:g} is too high; try {rate / 4:g}")
+            diverged = f"training diverged: loss and weights are no numbers any more at step {step}"
+            raise UserError(f"{diverged}; --lr {rate:g} is too high, try {rate / 4:g}")
 
     def finish(self, step: int) -> Fitted:
         """The last weights, and no state any more."""

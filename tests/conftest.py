@@ -1,0 +1,133 @@
+"""What every test shares: one thread, steady examples, real data beside the repository, and the contract of any network."""
+
+import importlib
+from collections.abc import Iterable
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+from hypothesis import HealthCheck, settings
+from torch import Tensor, nn
+
+from neocog.arch import Architecture, analyse
+from neocog.arch.rewrite import tensors
+from neocog.nn import Model
+
+torch.set_num_threads(1)  # the tests share two cores with others
+# Examples that differ from run to run would make `make test` fail on other people's changes.
+settings.register_profile(
+    "steady", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("steady")
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Real data and published weights; they belong to nobody's checkout, so tests that need them may skip."""
+    if not SHARED.is_dir():
+        pytest.skip(f"{SHARED} is not here")
+    return SHARED
+
+
+def _peer(name: str) -> ModuleType:
+    """torchvision or timm, which the product never imports. There is no CPU build of torchvision here, so the operators that
+    its import looks for are defined first."""
+    try:
+        if not hasattr(_peer, "lib"):
+            lib = torch.library.Library("torchvision", "DEF")
+            lib.define("nms(Tensor d, Tensor s, float t) -> Tensor")
+            lib.define("qnms(Tensor d, Tensor s, float t) -> Tensor")
+            _peer.lib = lib  # type: ignore[attr-defined]  # unloaded when nothing holds it
+        return importlib.import_module(name)
+    except (ImportError, RuntimeError, OSError) as error:
+        pytest.skip(f"{name} is not installed here ({error})")
+
+
+@pytest.fixture(scope="session")
+def torchvision() -> ModuleType:
+    """The peer, where it is installed."""
+    importlib.import_module("torch")
+    module = _peer("torchvision")
+    importlib.import_module("torchvision.models")
+    return module
+
+
+@pytest.fixture(scope="session")
+def timm(torchvision: ModuleType) -> ModuleType:
+    """The peer, where it is installed."""
+    return _peer("timm")
+
+
+def deep_is_slow(names: Iterable[str]) -> list:
+    """The same parameters, the net of 1,202 layers in the slow tier: it takes as long as all others together."""
+    return [pytest.param(n, marks=pytest.mark.slow) if n == "resnet1202.cifar" else n for n in names]
+
+
+def rng(seed: int = 0) -> torch.Generator:
+    """A generator of its own, so that no test depends on another's draws."""
+    return torch.Generator().manual_seed(seed)
+
+
+def picture(arch: Architecture, n: int = 2, seed: int = 0) -> Tensor:
+    """n random pictures of the size that `arch` reads."""
+    return torch.randn(n, *arch.input, generator=rng(seed))
+
+
+def randomise(module: nn.Module, seed: int = 0) -> None:
+    """Weights as they are, biases and normalisations random: zeros and ones would hide a swapped or a forgotten tensor."""
+    draws = rng(seed)
+    with torch.no_grad():
+        for key, value in module.state_dict().items():
+            if key.endswith(("running_mean", "bias")):
+                value.normal_(0, 0.1, generator=draws)
+            elif key.endswith(("running_var", "layer_scale")) or (key.endswith("weight") and value.dim() == 1):
+                value.uniform_(0.5, 1.5, generator=draws)
+
+
+def error(got: Tensor, want: Tensor) -> float:
+    """The largest difference, relative to the largest wanted number."""
+    assert got.shape == want.shape
+    assert torch.isfinite(want).all() and want.abs().max() > 0, "a comparison with nothing shows nothing"
+    return ((got - want).abs().max() / want.abs().max()).item()
+
+
+def in_order(ours: nn.Module, theirs: nn.Module) -> None:
+    """Their weights into our module, tensor by tensor in state_dict order; shapes may differ by axes of length 1."""
+    values = [v for k, v in theirs.state_dict().items() if not k.endswith("num_batches_tracked")]
+    state = ours.state_dict()
+    keys = [k for k in state if not k.endswith("num_batches_tracked")]
+    assert len(keys) == len(values), f"{len(keys)} tensors here, {len(values)} there"
+    for key, value in zip(keys, values, strict=True):
+        assert state[key].numel() == value.numel(), f"{key}: {tuple(state[key].shape)} and {tuple(value.shape)}"
+        state[key] = value.reshape(state[key].shape)
+    ours.load_state_dict(state)
+
+
+def check_declared(model: Model) -> None:
+    """The state_dict has exactly the keys and shapes that the records declare; so do the counts."""
+    declared = {key: param.shape for key, param in tensors(model.arch).items()}
+    assert {key: tuple(v.shape) for key, v in model.state_dict().items()} == declared
+    table = analyse(model.arch)
+    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    assert trained == sum(row.trainable for row in table.rows)
+    assert sum(p.numel() for p in model.parameters()) == table.total("params") + table.params_aux
+
+
+def check_shapes(model: Model, x: Tensor) -> None:
+    """Every node of the running Module gives the shape that the arithmetic foretold, and every one can be hooked."""
+    table = analyse(model.arch)
+    seen: dict[str, tuple[int, ...]] = {}
+    hooks = [
+        model.get_submodule(row.path).register_forward_hook(
+            lambda module, args, out, path=row.path: seen.__setitem__(path, tuple(out.shape[1:]))
+        )
+        for row in table.rows
+    ]
+    with torch.no_grad():
+        model(x)
+    for hook in hooks:
+        hook.remove()
+    assert seen == {row.path: row.output for row in table.rows if not row.aux or model.training}

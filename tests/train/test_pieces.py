@@ -1,0 +1,120 @@
+"""Losses, learning rates and augmentations against formulas written out."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from neocog.errors import UserError
+from neocog.nets import Recipe
+from neocog.train.augment import augment, flip, pad_and_crop
+from neocog.train.losses import make_loss, map_loss, mle
+from neocog.train.schedule import learning_rate
+
+SCORES = torch.tensor([[-3.0, -0.5, -7.0], [-90.0, -2.0, -1.0], [0.25, -4.0, -4.0]], dtype=torch.float64)
+LABELS = torch.tensor([1, 0, 2])
+
+
+def test_the_map_loss_is_equation_9():
+    """E = mean of y_D + log(e^-j + Σ e^-y_i), y being the distances, the negative scores."""
+    for j in (0.1, 1.0, 10.0):
+        direct = [
+            -s[d] + math.log(math.exp(-j) + sum(math.exp(v) for v in s))
+            for s, d in zip(SCORES.tolist(), LABELS.tolist(), strict=True)
+        ]
+        assert map_loss(SCORES, LABELS, j).item() == pytest.approx(sum(direct) / 3, rel=1e-12)
+    assert mle(SCORES, LABELS).item() == pytest.approx((0.5 + 90 + 4) / 3)
+    # classes farther than j are not pushed: the gradient at them is small beside the one at the label
+    far = SCORES.clone().requires_grad_()
+    map_loss(far, LABELS, 1.0).backward()
+    assert far.grad is not None and abs(far.grad[0, 2]) < 1e-3 < abs(far.grad[0, 1])
+    # and large distances do not overflow
+    assert torch.isfinite(map_loss(torch.full((2, 3), -1e4), torch.tensor([0, 1]), 10.0))
+    assert map_loss(torch.full((2, 3), -1e4), torch.tensor([0, 1]), 10.0).item() == pytest.approx(1e4 - 10, rel=1e-4)
+
+
+def test_label_smoothing_mixes_the_label_with_all_classes():
+    smooth = make_loss(Recipe(label_smoothing=0.1))
+    logs = SCORES.log_softmax(1)
+    direct = [-(0.9 * logs[i, y] + 0.1 * logs[i].mean()) for i, y in enumerate(LABELS)]
+    assert smooth(SCORES, LABELS).item() == pytest.approx(sum(d.item() for d in direct) / 3, rel=1e-12)
+    assert make_loss(Recipe(loss="mle"))(SCORES, LABELS) == mle(SCORES, LABELS)
+    assert make_loss(Recipe(loss="map", competition=2.0))(SCORES, LABELS) == map_loss(SCORES, LABELS, 2.0)
+    with pytest.raises(UserError, match="cross_entropy"):
+        make_loss(Recipe(loss="hinge"))
+
+
+lengths = st.integers(1, 500)
+
+
+@given(lengths, st.floats(0, 0.9), st.floats(1e-4, 10))
+def test_onecycle_stays_within_bounds_and_ends_near_nothing(steps, warmup, lr):
+    recipe = Recipe(schedule="onecycle", warmup=warmup, lr=lr)
+    rates = [learning_rate(recipe, step, steps) for step in range(steps)]
+    assert min(rates) > 0 and max(rates) <= lr * (1 + 1e-9), "from 0 to the rate of the recipe, never above it"
+    peak = rates.index(max(rates))
+    assert rates[: peak + 1] == sorted(rates[: peak + 1]) and rates[peak:] == sorted(rates[peak:], reverse=True)
+    if steps > 50:
+        assert abs(peak - warmup * steps) <= 2 and max(rates) > lr * (1 - 3 / steps / min(1 - warmup, warmup or 1))
+        assert rates[-1] <= lr * 2 / steps / (1 - warmup)
+        if warmup > 0.2:
+            assert rates[0] < lr * (1 / 25 + 2 / steps / warmup), "it starts at a 25th"
+
+
+@given(lengths, st.lists(st.floats(0.05, 0.95), max_size=4, unique=True), st.floats(0.01, 1))
+def test_step_falls_at_each_milestone_and_nowhere_else(steps, milestones, gamma):
+    recipe = Recipe(schedule="step", lr=0.3, warmup=0.0, milestones=tuple(milestones), gamma=gamma)
+    for step in range(0, steps, max(1, steps // 50)):
+        passed = sum(step >= m * steps for m in milestones)
+        assert learning_rate(recipe, step, steps) == pytest.approx(0.3 * gamma**passed)
+    warm = replace(recipe, warmup=0.04, milestones=())
+    rates = [learning_rate(warm, step, 1000) for step in range(1000)]
+    assert rates[:40] == pytest.approx([0.3 * (i + 1) / 40 for i in range(40)]) and set(rates[40:]) == {0.3}
+
+
+def test_other_schedules():
+    assert {learning_rate(Recipe(schedule="constant", lr=0.7), s, 9) for s in range(9)} == {0.7}
+    with pytest.raises(UserError, match="onecycle"):
+        learning_rate(Recipe(schedule="never"), 0, 9)
+
+
+def batch(n: int, height: int, width: int, channels: int) -> np.ndarray:
+    """Every pixel different from every other, and none black."""
+    count = n * height * width * channels
+    return (np.arange(count) % 255 + 1).astype(np.uint8).reshape(n, height, width, channels)
+
+
+@given(st.integers(1, 6), st.integers(2, 20), st.integers(2, 20), st.sampled_from([1, 3]), st.integers(0, 2**32))
+def test_each_crop_is_a_window_of_its_own_padded_picture(n, height, width, channels, seed):
+    pixels = batch(n, height, width, channels)
+    out = pad_and_crop(pixels, np.random.default_rng(seed))
+    assert out.shape == pixels.shape and out.dtype == np.uint8
+    rows, columns = max(1, round(height / 8)), max(1, round(width / 8))
+    padded = np.pad(pixels, ((0, 0), (rows, rows), (columns, columns), (0, 0)))
+    for one, source in zip(out, padded, strict=True):
+        windows = [source[t : t + height, s : s + width] for t in range(2 * rows + 1) for s in range(2 * columns + 1)]
+        assert any(np.array_equal(one, window) for window in windows)
+
+
+def test_crops_and_flips_take_every_choice_about_equally_often():
+    pixels = batch(1, 8, 8, 1).repeat(9000, 0)
+    crops = pad_and_crop(pixels, np.random.default_rng(0))
+    _, counts = np.unique(crops.reshape(9000, -1), axis=0, return_counts=True)
+    assert len(counts) == 9 and counts.min() > 850 and counts.max() < 1150  # ±5 standard deviations of 1000
+    flips = flip(pixels, np.random.default_rng(0))
+    kept = (flips == pixels).all((1, 2, 3))
+    assert (flips[~kept] == pixels[0, :, ::-1]).all() and 4250 < kept.sum() < 4750
+    assert np.array_equal(pixels, batch(1, 8, 8, 1).repeat(9000, 0)), "the pixels that were given are left alone"
+
+
+def test_augmentations_are_functions_of_the_generator():
+    pixels = batch(12, 9, 7, 3)
+    one, two = (augment(pixels, ("flip", "crop"), np.random.default_rng(5)) for _ in range(2))
+    assert np.array_equal(one, two) and not np.array_equal(one, augment(pixels, ("flip", "crop"), np.random.default_rng(6)))
+    assert augment(pixels, (), np.random.default_rng(0)) is pixels
+    with pytest.raises(UserError, match="wobble"):
+        Recipe(augment=("wobble",))
