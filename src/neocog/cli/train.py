@@ -52,7 +52,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--size", type=count, metavar="PIXELS", help="side of the pictures the network sees")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 (default: auto)")
     parser.add_argument("--precision", choices=("auto", "fp32", "bf16"), help="default: what the processor has")
-    parser.add_argument("--augment", metavar="LIST", help="flip,crop or none (default: the recipe's)")
+    parser.add_argument(
+        "--augment", metavar="LIST", help="flip, crop, shift, joined by commas, or none (default: the recipe's)"
+    )
     for name in RECIPE_OPTIONS:
         default = next(f.default for f in fields(Recipe) if f.name == name)
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=None, help="instead of the recipe's")

@@ -22,7 +22,7 @@ class Result:
 LEARNERS = ("sgd", "perceptron")
 LOSSES = ("cross_entropy", "mle", "map")
 SCHEDULES = ("onecycle", "step", "constant")
-AUGMENTATIONS = ("flip", "crop")
+AUGMENTATIONS = ("flip", "crop", "shift")
 RANGES = (("lr", 0.0, math.inf), ("momentum", 0.0, 1.0), ("weight_decay", 0.0, math.inf), ("label_smoothing", 0.0, 1.0),
           ("competition", 0.0, math.inf), ("warmup", 0.0, 1.0), ("gamma", 0.0, math.inf), ("batch", 1, math.inf),
           ("epochs", 0.0, math.inf))  # fmt: skip
@@ -35,7 +35,7 @@ class Recipe:
     schedule "onecycle": linear from lr/25 to lr over the first `warmup` of the steps, then linear to 0;
     "step": `lr` times `gamma` for each of `milestones` (fractions of all steps) passed, after a linear `warmup`;
     "constant". loss: "cross_entropy" (with `label_smoothing`), "mle" or "map" (LeNet-5's eqs. 8 and 9; `competition` is j).
-    augment: of "flip" (mirrored at random), "crop" (padded by an eighth and cropped back at random).
+    augment: of "flip" (mirrored at random), "crop" (padded by an eighth and cropped back at random), "shift" (a sixteenth).
     """
 
     name: str = "quick"
