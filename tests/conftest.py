@@ -1,6 +1,7 @@
 """What every test shares: one thread, steady examples, real data beside the repository, and the contract of any network."""
 
 import importlib
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
@@ -32,33 +33,24 @@ def shared() -> Path:
     return SHARED
 
 
-def _peer(name: str) -> ModuleType:
-    """torchvision or timm, which the product never imports. There is no CPU build of torchvision here, so the operators that
-    its import looks for are defined first."""
-    try:
-        if not hasattr(_peer, "lib"):
-            lib = torch.library.Library("torchvision", "DEF")
-            lib.define("nms(Tensor d, Tensor s, float t) -> Tensor")
-            lib.define("qnms(Tensor d, Tensor s, float t) -> Tensor")
-            _peer.lib = lib  # type: ignore[attr-defined]  # unloaded when nothing holds it
-        return importlib.import_module(name)
-    except (ImportError, RuntimeError, OSError) as error:
-        pytest.skip(f"{name} is not installed here ({error})")
-
-
 @pytest.fixture(scope="session")
 def torchvision() -> ModuleType:
-    """The peer, where it is installed."""
-    importlib.import_module("torch")
-    module = _peer("torchvision")
-    importlib.import_module("torchvision.models")
-    return module
+    """The peer, which the product never imports. There is no CPU build of it here, so the operators that its import looks for
+    are defined first, and given back after it: other tests define them for themselves."""
+    try:
+        lib = torch.library.Library("torchvision", "FRAGMENT")
+        if "torchvision" not in sys.modules:
+            lib.define("nms(Tensor d, Tensor s, float t) -> Tensor")
+            lib.define("qnms(Tensor d, Tensor s, float t) -> Tensor")
+        return importlib.import_module("torchvision.models") and sys.modules["torchvision"]
+    except (ImportError, RuntimeError, OSError) as error:
+        pytest.skip(f"torchvision cannot be loaded: {error}")
 
 
 @pytest.fixture(scope="session")
 def timm(torchvision: ModuleType) -> ModuleType:
-    """The peer, where it is installed."""
-    return _peer("timm")
+    """The peer, which imports torchvision."""
+    return pytest.importorskip("timm")
 
 
 def deep_is_slow(names: Iterable[str]) -> list:
