@@ -10,6 +10,7 @@ _HOMES = {
     "load_predictor": "neocog.runs", "load_weights": "neocog.weights", "load_data": "neocog.pictures",
     "Architecture": "neocog.arch", "analyse": "neocog.arch",
 }  # fmt: skip
+_PARTS = {"arch", "nets", "pictures", "nn", "weights", "runs", "train", "evaluate"}
 
 if TYPE_CHECKING:
     from neocog.arch import Architecture, analyse
@@ -28,4 +29,8 @@ def __getattr__(name: str) -> Any:
         from importlib import import_module
 
         return getattr(import_module(_HOMES[name]), name)
+    if name in _PARTS:
+        from importlib import import_module
+
+        return import_module(f"neocog.{name}")
     raise AttributeError(f"module 'neocog' has no attribute '{name}'")

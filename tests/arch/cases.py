@@ -155,7 +155,7 @@ def shuffle_unit(out: int, stride: int) -> Sequential:
     branch2 = Sequential(*conv_bn(half, act=ReLU()), *depthwise_bn(stride=stride), *conv_bn(half, act=ReLU()))
     if stride == 1:
         return Sequential(
-            cat=Concat(Sequential(left=Slice(0, 0.5)), Sequential(right=Slice(0.5, 1.0), branch2=branch2)),
+            cat=Concat(Sequential(left=Slice(0, 1, of=2)), Sequential(right=Slice(1, 2, of=2), branch2=branch2)),
             shuffle=ChannelShuffle(2),
         )
     branch1 = Sequential(*depthwise_bn(stride=stride), *conv_bn(half, act=ReLU()))

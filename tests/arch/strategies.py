@@ -79,7 +79,7 @@ def graph(draw: random.Random, size: int, shape: tuple[int, int, int] = (2, 13, 
             sources = tuple(draw.choice(names[-6:]) for _ in range(draw.choice((2, 2, 3))))
             node = Node(path, draw.choice((Add(), Cat(), Mul())), sources)
         elif draw.random() < 0.2:
-            node = Node(path, draw.choice((ReLU(), Slice(0, 1), Slice(0.5, 1.0))), (draw.choice(names),))
+            node = Node(path, draw.choice((ReLU(), Slice(0, 1), Slice(1, 2, of=2))), (draw.choice(names),))
         else:
             node = Node(path, layer(draw), (draw.choice(names[-4:]),))
         try:

@@ -280,8 +280,8 @@ def test_layer_norm_over_channels():
 def test_slices_and_shuffle():
     x = torch.arange(6.0).view(1, 6, 1, 1).expand(1, 6, 2, 2)
     first = lambda m: m(x)[0, :, 0, 0].tolist()  # noqa: E731
-    assert first(layer(Slice(0, 0.5), 6, 2, 2)) == [0, 1, 2]
-    assert first(layer(Slice(0.5, 1.0), 6, 2, 2)) == [3, 4, 5]
+    assert first(layer(Slice(0, 1, of=2), 6, 2, 2)) == [0, 1, 2]
+    assert first(layer(Slice(1, 2, of=2), 6, 2, 2)) == [3, 4, 5]
     assert first(layer(Slice(1, 3), 6, 2, 2)) == [1, 2]
     assert first(layer(ChannelShuffle(2), 6, 2, 2)) == [0, 3, 1, 4, 2, 5]
     assert first(layer(ChannelShuffle(3), 6, 2, 2)) == [0, 2, 4, 1, 3, 5]

@@ -57,9 +57,7 @@ def test_split_folders_are_used_as_they_are(make, splits, sizes):
 
 
 def test_odds_and_ends_are_counted_and_damaged_pictures_named(make):
-    root = make(
-        *CATS_AND_DOGS, "cats/deep/er/1.jpg", "cats/.hidden.png", ".git/x.png", "__MACOSX/cats/1.png", "stray.png"
-    )
+    root = make(*CATS_AND_DOGS, "cats/deep/er/1.jpg", "cats/.hidden.png", ".git/x.png", "__MACOSX/cats/1.png", "stray.png")
     (root / "cats" / "empty.jpg").touch()
     (root / "dogs" / "page.JPG").write_text("<html>not found</html>")
     (root / "dogs" / "gone.png").symlink_to("nowhere.png")
@@ -69,9 +67,7 @@ def test_odds_and_ends_are_counted_and_damaged_pictures_named(make):
     (root / "dogs" / "self").symlink_to("self")
     data = load_folder(root, test_fraction=0, val_fraction=0)
     assert (
-        sorted(names(data.train)) == sorted([*CATS_AND_DOGS, "cats/deep/er/1.jpg"])
-        and data.val is None
-        and data.test is None
+        sorted(names(data.train)) == sorted([*CATS_AND_DOGS, "cats/deep/er/1.jpg"]) and data.val is None and data.test is None
     )
     assert {bad.where: bad.why for bad in data.skipped} == {
         "cats/empty.jpg": "empty file",
@@ -80,9 +76,7 @@ def test_odds_and_ends_are_counted_and_damaged_pictures_named(make):
     }
     assert any("1 file outside the class folders ignored" in note for note in data.notes)
     assert any("3 files that are not pictures ignored" in note for note in data.notes)
-    assert any(
-        "skipped because they cannot be read, the first: cats/empty.jpg: empty file" in note for note in data.notes
-    )
+    assert any("skipped because they cannot be read, the first: cats/empty.jpg: empty file" in note for note in data.notes)
 
 
 def test_whole_numbers_are_sorted_as_numbers_and_characters_are_not_mirrored(make):
@@ -122,9 +116,7 @@ def test_mistakes_are_told_in_one_line(make, tmp_path, monkeypatch):
     archive.write_bytes(b"PK")
     assert one_line(archive) == f"{archive} is a file, not a folder: unpack it first"
     assert "is a file, not a folder: give a folder of class folders" in one_line(root / "cats" / "1.png")
-    assert "one folder per class" in one_line(root / "cats") and "10 files lie directly in it" in one_line(
-        root / "cats"
-    )
+    assert "one folder per class" in one_line(root / "cats") and "10 files lie directly in it" in one_line(root / "cats")
     (tmp_path / "nothing").mkdir()
     assert "it holds no class folders" in one_line(tmp_path / "nothing")
     lonely = make("cats/1.png", root=tmp_path / "lonely")

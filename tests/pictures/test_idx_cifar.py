@@ -70,9 +70,7 @@ def write_set(root, train: int = 48, test: int | None = 20, mark: str = "-", **r
             images = rng.integers(0, 256, (n, 6, 5), np.uint8)
             (root / f"{part}-images{mark}idx3-ubyte").write_bytes(idx_bytes(replace.get("images", images)))
             labels = (np.arange(n) % 4).astype(np.uint8)
-            (root / f"{part}-labels{mark}idx1-ubyte.gz").write_bytes(
-                gzip.compress(idx_bytes(replace.get("labels", labels)))
-            )
+            (root / f"{part}-labels{mark}idx1-ubyte.gz").write_bytes(gzip.compress(idx_bytes(replace.get("labels", labels))))
     return root
 
 
@@ -155,9 +153,7 @@ def test_cifar100_takes_the_fine_labels(tmp_path):
         (tmp_path / name).write_bytes(rows.tobytes())
     (tmp_path / "fine_label_names.txt").write_text("\n".join(f"fine{i}" for i in range(100)))
     data = load_data(tmp_path, val_fraction=0)
-    assert (
-        data.name == "cifar100" and np.array_equal(data.train.labels, np.arange(200) % 100) and len(data.classes) == 100
-    )
+    assert data.name == "cifar100" and np.array_equal(data.train.labels, np.arange(200) % 100) and len(data.classes) == 100
 
 
 def test_mistakes_with_cifar(tmp_path):

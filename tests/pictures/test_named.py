@@ -110,9 +110,7 @@ def test_what_is_not_what_was_published_is_not_kept(monkeypatch, origin, tmp_pat
     publish_idx(monkeypatch, origin, "mnist")
     for raw in (b"<html>a portal wants your consent</html>", gzip.compress(b"other"), gzip.compress(b"other")[:-4]):
         (origin[0] / "train-images-idx3-ubyte.gz").write_bytes(raw)
-        with pytest.raises(
-            DataError, match=r"is not what was published: md5 .*: try again, or another network"
-        ) as caught:
+        with pytest.raises(DataError, match=r"is not what was published: md5 .*: try again, or another network") as caught:
             load_data("mnist")
         assert "\n" not in str(caught.value)
         assert not list((tmp_path / "cache" / "neocog").iterdir())
@@ -179,9 +177,7 @@ def test_a_connection_that_breaks_off_is_not_taken_for_the_end(monkeypatch, orig
     real = _Handler.end_headers
 
     def longer(self):
-        self._headers_buffer = [
-            line.replace(b"Content-Length: ", b"Content-Length: 9") for line in self._headers_buffer
-        ]
+        self._headers_buffer = [line.replace(b"Content-Length: ", b"Content-Length: 9") for line in self._headers_buffer]
         real(self)
 
     monkeypatch.setattr(_Handler, "end_headers", longer)

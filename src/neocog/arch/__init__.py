@@ -4,6 +4,7 @@ from neocog.arch.account import Analysis, Row, analyse, fits, smallest_input
 from neocog.arch.architecture import Architecture, Mark, Node, Tap
 from neocog.arch.fit import Misfit, misfits
 from neocog.arch.init import (
+    CaffeXavier,
     Codes,
     Constant,
     FanInUniform,
@@ -80,6 +81,7 @@ __all__ = [
     "AvgPool2d",
     "BatchNorm2d",
     "CCell",
+    "CaffeXavier",
     "Cat",
     "ChannelShuffle",
     "Codes",

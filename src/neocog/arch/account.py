@@ -1,6 +1,6 @@
 """The layer table: shapes, parameters, MACs, connections, neurons, memory and receptive field of every node."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 from neocog.arch.architecture import Architecture, Node
@@ -115,7 +115,6 @@ class Analysis:
         return peak
 
 
-@lru_cache(maxsize=32)
 def analyse(arch: Architecture, input: Shape | None = None) -> Analysis:
     """The layer table of `arch` on pictures of `input` (its own size if None).
 
@@ -123,11 +122,17 @@ def analyse(arch: Architecture, input: Shape | None = None) -> Analysis:
     """
     given = tuple(input) if input is not None else arch.input
     try:
-        return Analysis(arch, given, _rows(arch, given))
+        table = _analysis(arch, given)
+        return table if table.arch is arch else replace(table, arch=arch)  # an equal network may have another name
     except ShapeError as error:
         least = smallest_input(arch, given[0]) if len(given) == 3 else None
         mend = f"; the smallest square picture that fits is {least}×{least}" if least and least > min(given[1:]) else ""
         raise ShapeError(f"{arch.name or 'this net'} does not fit pictures of {times(given)}: {error}{mend}") from None
+
+
+@lru_cache(maxsize=32)
+def _analysis(arch: Architecture, input: Shape) -> Analysis:
+    return Analysis(arch, input, _rows(arch, input))
 
 
 def _rows(arch: Architecture, input: Shape) -> tuple[Row, ...]:
@@ -172,6 +177,8 @@ def fits(arch: Architecture, input: Shape) -> bool:
 def smallest_input(arch: Architecture, channels: int) -> int | None:
     """The side of the smallest square picture that `arch` fits, or None if none up to 4096 does."""
     low, high = 1, LARGEST
+    if not fits(arch, (channels, high, high)):  # some nets fit odd sizes only
+        high -= 1
     if not fits(arch, (channels, high, high)):
         return None
     while low < high:

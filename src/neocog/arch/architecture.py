@@ -12,7 +12,7 @@ from neocog.arch.window import Shape
 from neocog.errors import UserError
 
 SCHEMA = 1
-_COMPONENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9]+")
+_COMPONENT = re.compile(r"[A-Za-z][A-Za-z0-9_]*|[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,10 @@ class Architecture:
         seen = {"input"}
         for node in self.nodes:
             _check_path(self.name, node.path, seen, scopes)
+            if not isinstance(node.record, Leaf):
+                raise UserError(f"{self.name}: '{node.path}' holds {node.record!r}, which is no layer")
+            if len(node.inputs) < 1 or (len(node.inputs) > 1 and not node.record.joins):
+                raise UserError(f"{self.name}: '{node.path}' ({node.record.type}) reads {len(node.inputs)} values")
             for name in node.inputs:
                 if name not in seen:
                     raise UserError(f"{self.name}: '{node.path}' reads '{name}', which is no node before it")

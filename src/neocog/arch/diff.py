@@ -89,9 +89,9 @@ def _wiring(left: tuple[Row, ...], right: tuple[Row, ...], pairs: dict[str, str]
     """Matched joins that read something else than their partner does."""
     inputs = {row.path: row.node.inputs for row in right}
     for row in left:
-        if row.path in pairs and len(row.node.inputs) > 1:
-            expected = tuple(pairs.get(name, "?") for name in row.node.inputs)
-            if expected != inputs[pairs[row.path]] and "?" not in expected:
+        if row.path in pairs:
+            expected, found = tuple(pairs.get(name, "?") for name in row.node.inputs), inputs[pairs[row.path]]
+            if expected != found and "?" not in expected and set(found) <= set(pairs.values()):
                 yield Change(
                     "wiring",
                     row.path,

@@ -87,12 +87,12 @@ def misfits(arch: Architecture, input: Shape | None = None) -> tuple[Misfit, ...
             axes = [(0, "rows"), (1, "columns")]
         for axis, name in axes:
             positions, window = row.inputs[0][1 + axis], windows[axis]
-            if window.stride == 1 or (window.output(positions) == 1 and not window.leftover(positions)):
+            if window.stride == window.dilation == 1 or (window.output(positions) == 1 and not window.leftover(positions)):
                 continue
             read = window.reads(positions)
             behind = window.unread_behind(positions)
             between = 0 if window.reads_everything else positions - len(read) - behind
-            if window.leftover(positions) == 0 and not between:
+            if window.leftover(positions) <= 0 and not between:
                 continue
             also = tuple(p for p in others if _reads(table, p, axis) >= set(range(positions)))
             mends: tuple[str, ...] = () if between or not behind or also else _mends(table, row.path, axis, source == "input")
@@ -140,8 +140,3 @@ def _better_size(table: Analysis, path: str, axis: int) -> int | None:
         if not window.leftover(row.inputs[0][1 + axis]):
             return sides[axis] + step
     return None
-
-
-def summary(arch: Architecture, input: Shape | None = None) -> list[str]:
-    """One line for each layer that loses real positions, `layer: why and how to mend it`."""
-    return [f"{m.path}: {m}" for m in misfits(arch, input) if not m.harmless]

@@ -66,6 +66,14 @@ class GlorotUniform(Init):
 
 
 @dataclass(frozen=True, slots=True)
+class CaffeXavier(Init):
+    """U(±√(3/fan_in)): what Caffe's filler "xavier" does unless told otherwise."""
+
+    def __str__(self) -> str:
+        return "Caffe's xavier"
+
+
+@dataclass(frozen=True, slots=True)
 class FanInUniform(Init):
     """U(±scale/fan_in); LeCun et al. 1998, section III.C, with scale 2.4."""
 

@@ -3,7 +3,7 @@
 from neocog.arch.init import Codes, Constant, Init, TorchDefault
 from neocog.arch.record import Leaf, Pair, Param, Windowed, need_map, record
 from neocog.arch.window import Padding, Shape, Window, pair, size, times
-from neocog.errors import ShapeError
+from neocog.errors import ShapeError, UserError
 
 DEFAULT = TorchDefault()
 ZERO, ONE = Constant(0.0), Constant(1.0)
@@ -119,6 +119,11 @@ class TableConv2d(Windowed):
     padding: Padding = 0
     init: Init = DEFAULT
     bias_init: Init = DEFAULT
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.table or not all(self.table) or min(min(row) for row in self.table) < 0:
+            raise UserError("TableConv2d: the table names, for each map, one or more maps from 0 up")
 
     def describe(self) -> str:
         return f"conv {self.describe_window()}, {self.links} map links"
@@ -238,6 +243,8 @@ class AdaptiveAvgPool2d(Leaf):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "out", pair(self.out))
+        if not all(isinstance(v, int) and v >= 1 for v in pair(self.out)):
+            raise UserError(f"AdaptiveAvgPool2d: out is a whole number above 0, or two, not {self.out!r}")
 
     def describe(self) -> str:
         rows, columns = pair(self.out)
@@ -463,19 +470,23 @@ class PadChannels(Leaf):
 
 @record
 class Slice(Leaf):
-    """Maps start … stop-1; a fraction below 1 counts from the number that comes in (0.5 is half of them)."""
+    """Maps start … stop-1; with `of`, parts start … stop-1 of so many equal parts: Slice(0, 1, of=2) is the first half."""
 
-    start: float
-    stop: float
+    start: int
+    stop: int
+    of: int | None = None
 
     def describe(self) -> str:
-        return f"maps {self.start:g} to {self.stop:g}"
+        return f"{'maps' if self.of is None else 'parts'} {self.start} to {self.stop}" + (f" of {self.of}" if self.of else "")
 
     def bounds(self, channels: int) -> tuple[int, int]:
-        """(start, stop) as whole numbers of maps."""
-        start, stop = (round(v * channels) if 0 < v <= 1 and isinstance(v, float) else int(v) for v in (self.start, self.stop))
+        """(start, stop) in maps."""
+        if self.of is not None and channels % self.of:
+            raise ShapeError(f"{channels} maps do not fall into {self.of} equal parts")
+        unit = 1 if self.of is None else channels // self.of
+        start, stop = self.start * unit, self.stop * unit
         if not 0 <= start < stop <= channels:
-            raise ShapeError(f"maps {start} to {stop} of {channels}")
+            raise ShapeError(f"there are no maps {start} to {stop} of {channels}")
         return start, stop
 
     def output(self, *inputs: Shape) -> Shape:
@@ -530,6 +541,8 @@ class LayerScale(Leaf):
 class Add(Leaf):
     """The sum of its inputs, which have one shape."""
 
+    joins = True
+
     def describe(self) -> str:
         return "sum"
 
@@ -542,6 +555,8 @@ class Add(Leaf):
 class Cat(Leaf):
     """Its inputs' maps one after another."""
 
+    joins = True
+
     def describe(self) -> str:
         return "concatenation"
 
@@ -553,6 +568,8 @@ class Cat(Leaf):
 
 class Mul(Leaf):
     """The product of its inputs; a gate of C×1×1 counts for the whole map (Hu et al. 2018, figure 2)."""
+
+    joins = True
 
     def describe(self) -> str:
         return "product"

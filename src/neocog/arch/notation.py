@@ -137,6 +137,10 @@ class _Lowering:
             self.nodes.append(Node(path, step.record, inputs))
             out = path
         elif isinstance(step, Marked):
+            if step.kind in ("block", "stage") and not isinstance(step.step, Sequential | Marked):
+                raise UserError(
+                    f"a {step.kind} is a Sequential, whose scope holds its layers; put the {type(step.step).__name__} in one"
+                )
             out = self.lower(step.step, value, scope, path)
             self.marks.append(Mark(step.kind, out if path is None else path, step.label))
             return out

@@ -11,6 +11,7 @@ from neocog.errors import ShapeError, UserError
 POINTWISE = (Window(1), Window(1))
 T = TypeVar("T")
 PAIRS = {"kernel", "stride", "dilation"}
+COUNTS = {"out", "groups", "planes", "multiplier", "size"}
 Pair = int | tuple[int, int]
 
 
@@ -45,8 +46,18 @@ class Leaf:
     follows: ClassVar[bool] = False
     """Whether layer tables write it behind the layer before it (ReLU, BN, dropout) rather than on a row of its own."""
 
+    joins: ClassVar[bool] = False
+    """Whether it reads several values."""
+
     def __init_subclass__(cls) -> None:
-        Leaf.types[cls.__name__] = cls
+        if not cls.__subclasses__() and cls.__name__ not in ("Windowed", "Activation"):
+            Leaf.types[cls.__name__] = cls
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if field.name in COUNTS and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+                raise UserError(f"{self.type}: {field.name} is a whole number above 0, not {value!r}")
 
     def _values(self) -> tuple:
         return tuple(getattr(self, field.name) for field in dataclasses.fields(self))
@@ -110,11 +121,12 @@ class Windowed(Leaf):
     ceil: bool = False
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         names = {field.name for field in dataclasses.fields(self)}
         for field in names & PAIRS:
             value = pair(getattr(self, field))
-            if min(value) < 1:
-                raise UserError(f"{self.type}: {field} must be at least 1, not {value[0]}×{value[1]}")
+            if not all(isinstance(v, int) and v >= 1 for v in value):
+                raise UserError(f"{self.type}: {field} is a whole number above 0, or two, not {getattr(self, field)!r}")
             object.__setattr__(self, field, value)
         object.__setattr__(self, "padding", normal_padding(self.padding))
 
@@ -196,5 +208,5 @@ def from_json(value: Any) -> Any:
     fields = {key: from_json(item) for key, item in value.items() if key != "type"}
     try:
         return cls(**fields)
-    except TypeError as error:
+    except (TypeError, ValueError, IndexError) as error:
         raise UserError(f"architecture file: {name}: {error}") from None

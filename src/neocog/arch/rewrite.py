@@ -14,12 +14,13 @@ from neocog.errors import UserError
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """new key ← op(old keys). "copy" takes one tensor as it is; "channels" spreads a weight over another number of
-    input channels (summed for one, else repeated and scaled, so that equal channels give the old response)."""
+    """new key ← op(old keys). "copy" takes one tensor as it is; "channels" spreads a weight over another number of input
+    channels so that equal channels give the old response. `args` are the operation's own numbers."""
 
     new: str
     old: tuple[str, ...]
     op: str = "copy"
+    args: tuple[float | int | str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from neocog.errors import ShapeError
+from neocog.errors import ShapeError, UserError
 
 Shape = tuple[int, ...]
 """The shape of one value without its batch axis: (C, H, W) for maps, (F,) for features."""
@@ -29,7 +29,7 @@ class Window:
     @property
     def reads_everything(self) -> bool:
         """Whether neighbouring windows leave no position unread between them."""
-        return self.stride <= 1 or (self.dilation == 1 and self.kernel >= self.stride)
+        return self.dilation == 1 and self.kernel >= self.stride
 
     def output(self, n: int) -> int:
         """How many places the window takes on `n` positions. Raises ShapeError where it fits nowhere."""
@@ -69,12 +69,13 @@ def normal_padding(padding: Padding) -> tuple[tuple[int, int], tuple[int, int]] 
     """((top, bottom), (left, right)), or "same" for TensorFlow's rule, which needs the size of the map."""
     if isinstance(padding, str):
         if padding not in ("same", "valid"):
-            raise ValueError(f"padding is a number, a pair, ((top, bottom), (left, right)), 'same' or 'valid'; not {padding!r}")
+            raise UserError(f"padding is a number, a pair, ((top, bottom), (left, right)), 'same' or 'valid'; not {padding!r}")
         return "same" if padding == "same" else ((0, 0), (0, 0))
-    if isinstance(padding, int):
-        return ((padding, padding), (padding, padding))
-    rows, columns = padding
-    return (pair(rows), pair(columns))
+    rows, columns = (padding, padding) if isinstance(padding, int) else padding
+    both = (pair(rows), pair(columns))
+    if min(min(both[0]), min(both[1])) < 0:
+        raise UserError(f"padding is at least 0, not {padding}; to cut maps off is another layer's work")
+    return both
 
 
 def same_padding(n: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:

@@ -20,6 +20,7 @@ VERBS = {
     "predict": "classify pictures",
     "demo": "the whole story on real digits, in two minutes",
 }
+OUT_OF_MEMORY = ("not enough memory", "out of memory", "DefaultCPUAllocator")
 DONE, OURS, YOURS, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 
 
@@ -102,8 +103,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nneocog: interrupted", file=sys.stderr)
         return INTERRUPTED
-    except MemoryError:
-        return complain("not enough memory; try a smaller --batch or --size")
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not any(words in str(error) for words in OUT_OF_MEMORY):
+            raise
+        return complain("not enough memory; try a smaller --batch or --size, or a smaller net")
     return code
 
 

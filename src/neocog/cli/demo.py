@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from neocog.cli import DONE, INTERRUPTED, StopSignals
 from neocog.cli.progress import Progress, TrainingDisplay
-from neocog.cli.train import free_name, seconds, test_once
+from neocog.cli.train import free_name, seconds, test_once, whole
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,7 +48,7 @@ class Entry:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.add_argument("--budget", type=seconds, default=25.0, help="training time of each network (default: 25s)")
-    parser.add_argument("--seed", type=int, default=0, help="of start and order (default: 0)")
+    parser.add_argument("--seed", type=whole, default=0, help="of start and order (default: 0)")
     parser.add_argument("--out", metavar="FOLDER", help="where the three runs go (default: runs/demo)")
     parser.add_argument("--json", action="store_true", help="one object at the end, nothing else")
 

@@ -9,11 +9,12 @@ examples:
 
 import argparse
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neocog.cli import DONE, SOME_FAILED
 from neocog.cli.progress import Progress
-from neocog.errors import UserError
+from neocog.errors import BadPicture, UserError
 
 if TYPE_CHECKING:
     from neocog.pictures import Pictures
@@ -34,23 +35,25 @@ def run(args: argparse.Namespace) -> int:
 
     predictor = load_predictor(args.run)
     with Progress(quiet=args.json) as progress:
-        pictures, what = choose_split(args.run, args.data, args.split)
+        pictures, what, skipped = choose_split(args.run, args.data, args.split)
         judgement = evaluate(predictor, pictures, lambda done, total: progress.update("judging", done, total))
+    failed = (*skipped, *judgement.failed)
     if args.json:
-        print(json.dumps({**judgement.to_json(), "split": what}, ensure_ascii=False))
+        judged = judgement.to_json()
+        judged["failed"] = [{"file": f.where, "error": f.why} for f in failed]
+        print(json.dumps({**judged, "split": what}, ensure_ascii=False))
     else:
         print(judgement.sentence(what))
-        for failure in judgement.failed:
+        for failure in failed:
             print(f"left out {failure.where}: {failure.why}")
-    return SOME_FAILED if judgement.failed else DONE
+    return SOME_FAILED if failed else DONE
 
 
-def choose_split(run: str, spec: str, split: str | None) -> tuple["Pictures", str]:
-    """(the pictures to judge, in words which they are)."""
-    from pathlib import Path
-
+def choose_split(run: str, spec: str, split: str | None) -> tuple["Pictures", str, tuple[BadPicture, ...]]:
+    """(the pictures to judge, in words which they are, files that were left out)."""
     from neocog.pictures import load_data
     from neocog.runs import RunFolder
+    from neocog.runs.learned import unlearned
 
     folder = RunFolder(run if Path(run).is_dir() else Path(run).parent)
     config = folder.config() if folder.exists else None
@@ -58,17 +61,27 @@ def choose_split(run: str, spec: str, split: str | None) -> tuple["Pictures", st
     own = config is not None and data.fingerprint == config.data["fingerprint"]
     if not own:
         data = load_data(spec, val_fraction=0, test_fraction=0)
+    splits = {"train": data.train, "val": data.val, "test": data.test}
     if split is not None:
-        chosen = {"train": data.train, "val": data.val, "test": data.test}[split]
-        if chosen is None:
+        if splits[split] is None:
             raise UserError(f"{spec} has no {split} split")
-        return chosen, split
-    if data.test is not None:
-        return data.test, "test"
-    if data.val is not None:
-        return data.val, "val"
-    if own:
+        return splits[split], split, data.skipped
+    if own and data.test is None and data.val is None:
         raise UserError(
             f"{spec} is what {run} learned from and has no test split; --split train judges it on that all the same"
         )
-    return data.train, "all pictures"
+    name, chosen = next(
+        (n, p) for n, p in (("test", data.test), ("val", data.val), ("all pictures", data.train)) if p is not None
+    )
+    if own:
+        return chosen, name, data.skipped
+    new = unlearned(folder.path, chosen)
+    if len(new) == 0:
+        raise UserError(f"{run} learned from every picture of {spec}; --split {chosen_name(name)} judges it all the same")
+    words = f"{name} but {len(chosen) - len(new):,} that it learned from" if len(new) < len(chosen) else name
+    return chosen.subset(new), words, data.skipped
+
+
+def chosen_name(words: str) -> str:
+    """The --split that these words stand for."""
+    return words if words in ("val", "test") else "train"

@@ -78,8 +78,8 @@ def count(words: str) -> int:
 
 def whole(words: str) -> int:
     """A whole number from 0 up."""
-    if not words.isdigit():
-        raise argparse.ArgumentTypeError(f"must be a whole number from 0 up, not {words}")
+    if not words.isdigit() or int(words) >= 2**63:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 0 up to 2^63, not {words}")
     return int(words)
 
 
@@ -131,6 +131,7 @@ def run(args: argparse.Namespace) -> int:
 def _train(args: argparse.Namespace, progress: Progress, signals: StopSignals) -> int:
     from neocog.pictures import load_data
     from neocog.runs import RunFolder
+    from neocog.runs.learned import write_learned
     from neocog.train import Interrupted, resolve_run
 
     def watch(name: str, done: int, total: int) -> None:
@@ -152,6 +153,7 @@ def _train(args: argparse.Namespace, progress: Progress, signals: StopSignals) -
             resolved = replace(resolved, config=replace(resolved.config, asked=asked(args)))
             folder = folder or RunFolder(free_name(data.name, resolved.config.net))
             folder.begin(resolved.config)
+            write_learned(folder.path, data.train, data.val)
             for line in (*resolved.reasons, _headline(resolved.config, folder)):
                 progress.say(f"· {line}")
             failed = _fit(args, folder, data, resolved, progress, signals)

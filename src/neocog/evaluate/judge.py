@@ -9,7 +9,7 @@ import numpy as np
 
 from neocog.errors import BadPicture, UserError
 from neocog.pictures.sets import Pictures
-from neocog.runs import Predictor, Scored
+from neocog.runs import Predictor, Scored, wrong_in_top
 
 Z95 = 1.959963984540054  # the normal distribution's 97.5 % point
 
@@ -21,16 +21,6 @@ def wilson(wrong: int, n: int, z: float = Z95) -> tuple[float, float]:
     p, zz = wrong / n, z * z
     centre, half = (p + zz / (2 * n)) / (1 + zz / n), z / (1 + zz / n) * math.sqrt(p * (1 - p) / n + zz / (4 * n * n))
     return max(0.0, centre - half), min(1.0, centre + half)
-
-
-def wrong_in_top(scores: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
-    """Of each of N pictures, whether its class is *not* among the k largest of its N×classes scores.
-
-    A class that ties with the true one counts as ahead of it, and so does a score that is no number, so that constant or
-    broken scores do not look right.
-    """
-    own = scores[np.arange(len(labels)), labels][:, None]
-    return (~(scores < own)).sum(1) > k
 
 
 @dataclass(frozen=True)

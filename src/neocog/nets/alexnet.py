@@ -62,7 +62,7 @@ def alexnet(name: str = "alexnet", groups: int = 2, pool_first: bool = False, nu
 
 
 def alexnet_owt(num_classes: int = 1000) -> Architecture:
-    """torchvision's `alexnet`: the single tower of 2014 as cuda-convnet2 has it, 64-192-384-256-256, without LRN.
+    """torchvision's `alexnet`: the widths of cuda-convnet2's single tower of 2014, 64-192-384-256-256, without its LRN.
 
     Dropout stands before fc6 and fc7. 61,100,840 parameters at 224×224.
     """
@@ -84,6 +84,7 @@ AUTHORS = "A. Krizhevsky, I. Sutskever, G. E. Hinton"
 RGB_MEAN = (123.68, 116.779, 103.939)
 CAFFE = Preprocessing(227, 227, color="BGR", resize="squash", resize_to=256, scale=1.0, mean=(104.007, 116.669, 122.679))
 TORCHVISION = Preprocessing(224, 224, resize="shorter", resize_to=256, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+# Crops here are of the padded picture; the papers cut theirs from a larger one.
 STEPS = Recipe(
     name="paper",
     lr=0.01,
@@ -128,7 +129,6 @@ register("caffenet", lambda: alexnet("caffenet", pool_first=True), Card(
     results=(Result("ILSVRC-2012 val", "1 centre crop", 42.6, 19.6),),
     paper_recipe=STEPS, quick=QUICK,
     notes=("AlexNet with pooling before normalisation; LRN with k = 1 and α divided by 5.",),
-    weights=("bvlc_reference_caffenet.caffemodel",),
 ))  # fmt: skip
 
 register("alexnet.owt", alexnet_owt, Card(

@@ -3,12 +3,12 @@
 from neocog.arch import (
     RBF,
     Architecture,
+    CaffeXavier,
     Codes,
     Constant,
     Conv2d,
     FanInUniform,
     Flatten,
-    GlorotUniform,
     Linear,
     MaxPool2d,
     ReLU,
@@ -79,7 +79,7 @@ def lenet5_modern(num_classes: int = 10) -> Architecture:
 
 def lenet_caffe(num_classes: int = 10) -> Architecture:
     """Caffe's examples/mnist/lenet.prototxt: 20 and 50 maps, one ReLU, 431,080 parameters."""
-    start = {"init": GlorotUniform(), "bias_init": Constant(0.0)}
+    start = {"init": CaffeXavier(), "bias_init": Constant(0.0)}
     return architecture("lenet.caffe", (1, 28, 28), Sequential(
         conv1=Conv2d(20, 5, **start), pool1=MaxPool2d(2, 2, ceil=True),
         conv2=Conv2d(50, 5, **start), pool2=MaxPool2d(2, 2, ceil=True), flatten=Flatten(),

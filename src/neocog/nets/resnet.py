@@ -112,6 +112,7 @@ PAPER = "Deep residual learning for image recognition"
 AUTHORS = "K. He, X. Zhang, S. Ren, J. Sun"
 VENUE = "CVPR 2016 (arXiv 1512.03385)"
 PREPROCESSING = Preprocessing(224, 224, resize="shorter", resize_to=256, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+# Crops here are of the padded picture; the papers cut theirs from a larger one.
 STEPS = Recipe(
     name="paper",
     lr=0.1,
@@ -184,11 +185,15 @@ for _depth in (18, 34):
     _register(f"resnet{_depth}", _depth, same_as=(f"tv:resnet{_depth}", f"timm:resnet{_depth}"))
     _register(f"resnet{_depth}.c", _depth, option="C")
 for _depth in (50, 101, 152):
-    _register(f"resnet{_depth}", _depth, ("The stride stands in the first 1×1 of a block, as in the authors' own files.",))
+    _register(
+        f"resnet{_depth}",
+        _depth,
+        ("The stride stands in the first 1×1 of a block, as in the authors' own files; their pool rounds up, unpadded.",),
+    )
     _register(
         f"resnet{_depth}.v1_5",
         _depth,
-        ("The stride stands in the 3×3: 6 % more work, a receptive field 56 pixels smaller, about half a point better.",),
+        ("The stride stands in the 3×3: more work and a receptive field 56 pixels smaller; no longer the paper's network.",),
         (f"tv:resnet{_depth}", f"timm:resnet{_depth}"),
         stride_in_3x3=True,
     )

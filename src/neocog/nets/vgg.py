@@ -11,7 +11,6 @@ from neocog.arch import (
     GlorotUniform,
     Linear,
     MaxPool2d,
-    Normal,
     ReLU,
     Sequential,
     architecture,
@@ -34,11 +33,10 @@ CONFIGS: dict[str, tuple[tuple[int, ...], ...]] = {
 def vgg(name: str, config: str, lrn: bool = False, bn: bool = False, num_classes: int = 1000) -> Architecture:
     """3×3 convolutions of stride 1, a 2×2 pool after each stage, three full connections; torchvision's paths.
 
-    Start (section 3.1): A from N(0, 0.1²); the deeper ones, which the paper grew from A, by Glorot's rule, which it found
-    to do as well; biases 0.
+    Start (section 3.1): Glorot's rule, which the paper found to do as well as growing the deeper nets from A; biases 0.
     """
     zero = Constant(0.0)
-    start = {"init": Normal(0.1) if config == "A" and not bn else GlorotUniform(), "bias_init": zero}
+    start = {"init": GlorotUniform(), "bias_init": zero}
     features: list[object] = []
     for stage in CONFIGS[config]:
         for width in stage:
@@ -56,6 +54,7 @@ def vgg(name: str, config: str, lrn: bool = False, bn: bool = False, num_classes
 
 
 PREPROCESSING = Preprocessing(224, 224, resize="shorter", resize_to=256, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+# Crops here are of the padded picture; the papers cut theirs from a larger one.
 STEPS = Recipe(
     name="paper",
     lr=0.01,
@@ -69,7 +68,7 @@ STEPS = Recipe(
 )
 QUICK = Recipe(lr=0.01, batch=64, label_smoothing=0.1)
 
-# Table 3: one scale, dense evaluation; the best row of each configuration. D and E with scale jitter in training.
+# Table 3: one scale, dense evaluation; the best row of each configuration, which for C, D and E has scale jitter in training.
 ERRORS = {
     "A": (29.6, 10.4),
     "A-LRN": (29.7, 10.5),
@@ -87,6 +86,8 @@ for _name, _config, _lrn, _bn in (
 ):  # fmt: skip
     _label = "A-LRN" if _lrn else _config
     _notes = ("Batch normalisation is not in the paper; it came with later toolkits.",) if _bn else ()
+    if _name == "vgg11":
+        _notes = ("The paper first started A from N(0, 0.1²), which diverges here; Glorot's rule is its own later advice.",)
     if _name == "vgg11.lrn":
         _notes = ("LRN after the first convolution: the paper finds that it does not help.",)
     _same = (f"tv:{_name}", f"timm:{_name}") if "." not in _name else ()

@@ -6,7 +6,18 @@ from functools import singledispatch
 import torch
 from torch import Generator, Tensor
 
-from neocog.arch.init import Codes, Constant, FanInUniform, GlorotUniform, HeNormal, Init, Normal, TorchDefault, Uniform
+from neocog.arch.init import (
+    CaffeXavier,
+    Codes,
+    Constant,
+    FanInUniform,
+    GlorotUniform,
+    HeNormal,
+    Init,
+    Normal,
+    TorchDefault,
+    Uniform,
+)
 from neocog.arch.record import Param
 from neocog.errors import UserError
 
@@ -57,6 +68,11 @@ def _(init: HeNormal, tensor: Tensor, param: Param, generator: Generator | None)
 @_draw.register
 def _(init: GlorotUniform, tensor: Tensor, param: Param, generator: Generator | None) -> None:
     _uniform(tensor, math.sqrt(6) / (_fan(param.fan_in, tensor) + param.fan_out) ** 0.5, generator)
+
+
+@_draw.register
+def _(init: CaffeXavier, tensor: Tensor, param: Param, generator: Generator | None) -> None:
+    _uniform(tensor, math.sqrt(3) / _fan(param.fan_in, tensor) ** 0.5, generator)
 
 
 @_draw.register

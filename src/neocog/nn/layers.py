@@ -4,7 +4,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
+
+from neocog.arch.window import Window
 
 Pads = tuple[tuple[int, int], tuple[int, int]]
 
@@ -19,6 +22,22 @@ def even(pads: Pads) -> tuple[int, int] | None:
     """(rows, columns) where both sides are padded alike, as torch's own layers can; else None."""
     (top, bottom), (left, right) = pads
     return (top, left) if top == bottom and left == right else None
+
+
+def trim(
+    pooled: Tensor,
+    x: Tensor,
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    pads: Pads,
+    dilation: tuple[int, int],
+    ceil: bool,
+) -> Tensor:
+    """`pooled` without a last window that starts in the padding: torch knows that rule only for padding of its own."""
+    if not ceil:
+        return pooled
+    rows, columns = (Window(kernel[i], stride[i], *pads[i], dilation[i], True).output(x.shape[2 + i]) for i in (0, 1))
+    return pooled[:, :, :rows, :columns]
 
 
 class Conv2d(nn.Conv2d):
@@ -54,9 +73,10 @@ class MaxPool2d(nn.Module):
         self.padding, self.pads = (both if inside and both else (0, 0)), None if inside else pads
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.pads is not None:
-            x = pad(x, self.pads, float("-inf"))
-        return F.max_pool2d(x, self.kernel, self.stride, self.padding, self.dilation, self.ceil)
+        if self.pads is None:
+            return F.max_pool2d(x, self.kernel, self.stride, self.padding, self.dilation, self.ceil)
+        pooled = F.max_pool2d(pad(x, self.pads, float("-inf")), self.kernel, self.stride, 0, self.dilation, self.ceil)
+        return trim(pooled, x, self.kernel, self.stride, self.pads, self.dilation, self.ceil)
 
     def extra_repr(self) -> str:
         return f"{self.kernel}, stride={self.stride}, padding={self.pads or self.padding}, ceil={self.ceil}"
@@ -153,7 +173,8 @@ class _LRN(torch.autograd.Function):
         return x * scale
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None, None]:
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
         (gradient,) = gradients
         x, base, scale = ctx.saved_tensors
         size, alpha, beta = ctx.constants

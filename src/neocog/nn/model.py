@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Generator, Tensor, nn
 
-from neocog.arch import Architecture, Shape, analyse
+from neocog.arch import Architecture, Shape, Windowed, analyse
 from neocog.arch.account import Row
 from neocog.arch.rewrite import with_classes
 from neocog.errors import ShapeError, UserError
@@ -147,7 +147,7 @@ class Model(nn.Module):
         shape = tuple(x.shape[1:])
         if _sizes(self.arch, shape) != _sizes(self.arch, self.arch.input):  # refuses what does not fit, with the diagnosis
             raise ShapeError(
-                f"{self.arch.name} was built for {want}; its full connections cannot read {'×'.join(map(str, x.shape))}: "
+                f"{self.arch.name} was built for {want}; it cannot read {'×'.join(map(str, x.shape))}: "
                 f"build it with img_size={shape[1:] if shape[1] != shape[2] else shape[1]}"
             )
 
@@ -212,8 +212,11 @@ class Model(nn.Module):
 
 @lru_cache(maxsize=64)
 def _sizes(arch: Architecture, shape: Shape) -> tuple[Shape, ...]:
-    """The shapes of all tensors when the network is built for pictures of `shape`."""
-    return tuple(param.shape for row in analyse(arch, shape).rows for param in row.tensors)
+    """What a network built for pictures of `shape` is made for: the shapes of all tensors, and TensorFlow's padding."""
+    rows = analyse(arch, shape).rows
+    same = [row for row in rows if isinstance(row.node.record, Windowed) and row.node.record.padding == "same"]
+    pads = tuple((w.before, w.after) for row in same for w in row.node.record.windows(*row.inputs) or ())
+    return (*(param.shape for row in rows for param in row.tensors), *pads)
 
 
 @lru_cache(maxsize=64)
@@ -221,28 +224,28 @@ def _plan(arch: Architecture, keep: tuple[str, ...], have: str = "input") -> tup
     return plan(analyse(arch).rows, keep, have)
 
 
+def _cuts(arch: Architecture) -> list[Row]:
+    """The nodes of the main network that everything behind them passes through, in order."""
+    rows = [row for row in analyse(arch).rows if not row.aux]
+    place = {"input": -1} | {row.path: i for i, row in enumerate(rows)}
+    cuts, earliest = [], len(rows)  # the first node that any node behind the current one reads
+    for i in reversed(range(len(rows))):
+        if earliest >= i:
+            cuts.append(rows[i])
+        earliest = min(earliest, *(place[name] for name in rows[i].node.inputs))
+    return cuts[::-1]
+
+
 @lru_cache(maxsize=64)
 def feature_cut(arch: Architecture) -> str:
-    """The node that `forward_features` gives: the last map, if all behind it reads nothing before it; else the head's input."""
-    table = analyse(arch)
-    last = table.last_map.path if table.last_map else "input"
-    behind = {arch.output}
-    for row in reversed(table.rows):
-        if row.path in behind and row.path != last:
-            behind |= set(row.node.inputs)
-    order = ["input", *(row.path for row in table.rows)]
-    if all(order.index(name) >= order.index(last) for name in behind):
-        return last
-    return arch.head.inputs[0] if arch.head else "input"
+    """The node that `forward_features` gives: the last map that all behind it passes through; else the head's input."""
+    maps = [row for row in _cuts(arch) if row.field is not None and len(row.output) == 3]
+    return maps[-1].path if maps else arch.head.inputs[0] if arch.head else "input"
 
 
 def feature_maps(arch: Architecture) -> tuple[str, ...]:
-    """One map for each stride: the last before the next coarser one, as `features_only` gives them."""
-    table = analyse(arch)
-    last: dict[int, str] = {}
-    for row in table.rows:
-        if not row.aux and row.field is not None and len(row.output) == 3 and row.stride:
-            last[max(row.stride)] = row.path
+    """One map for each stride: the last that all behind it passes through, as `features_only` gives them."""
+    last = {max(row.stride): row.path for row in _cuts(arch) if row.stride and len(row.output) == 3}
     return tuple(last.values())
 
 

@@ -29,7 +29,8 @@ class Store:
         self._pool: ThreadPoolExecutor | None = None
         self._pixels: np.ndarray | None = None
         held = pictures.arrays
-        if held is not None and held.shape[1:] == self.shape and p.color != "BGR":
+        as_is = p.resize in ("none", "pad") or (p.height == p.width and p.resize_to in (None, p.height))
+        if held is not None and held.shape[1:] == self.shape and p.color != "BGR" and as_is:
             self._pixels = held
         self.fits = self._pixels is not None or len(pictures) * int(np.prod(self.shape)) <= limit
 

@@ -67,6 +67,16 @@ class Predictor:
         )
 
 
+def wrong_in_top(scores: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
+    """Of each of N pictures, whether its class is *not* among the k largest of its N×classes scores.
+
+    A class that ties with the true one counts as ahead of it, and so does a score that is no number, so that constant or
+    broken scores do not look right.
+    """
+    own = scores[np.arange(len(labels)), labels][:, None]
+    return (~(scores < own)).sum(1) > k
+
+
 @dataclass(frozen=True, eq=False)
 class Scored:
     """Scores N×classes and labels N of the pictures at `indices`; those that could not be read, with their reasons."""

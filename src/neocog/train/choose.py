@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from neocog.arch import Architecture
+from neocog.arch import Architecture, fits
 from neocog.arch.rewrite import tensors, with_channels, with_classes, with_input
 from neocog.errors import ShapeError, UserError
 from neocog.nets import Net, Recipe
@@ -47,8 +47,8 @@ def any_size(arch: Architecture) -> bool:
     return {k: p.shape for k, p in tensors(arch).items()} == {k: p.shape for k, p in tensors(other).items()}
 
 
-def fit(net: Net, size: Size, classes: int, side: int | None = None) -> Choice:
-    """`net` for such pictures and so many classes; `side` is the input's side, if asked for.
+def fit(net: Net, size: Size, classes: int, side: int | None = None, alike: bool = True) -> Choice:
+    """`net` for such pictures and so many classes; `side` is the input's side, if asked for; `alike`: all have that size.
 
     A network of any size sees small pictures at their own size; every other network sees its native size. Raises ShapeError,
     with the diagnosis, if that does not fit.
@@ -67,7 +67,7 @@ def fit(net: Net, size: Size, classes: int, side: int | None = None) -> Choice:
     arch, _ = with_input(arch, (channels, rows, columns))
     same = card.channels == channels
     colors = card if same else replace(card, color="L" if channels == 1 else "RGB", scale=1 / 255, mean=(0.0,), std=(1.0,))
-    return Choice(arch, _geometry(colors, height, width, rows, columns), not same, tuple(reasons))
+    return Choice(arch, _geometry(colors, (height, width), (rows, columns), alike), not same, tuple(reasons))
 
 
 def _kind(count: int) -> str:
@@ -79,19 +79,20 @@ def _input_side(arch: Architecture, card: Preprocessing, height: int, width: int
     if side is not None:
         return side, side
     if any_size(arch):
-        if max(height, width) <= SMALL:
+        if max(height, width) <= SMALL and fits(arch, (arch.input[0], height, width)):
             return height, width
         if max(card.height, card.width) <= SMALL:
             return PHOTO, PHOTO
     return card.height, card.width
 
 
-def _geometry(card: Preprocessing, height: int, width: int, rows: int, columns: int) -> Preprocessing:
-    """How pictures of height×width come to rows×columns."""
+def _geometry(card: Preprocessing, have: tuple[int, int], want: tuple[int, int], alike: bool) -> Preprocessing:
+    """How pictures of `have` (rows, columns), all of them if `alike`, come to `want`."""
+    (height, width), (rows, columns) = have, want
     plain = replace(card, height=rows, width=columns, resize="none", resize_to=None)
-    if (height, width) == (rows, columns):
+    if alike and have == want:
         return plain
-    if 0 <= rows - height <= PAD and 0 <= columns - width <= PAD:
+    if alike and 0 <= rows - height <= PAD and 0 <= columns - width <= PAD:
         return replace(plain, resize="pad")
     if (rows, columns) == (card.height, card.width) and card.resize in ("shorter", "squash"):
         return card

@@ -12,6 +12,8 @@ from neocog.runs import Config, RunFolder
 from neocog.train.session import Fitted, OnEvent, Session
 from neocog.train.sgd import generator, new_model
 
+CHUNK = 1024  # pictures in memory as numbers
+
 
 @dataclass
 class Perceptron:
@@ -47,9 +49,8 @@ def fit(
     model = new_model(config, torch.device("cpu"))
     head = model.get_classifier()
     assert isinstance(head, torch.nn.Linear)
-    pixels, kept = stores["train"].get(stores["train"].good)
-    features = config.preprocessing.normalise(pixels).reshape(len(pixels), -1)
-    labels = data.train.labels[kept]
+    store = stores["train"]
+    good = store.good
     with Session(config, folder, stores, model, on_event) as session:
         done, mistakes = 0, -1
         if (saved := session.begin(per_epoch=1)) is not None:
@@ -60,11 +61,15 @@ def fit(
         while done < config.steps and mistakes != 0:
             if stop():
                 raise session.interrupt({}, done)
-            order = generator(config.seed, 1, done).permutation(len(features))
-            mistakes = machine.learn(features[order], labels[order], config.recipe.lr)
+            order, mistakes, seen = generator(config.seed, 1, done).permutation(good), 0, 0
+            for start in range(0, len(order), CHUNK):
+                pixels, kept = store.get(order[start : start + CHUNK])
+                features = config.preprocessing.normalise(pixels).reshape(len(pixels), -1)
+                mistakes += machine.learn(features, data.train.labels[kept], config.recipe.lr)
+                seen += len(kept)
             done += 1
-            right = round(100 * (1 - mistakes / len(features)), 3)
-            session.tell({"event": "pass", "step": done, "mistakes": mistakes, "n": len(features), "top1": right})
+            right = round(100 * (1 - mistakes / max(1, seen)), 3)
+            session.tell({"event": "pass", "step": done, "mistakes": mistakes, "n": seen, "top1": right})
             session.validate(done, with_loss=False)
             session.save({}, done, mistakes=mistakes)
         return session.finish(done)

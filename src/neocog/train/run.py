@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from neocog.arch import analyse
+import numpy as np
+
+from neocog.arch import RBF, Architecture, BatchNorm2d, analyse
 from neocog.errors import UserError
 from neocog.nets import Net, Recipe, resolve
 from neocog.pictures.preprocessing import Preprocessing, mean_std
@@ -69,7 +71,7 @@ def resolve_run(data: Dataset, spec: str, wishes: Wishes, on_progress: Progress 
         reasons.append(f"net {name}: {why}; --net takes another")
     elif net.name != wishes.net:
         reasons.append(f"{wishes.net} is {net.name} here")
-    choice = fit(net, data.size, len(data.classes), wishes.side)
+    choice = fit(net, data.size, len(data.classes), wishes.side, alike=data.train.arrays is not None)
     recipe = _recipe(net, wishes, data)
     preprocessing = _measured(data.train, choice.preprocessing) if choice.measure else choice.preprocessing
     stores = open_stores(data, preprocessing, on_progress)
@@ -83,6 +85,7 @@ def resolve_run(data: Dataset, spec: str, wishes: Wishes, on_progress: Progress 
     if recipe.name == "quick" and "batch" not in dict(wishes.changes) and recipe.learner == "sgd":
         recipe, note = _for_few(recipe, count, keep_rate="lr" in dict(wishes.changes))
         reasons += note
+    _check_recipe(recipe, choice.arch, min(recipe.batch, count))
     where = machine.device(wishes.device)
     precision = wishes.precision
     if precision == "auto":
@@ -112,7 +115,7 @@ def resolve_run(data: Dataset, spec: str, wishes: Wishes, on_progress: Progress 
         length="",
         versions=machine.versions(),
     )
-    return Resolved(_with_length(config, wishes, stores), stores, (*reasons, *choice.reasons))
+    return Resolved(_with_length(config, wishes, stores, on_progress), stores, (*reasons, *choice.reasons))
 
 
 def _recipe(net: Net, wishes: Wishes, data: Dataset) -> Recipe:
@@ -124,6 +127,15 @@ def _recipe(net: Net, wishes: Wishes, data: Dataset) -> Recipe:
         return replace(recipe, **changes)
     except TypeError as error:  # a name that no recipe has
         raise UserError(f"recipe: {error}") from None
+
+
+def _check_recipe(recipe: Recipe, arch: Architecture, batch: int) -> None:
+    """Raises UserError for what this network cannot be trained with."""
+    if recipe.loss in ("mle", "map") and not any(isinstance(n.record, RBF) for n in arch.nodes):
+        raise UserError(f"--loss {recipe.loss} is for scores that are distances to codes (lenet5's); {arch.name} gives others")
+    norms = [row for row in analyse(arch).rows if isinstance(row.node.record, BatchNorm2d)]
+    if batch == 1 and any(row.output[1:] == (1, 1) for row in norms):
+        raise UserError("batches of one picture leave batch normalisation nothing to average over: --batch 2 or more")
 
 
 def _for_few(recipe: Recipe, pictures: int, keep_rate: bool) -> tuple[Recipe, list[str]]:
@@ -138,11 +150,11 @@ def _for_few(recipe: Recipe, pictures: int, keep_rate: bool) -> tuple[Recipe, li
 
 
 def _measured(pictures: Pictures, preprocessing: Preprocessing) -> Preprocessing:
-    """Mean and standard deviation of (up to 2,000 of) the training pictures, as the network will see them."""
-    sample = pictures.subset(range(0, len(pictures), max(1, len(pictures) // 2000)))
+    """Mean and standard deviation of up to 2,000 of the training pictures, evenly spaced; without the black of a padding."""
+    sample = pictures.subset(np.unique(np.linspace(0, len(pictures) - 1, min(2000, len(pictures))).astype(int)))
     plain = replace(preprocessing, scale=1 / 255, mean=(0.0,), std=(1.0,))
     if preprocessing.resize == "pad" and sample.arrays is not None:
-        mean, std = mean_std(sample.arrays)  # without the black of the padding
+        mean, std = mean_std(sample.arrays)
     else:
         pixels, _ = Store(sample, plain).get(range(len(sample)))
         if not len(pixels):
@@ -151,7 +163,7 @@ def _measured(pictures: Pictures, preprocessing: Preprocessing) -> Preprocessing
     return replace(plain, mean=tuple(round(v, 4) for v in mean), std=tuple(max(round(v, 4), 1e-3) for v in std))
 
 
-def _with_length(config: Config, wishes: Wishes, stores: dict[str, Store]) -> Config:
+def _with_length(config: Config, wishes: Wishes, stores: dict[str, Store], on_progress: Progress | None) -> Config:
     """A number of steps, once and for all."""
     given = [w for w in (wishes.epochs, wishes.steps, wishes.budget) if w is not None]
     if len(given) > 1:
@@ -166,7 +178,7 @@ def _with_length(config: Config, wishes: Wishes, stores: dict[str, Store]) -> Co
     if wishes.steps is not None:
         return replace(config, steps=int(wishes.steps), length=f"{wishes.steps} steps")
     if wishes.budget is not None:
-        steps = sgd.calibrate(config, stores, wishes.budget, wishes.device)
+        steps = sgd.calibrate(config, stores, wishes.budget, wishes.device, on_progress)
         return replace(config, steps=steps, length=f"{wishes.budget:g} s on this machine, {steps} steps")
     epochs = wishes.epochs if wishes.epochs is not None else _default_epochs(config)
     return replace(config, steps=max(1, round(epochs * config.steps_per_epoch)), length=f"{epochs:g} epochs")

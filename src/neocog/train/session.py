@@ -12,7 +12,7 @@ from neocog.arch.rewrite import tensors
 from neocog.errors import BadPicture, UserError
 from neocog.nn import Model
 from neocog.pictures.store import Store
-from neocog.runs import Config, Predictor, RunFolder
+from neocog.runs import Config, Predictor, RunFolder, wrong_in_top
 from neocog.runs.config import BEST, LAST, STATE
 from neocog.runs.events import Event
 from neocog.train.losses import make_loss
@@ -121,7 +121,7 @@ class Session:
             scored = self.predictor.score_all(store.pictures, store=store)
             scores, labels = torch.from_numpy(scored.scores), torch.from_numpy(scored.labels)
             loss = make_loss(replace(self.config.recipe, label_smoothing=0.0))
-            now.top1 = round(float((scores.argmax(1) == labels).float().mean()) * 100, 4)
+            now.top1 = round(100 * (1 - float(wrong_in_top(scored.scores, scored.labels, 1).mean())), 4)
             now.loss = round(float(loss(scores, labels)), 6) if with_loss else None
             better = self.best.top1 is None or (now.top1, -(now.loss or 0.0)) > (self.best.top1, -(self.best.loss or 0.0))
             self.tell({"event": "validation", **vars(now), "best": better, "n": len(labels)})

@@ -3,7 +3,6 @@
 So a run that was killed and resumed goes on as if it never stopped; the state to keep is weights, momentum and step.
 """
 
-import copy
 import time
 from collections.abc import Callable
 
@@ -192,26 +191,37 @@ def new_model(config: Config, where: torch.device) -> Model:
     return model.to(where).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
-def calibrate(config: Config, stores: dict[str, Store], seconds: float, device: str = "auto") -> int:
-    """How many steps fit in `seconds` on this machine, validations included; measured once, on a copy of the network."""
+def calibrate(
+    config: Config,
+    stores: dict[str, Store],
+    seconds: float,
+    device: str = "auto",
+    on_progress: Callable[[str, int, int], None] | None = None,
+) -> int:
+    """How many steps fit in `seconds` on this machine, validations included; measured once, on a copy of the network.
+
+    The trial takes a twentieth of the time, but two steps at least. `on_progress` may raise to stop it.
+    """
     machine.keep_freed_memory()
     where = machine.device(device)
     model = new_model(config, where)
     batches = Batches(stores["train"], config.recipe, config.seed, where)
-    trainer = Trainer(copy.deepcopy(model), config.recipe, 10**6, config.seed, config.precision)
-    trial = min(5.0, max(1.0, seconds / 20))
+    trainer = Trainer(model, config.recipe, 10**6, config.seed, config.precision)
+    trial = min(6.0, max(1.0, seconds / 20))
     times: list[float] = []
     begin = time.monotonic()
-    while len(times) < 4 or (time.monotonic() - begin < trial and len(times) < 200):
+    while len(times) < 2 or (time.monotonic() - begin < trial and len(times) < 200):
+        if on_progress is not None:
+            on_progress("measuring this machine", min(100, round(100 * (time.monotonic() - begin) / trial)), 100)
         tick = time.monotonic()
         float(trainer.step(len(times), *batches.get(len(times)))[0])
         times.append(time.monotonic() - tick)
     spent = time.monotonic() - begin
-    per_step = sorted(times[1:])[len(times[1:]) // 2]
+    per_step = float(np.median(times[1:]))
     judging = 0.0
     if (val := stores.get("val")) is not None:
-        pixels, _ = val.get(np.arange(min(256, len(val.pictures))))
         tick = time.monotonic()
+        pixels, _ = val.get(np.arange(min(256, len(val.pictures))))
         Predictor(model, config.preprocessing, config.classes, config.net).scores(pixels)
         judging = (time.monotonic() - tick) / max(1, len(pixels)) * len(val.pictures) / batches.per_epoch
     return max(1, int(0.95 * (seconds - spent) / (per_step + judging)))

@@ -2,7 +2,6 @@
 
 import json
 import os
-import pickle
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +13,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from neocog.arch import Architecture
-from neocog.arch.rewrite import carry_over, tensors, with_channels, with_classes
+from neocog.arch.rewrite import carry_over, tensors, with_channels, with_classes, without_taps
 from neocog.arch.window import times
 from neocog.errors import UserError
 from neocog.weights.plan import apply_plan
@@ -36,10 +35,10 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
         return read_safetensors(path)[0]
     try:
         obj = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
-        raise UserError(f"{path}: holds Python objects, not only tensors; neocog does not run code from weight files") from None
-    except (RuntimeError, EOFError, KeyError, ValueError) as error:
-        raise UserError(f"{path}: not a weight file that torch can read ({str(error).splitlines()[0]})") from None
+    except Exception as error:  # torch's reader lets almost anything through from a damaged file
+        if "weights_only" in str(error) and "Unsupported" in str(error):
+            raise UserError(f"{path}: holds Python objects, not only tensors; neocog runs no code from weight files") from None
+        raise UserError(f"{path}: not a weight file that torch can read, or a damaged one ({type(error).__name__})") from None
     for key in ("state_dict", "model", "model_state_dict"):
         if isinstance(obj, Mapping) and isinstance(obj.get(key), Mapping):
             obj = obj[key]
@@ -115,8 +114,16 @@ def load_weights(model: nn.Module, source_file: str | Path, source: Architecture
         {m.path for m in arch.marked("head")} if origin.head and arch.head and origin.head.record != arch.head.record else set()
     )
     made = {k: v for k, v in apply_plan(plan, found, wanted).items() if k.rpartition(".")[0] not in heads}
+    fresh = set(wanted) - set(made)
+    heads |= {m.path for m in arch.marked("head") if m.path not in arch.main}
+    lost = sorted(key for key in fresh if key.rpartition(".")[0] not in heads)
+    if lost:
+        raise UserError(
+            f"{source_file}: made for pictures of {times(origin.input)}; {lost[0]} has another shape for {times(arch.input)}"
+            + (f", and so have {len(lost) - 1} more" if len(lost) > 1 else "")
+        )
     model.load_state_dict(made, strict=False)
-    return set(wanted) - set(made)
+    return fresh
 
 
 def _source(found: dict[str, Tensor], origin: Architecture) -> tuple[dict[str, Tensor], Architecture]:
@@ -128,14 +135,8 @@ def _source(found: dict[str, Tensor], origin: Architecture) -> tuple[dict[str, T
     for key, param in tensors(origin).items():
         if key not in found and key.endswith("num_batches_tracked"):
             found[key] = torch.zeros(param.shape, dtype=torch.long)
-    aux = {key for row_key in tensors(origin) for key in [row_key] if key.rpartition(".")[0] not in origin.main}
-    return {**found}, origin if aux <= set(found) else _without_aux(origin)
-
-
-def _without_aux(origin: Architecture) -> Architecture:
-    from neocog.arch.rewrite import without_taps
-
-    return without_taps(origin)[0]
+    aux = {key for key in tensors(origin) if key.rpartition(".")[0] not in origin.main}
+    return found, origin if aux <= set(found) else without_taps(origin)[0]
 
 
 def check_keys(found: Mapping[str, Tensor], expected: Mapping[str, Any], what: str) -> None:

@@ -14,12 +14,13 @@ def _copy(olds: list[Tensor], param: Param) -> Tensor:
 
 
 def _channels(olds: list[Tensor], param: Param) -> Tensor:
-    """Equal channels keep the old response: summed for one channel, else repeated and scaled (timm's rule)."""
+    """Equal channels keep the old response: repeated and scaled for a multiple of the old number (timm's rule), else each
+    new channel gets an equal share of the sum."""
     weight, channels = olds[0], param.shape[1]
-    if channels == 1:
-        return weight.sum(1, keepdim=True)
-    repeats = -(-channels // weight.shape[1])
-    return weight.repeat(1, repeats, 1, 1)[:, :channels] * (weight.shape[1] / channels)
+    before = weight.shape[1]
+    if channels % before == 0:
+        return weight.repeat(1, channels // before, 1, 1) * (before / channels)
+    return weight.sum(1, keepdim=True).expand(-1, channels, -1, -1) / channels
 
 
 OPERATIONS: dict[str, Callable[[list[Tensor], Param], Tensor]] = {"copy": _copy, "channels": _channels}
