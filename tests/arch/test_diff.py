@@ -91,7 +91,6 @@ def test_wiring():
     assert diff(one, other) == [Change("wiring", "y", "reads b, a", "reads b, input")]
 
 
-@pytest.mark.xfail(strict=True, reason="diff.py: only nodes with two inputs or more are looked at")
 def test_wiring_of_a_single_input():
     """A layer that reads another layer than before is another network."""
     conv = Conv2d(3, 3, padding=1)

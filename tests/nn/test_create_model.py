@@ -131,14 +131,7 @@ def test_features_only(name: str):
     [
         ("resnet18", [64, 64, 128, 256, 512], [2, 4, 8, 16, 32]),
         ("resnet50", [64, 256, 512, 1024, 2048], [2, 4, 8, 16, 32]),
-        pytest.param(
-            "resnet50.v1_5",
-            [64, 256, 512, 1024, 2048],
-            [2, 4, 8, 16, 32],
-            marks=pytest.mark.xfail(
-                strict=True, reason="model.py: gives layer2.0.relu1, inside the next stage's first block, for the end of layer1"
-            ),
-        ),
+        ("resnet50.v1_5", [64, 256, 512, 1024, 2048], [2, 4, 8, 16, 32]),
         ("vgg11", [64, 128, 256, 512, 512, 512], [1, 2, 4, 8, 16, 32]),
         ("resnet20.cifar", [16, 32, 64], [1, 2, 4]),
     ],
@@ -156,7 +149,6 @@ def test_features_of_a_net_without_maps(name: str):
         create_model(name, features_only=True)
 
 
-@pytest.mark.xfail(strict=True, reason="model.py: forward_features of a net without maps is the picture itself, not N×features")
 @pytest.mark.parametrize(("name", "features"), [("mlp", 300), ("mlp.300_100", 100)])
 def test_forward_features_of_a_net_without_maps(name: str, features: int):
     """What its docstring says, and what `num_features` promises a probe that trains on them."""

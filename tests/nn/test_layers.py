@@ -308,8 +308,7 @@ def test_dropout_is_inverted():
 
 @pytest.mark.parametrize("record", [
     SCell(2, 3, padding=-1), CCell(3, padding=-1),
-    *(pytest.param(r, marks=pytest.mark.xfail(strict=True, reason="nn/layers.py: torch's own layers refuse negative padding"))
-      for r in (Conv2d(2, 3, padding=-1), MaxPool2d(3, 1, -1), AvgPool2d(3, 1, -1), TableConv2d(((0,),), 3, padding=-1)))],
+    Conv2d(2, 3, padding=-1), MaxPool2d(3, 1, -1), AvgPool2d(3, 1, -1), TableConv2d(((0,),), 3, padding=-1)],
     ids=lambda r: r.type)  # fmt: skip
 def test_negative_padding(record: Leaf):
     """It cuts the margin off (the Neocognitron's first C-layer does); the arithmetic allows it, so the Module must."""
@@ -317,12 +316,7 @@ def test_negative_padding(record: Leaf):
     assert model(noise(1, 3, 8, 8)).shape[2:] == (4, 4)
 
 
-PRIVATE = pytest.mark.xfail(strict=True, reason="model.py: a path may be the name of a private attribute")
-
-
-@pytest.mark.parametrize(
-    "name", ["forward", "training", "arch", "classes", "num_classes", "parameters", pytest.param("_steps", marks=PRIVATE)]
-)
+@pytest.mark.parametrize("name", ["forward", "training", "arch", "classes", "num_classes", "parameters"])
 def test_names_that_modules_use(name: str):
     """A path that would overwrite a method or an attribute is refused with its name."""
     arch = architecture("x", (3, 4, 4), Sequential(**{name: Tanh()}))

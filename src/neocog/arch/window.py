@@ -66,16 +66,16 @@ def pair(value: int | tuple[int, int] | list[int]) -> tuple[int, int]:
 
 
 def normal_padding(padding: Padding) -> tuple[tuple[int, int], tuple[int, int]] | str:
-    """((top, bottom), (left, right)), or "same" for TensorFlow's rule, which needs the size of the map."""
+    """((top, bottom), (left, right)), or "same" for TensorFlow's rule, which needs the size of the map.
+
+    Negative padding cuts the margin off, as the Neocognitron's first C-layer does.
+    """
     if isinstance(padding, str):
         if padding not in ("same", "valid"):
             raise UserError(f"padding is a number, a pair, ((top, bottom), (left, right)), 'same' or 'valid'; not {padding!r}")
         return "same" if padding == "same" else ((0, 0), (0, 0))
     rows, columns = (padding, padding) if isinstance(padding, int) else padding
-    both = (pair(rows), pair(columns))
-    if min(min(both[0]), min(both[1])) < 0:
-        raise UserError(f"padding is at least 0, not {padding}; to cut maps off is another layer's work")
-    return both
+    return (pair(rows), pair(columns))
 
 
 def same_padding(n: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:

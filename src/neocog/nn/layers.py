@@ -19,9 +19,9 @@ def pad(x: Tensor, pads: Pads, value: float = 0.0) -> Tensor:
 
 
 def even(pads: Pads) -> tuple[int, int] | None:
-    """(rows, columns) where both sides are padded alike, as torch's own layers can; else None."""
+    """(rows, columns) where both sides are padded alike and nothing is cut off, as torch's own layers can; else None."""
     (top, bottom), (left, right) = pads
-    return (top, left) if top == bottom and left == right else None
+    return (top, left) if top == bottom >= 0 and left == right >= 0 else None
 
 
 def trim(
