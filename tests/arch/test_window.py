@@ -196,5 +196,5 @@ def test_every_way_to_say_padding():
     assert Conv2d(4, 3, padding="valid") == Conv2d(4, 3)
     assert hash(Conv2d(4, 3, padding=1)) == hash(Conv2d(4, (3, 3), padding=(1, 1)))
     assert Conv2d(4, 3, padding=(1, 2)).padding == ((1, 1), (2, 2))
-    with pytest.raises(ValueError, match="'same' or 'valid'"):
+    with pytest.raises(UserError, match="'same' or 'valid'"):
         Conv2d(4, 3, padding="reflect")

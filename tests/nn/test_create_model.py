@@ -223,7 +223,7 @@ def test_other_sizes_at_run_time():
     free = create_model("resnet8.cifar", generator=rng()).eval()
     assert free(torch.randn(1, 3, 50, 44)).shape == (1, 10)
     fixed = create_model("lenet5.modern", generator=rng()).eval()
-    with pytest.raises(ShapeError, match=r"lenet5.modern was built for N×1×32×32; its full connections cannot read 1×1×40×40: "
+    with pytest.raises(ShapeError, match=r"lenet5.modern was built for N×1×32×32; it cannot read 1×1×40×40: "
                                          r"build it with img_size=40"):  # fmt: skip
         fixed(torch.randn(1, 1, 40, 40))
     with pytest.raises(ShapeError, match="the smallest square picture that fits is 32×32"):

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from neocog.arch import (
+    CaffeXavier,
     Codes,
     Constant,
     Conv2d,
@@ -40,6 +41,8 @@ def spread(init: Init, fan_in: int, fan_out: int) -> tuple[float, float | None]:
             return gain / math.sqrt(fan_in if fan == "fan_in" else fan_out), None
         case GlorotUniform():
             bound = math.sqrt(6 / (fan_in + fan_out))
+        case CaffeXavier():
+            bound = math.sqrt(3 / fan_in)
         case FanInUniform(scale=scale):
             bound = scale / fan_in
         case TorchDefault():
@@ -160,7 +163,7 @@ def test_the_perceptron_starts_at_zero():
     assert all((v == 0).all() for v in create_model("perceptron").state_dict().values())
 
 
-@pytest.mark.parametrize(("name", "init"), [("vgg11", Normal(0.1)), ("vgg13", GlorotUniform()), ("vgg19", GlorotUniform())])
+@pytest.mark.parametrize(("name", "init"), [("vgg11", GlorotUniform()), ("vgg13", GlorotUniform()), ("vgg19", GlorotUniform())])
 def test_vggs_start(name: str, init: Init):
-    """Configuration A from N(0, 0.1²); Glorot's rule for the deeper ones."""
+    """Glorot's rule, the paper's later advice (section 3.1), for all of them."""
     assert {n.record.init for n in resolve(name).build().nodes if isinstance(n.record, Conv2d | Linear)} == {init}

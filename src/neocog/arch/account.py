@@ -176,12 +176,12 @@ def fits(arch: Architecture, input: Shape) -> bool:
 @lru_cache(maxsize=64)
 def smallest_input(arch: Architecture, channels: int) -> int | None:
     """The side of the smallest square picture that `arch` fits, or None if none up to 4096 does."""
-    low, high = 1, LARGEST
-    if not fits(arch, (channels, high, high)):  # some nets fit odd sizes only
-        high -= 1
-    if not fits(arch, (channels, high, high)):
+    step = 1 if fits(arch, (channels, LARGEST, LARGEST)) else 2  # some nets fit odd sizes only
+    low, high = 1, LARGEST if step == 1 else LARGEST // 2
+    if step == 2 and not fits(arch, (channels, LARGEST - 1, LARGEST - 1)):
         return None
     while low < high:
         middle = (low + high) // 2
-        low, high = (low, middle) if fits(arch, (channels, middle, middle)) else (middle + 1, high)
-    return low
+        side = middle if step == 1 else 2 * middle - 1
+        low, high = (low, middle) if fits(arch, (channels, side, side)) else (middle + 1, high)
+    return low if step == 1 else 2 * low - 1

@@ -87,7 +87,8 @@ def misfits(arch: Architecture, input: Shape | None = None) -> tuple[Misfit, ...
             axes = [(0, "rows"), (1, "columns")]
         for axis, name in axes:
             positions, window = row.inputs[0][1 + axis], windows[axis]
-            if window.stride == window.dilation == 1 or (window.output(positions) == 1 and not window.leftover(positions)):
+            alone = window.output(positions) == 1 and not window.leftover(positions)
+            if window.dilation == 1 and (window.stride == 1 or alone):
                 continue
             read = window.reads(positions)
             behind = window.unread_behind(positions)

@@ -126,7 +126,7 @@ class Windowed(Leaf):
         for field in names & PAIRS:
             value = pair(getattr(self, field))
             if not all(isinstance(v, int) and v >= 1 for v in value):
-                raise UserError(f"{self.type}: {field} is a whole number above 0, or two, not {getattr(self, field)!r}")
+                raise UserError(f"{self.type}: {field} must be at least 1, a whole number or two, not {getattr(self, field)!r}")
             object.__setattr__(self, field, value)
         object.__setattr__(self, "padding", normal_padding(self.padding))
 

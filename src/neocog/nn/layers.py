@@ -95,12 +95,11 @@ class AvgPool2d(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if self.pads is None:
             return F.avg_pool2d(x, self.kernel, self.stride, self.padding, self.ceil, self.count)
-        if self.count:
-            return F.avg_pool2d(pad(x, self.pads), self.kernel, self.stride, 0, self.ceil)
-        real = pad(torch.ones_like(x[:1, :1]), self.pads)
-        return F.avg_pool2d(pad(x, self.pads), self.kernel, self.stride, 0, self.ceil) / F.avg_pool2d(
-            real, self.kernel, self.stride, 0, self.ceil
-        )
+        mean = F.avg_pool2d(pad(x, self.pads), self.kernel, self.stride, 0, self.ceil)
+        if not self.count:
+            real = pad(torch.ones_like(x[:1, :1]), self.pads)
+            mean = mean / F.avg_pool2d(real, self.kernel, self.stride, 0, self.ceil)
+        return trim(mean, x, self.kernel, self.stride, self.pads, (1, 1), self.ceil)
 
     def extra_repr(self) -> str:
         return f"{self.kernel}, stride={self.stride}, padding={self.pads or self.padding}, ceil={self.ceil}"

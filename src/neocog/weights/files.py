@@ -115,8 +115,7 @@ def load_weights(model: nn.Module, source_file: str | Path, source: Architecture
     )
     made = {k: v for k, v in apply_plan(plan, found, wanted).items() if k.rpartition(".")[0] not in heads}
     fresh = set(wanted) - set(made)
-    heads |= {m.path for m in arch.marked("head") if m.path not in arch.main}
-    lost = sorted(key for key in fresh if key.rpartition(".")[0] not in heads)
+    lost = sorted(key for key in fresh if (path := key.rpartition(".")[0]) not in heads and path in arch.main)
     if lost:
         raise UserError(
             f"{source_file}: made for pictures of {times(origin.input)}; {lost[0]} has another shape for {times(arch.input)}"
