@@ -68,7 +68,7 @@ def test_a_folder_of_cifar_files(neocog, tmp_path):
         (root / name).write_bytes(rows.tobytes())
     run = tmp_path / "run"
     report = neocog("train", root, "--steps", 16, "--batch", 64, "--out", run, "--json").check(0).json()
-    assert report["net"] == "resnet8.cifar" and report["test"]["n"] == 100
+    assert report["net"] == "resnet8.quick" and report["test"]["n"] == 100
     assert report["test"]["protocol"] == "native-32"
     assert (
         neocog("evaluate", run, root, "--split", "train", "--json").check(0).json()["n"]
@@ -236,7 +236,7 @@ def test_a_short_demo_tells_the_whole_story(neocog, tmp_path):
         "LeNet-5 reads",
         "perceptron",
         "lenet5",
-        "resnet8.cifar",
+        "resnet8.quick",
         "Tested once",
         "interval",
         "MACs",
@@ -246,7 +246,7 @@ def test_a_short_demo_tells_the_whole_story(neocog, tmp_path):
         assert words in done.text, f"no {words!r} in the demo"
     assert done.out.count("█") > 200, "digits and bars are drawn"
     out = tmp_path / "runs" / "demo-digits"
-    for net in ("perceptron", "lenet5", "resnet8.cifar"):
+    for net in ("perceptron", "lenet5", "resnet8.quick"):
         neocog("evaluate", out / net, "digits").check(0)
     print(f"demo with 3 s each: CPU {done.cpu:.1f} s")
 

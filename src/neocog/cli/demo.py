@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 NETS = (
     ("perceptron", "Rosenblatt's, 1958"),
     ("lenet5", "LeCun's, as published in 1998"),
-    ("resnet8.cifar", "He's, 2015, the smallest"),
+    ("resnet8.quick", "He's idea of 2015, in small"),
 )
 SHOWN = 6
 
@@ -47,7 +47,7 @@ class Entry:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
-    parser.add_argument("--budget", type=seconds, default=25.0, help="training time of each network (default: 25s)")
+    parser.add_argument("--budget", type=seconds, default=30.0, help="training time of each network (default: 30s)")
     parser.add_argument("--seed", type=whole, default=0, help="of start and order (default: 0)")
     parser.add_argument("--out", metavar="FOLDER", help="where the three runs go (default: runs/demo)")
     parser.add_argument("--json", action="store_true", help="one object at the end, nothing else")

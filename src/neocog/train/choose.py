@@ -33,7 +33,7 @@ def default_net(size: Size) -> tuple[str, str]:
     """(net, why) for pictures of this size."""
     height, width, _ = size
     if max(height, width) <= SMALL:
-        return "resnet8.cifar", f"{width}×{height} pictures: a small residual net at their own size, trained from scratch"
+        return "resnet8.quick", f"{width}×{height} pictures: a small residual net at their own size, trained from scratch"
     return "resnet14.cifar", f"photos, brought to {PHOTO}×{PHOTO}: a small residual net from scratch, in minutes without a GPU"
 
 
