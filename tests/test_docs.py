@@ -44,6 +44,7 @@ def test_every_network_that_the_readme_names_exists() -> None:
     named = set(re.findall(r"`([a-z][\w.]+)`", table))
     assert named and named <= set(nets())
     assert f"shows all {len(nets())}" in text
+    assert not re.search(r"^(\| )?[A-Z]{4,}$", text, flags=re.M), "a placeholder was left"
 
 
 def test_the_guide_to_adding_a_network_runs() -> None:

@@ -36,9 +36,7 @@ def test_the_demo(tmp_path):
     assert list(right.values()) == sorted(right.values(), reverse=True)
 
 
-@pytest.mark.parametrize(
-    ("net", "right", "options"), [("lenet5.modern", 90.0, ()), ("resnet8.quick", 92.0, ())]
-)
+@pytest.mark.parametrize(("net", "right", "options"), [("lenet5.modern", 90.0, ()), ("resnet8.quick", 92.0, ())])
 def test_fashion_mnist(tmp_path, net, right, options):
     if not any(folder.is_dir() for folder in data_folders("fashion-mnist")):
         pytest.skip("fashion-mnist is not here: install Debian's package dataset-fashion-mnist")
