@@ -75,9 +75,9 @@ def compiled_equals_eager(case: Case, backend: str) -> None:
         assert error(torch.compile(model, fullgraph=True, backend=backend)(x), model(x)) <= 1e-5
 
 
-def test_compile_one():
-    """A graph without breaks; the backend that generates code takes half a minute and is in the slow tier."""
-    compiled_equals_eager(CASES["shuffle_unit_1"], "eager")
+def test_compiles_as_one_graph(case: Case):
+    """No breaks in the graph; the backend that generates code takes half a minute a case and is in the slow tier."""
+    compiled_equals_eager(case, "eager")
 
 
 @pytest.mark.slow
