@@ -7,15 +7,7 @@ while their block rows include batch normalisation: the sums of the rows are sho
 `REST` names them. A full connection has no receptive field.
 """
 
-Shape = tuple[int, ...]
-Line = tuple[str, Shape, int, int, int | None, int | None]
-
-
-def blocks(scope: str, first: int, last: int, output: Shape, params: int, macs: int, field: int, stride: int) -> list[Line]:
-    """Equal blocks, of which only the last one's receptive field was printed."""
-    rows: list[Line] = [(f"{scope}.{i}", output, params, macs, None, stride) for i in range(first, last + 1)]
-    return [*rows[:-1], (*rows[-1][:4], field, stride)]
-
+from .line import Line, blocks
 
 LENET5: list[Line] = [
     ("C1", (6, 28, 28), 156, 117_600, 5, 1),
