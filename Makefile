@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: demo test test-slow lint format clean
+.PHONY: demo test test-slow lint format index clean
 
 demo: $(VENV)/.core
 	$(BIN)/neocog demo
@@ -36,6 +36,9 @@ $(VENV)/.core: pyproject.toml constraints.txt
 $(VENV)/.dev: $(VENV)/.core
 	$(PIP) -e ".[dev]"
 	@touch $@
+
+index: $(VENV)/.core
+	$(BIN)/python -m neocog.nets.index
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -6,13 +6,16 @@ import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
-from neocog.arch import Architecture
 from neocog.errors import UnknownName
-from neocog.nets.card import Card
+from neocog.nets import index
+
+if TYPE_CHECKING:
+    from neocog.arch import Architecture
+    from neocog.nets.card import Card
 
 _NETS: dict[str, "Net"] = {}
-_FRAMEWORK = {"card", "registry"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +23,11 @@ class Net:
     """A named network: `build()` gives its architecture, exactly the paper's; `card` says all else."""
 
     name: str
-    build: Callable[[], Architecture]
-    card: Card
+    build: "Callable[[], Architecture]"
+    card: "Card"
 
 
-def register(name: str, build: Callable[[], Architecture], card: Card) -> None:
+def register(name: str, build: "Callable[[], Architecture]", card: "Card") -> None:
     """Give a network its name. Raises ValueError if the name is taken."""
     if name in _NETS:
         raise ValueError(f"two networks are called {name}")
@@ -33,34 +36,38 @@ def register(name: str, build: Callable[[], Architecture], card: Card) -> None:
 
 @cache
 def nets() -> dict[str, Net]:
-    """All networks by name, in the order of their years and names."""
+    """All networks by name, in the order of their years and names. Loads every file of the package."""
     package = importlib.import_module("neocog.nets")
     for module in pkgutil.iter_modules(package.__path__):
-        if module.name not in _FRAMEWORK:
+        if module.name not in index.FRAMEWORK:
             importlib.import_module(f"neocog.nets.{module.name}")
     return dict(sorted(_NETS.items(), key=lambda item: (item[1].card.year, _natural(item[0]))))
 
 
 def list_models(pattern: str = "*") -> list[str]:
-    """The names that match a shell pattern; a pattern without wildcards matches anywhere in the name."""
+    """The names that match a shell pattern, large letters or small; one without wildcards matches anywhere in the name."""
     if not any(c in pattern for c in "*?["):
         pattern = f"*{pattern}*"
-    return [name for name in nets() if fnmatch.fnmatchcase(name, pattern)]
+    return [name for name in index.saved() or nets() if fnmatch.fnmatchcase(name.lower(), pattern.lower())]
 
 
 def resolve(name: str) -> Net:
     """The network of a name, or of another toolkit's name with its prefix (`tv:alexnet`, `timm:resnet50`).
 
-    Raises UnknownName, with the nearest names.
+    Loads the one file that defines it. Raises UnknownName, with the nearest names.
     """
-    known = nets()
-    if name in known:
-        return known[name]
-    for net in known.values():
+    known = index.saved()
+    if known is None:
+        nets()
+    elif entry := known.get(name) or next((e for e in known.values() if name in e.same_as), None):
+        importlib.import_module(f"neocog.nets.{entry.file}")
+    if name in _NETS:
+        return _NETS[name]
+    for net in _NETS.values():
         if name in net.card.same_as:
             return net
-    foreign = [alias for net in known.values() for alias in net.card.same_as]
-    raise UnknownName("net", name, [*known, *foreign], "`neocog list` shows all.")
+    foreign = [alias for net in nets().values() for alias in net.card.same_as]
+    raise UnknownName("net", name, [*nets(), *foreign], "`neocog list` shows all.")
 
 
 def _natural(name: str) -> list[tuple[int, int | str]]:

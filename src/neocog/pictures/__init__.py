@@ -5,8 +5,9 @@ Pillow and numpy only, never torch, and neither of the two before it is needed: 
 exported under its own module's name would change meaning with the order of imports.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from neocog.lazy import lazy
 
 if TYPE_CHECKING:
     from neocog.pictures.cifar import load_cifar_folder as load_cifar_folder
@@ -48,14 +49,7 @@ _HOME = {
 }
 
 __all__ = list(_HOME)  # pyright: ignore[reportUnsupportedDunderAll]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazy(__name__, _HOME)
 
 
 def __dir__() -> list[str]:

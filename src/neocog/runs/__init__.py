@@ -1,7 +1,8 @@
 """Run folders, their events, and the trained classifiers in them. torch is loaded with the names that need it."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from neocog.lazy import lazy
 
 if TYPE_CHECKING:
     from neocog.runs.config import Config as Config
@@ -29,11 +30,4 @@ _HOME = {
 }
 
 __all__ = list(_HOME)  # pyright: ignore[reportUnsupportedDunderAll]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazy(__name__, _HOME)
