@@ -1,8 +1,10 @@
 """What every test shares: one thread, steady examples, real data beside the repository, and the contract of any network."""
 
 import importlib
+import importlib.metadata
+import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import ModuleType
 
@@ -21,6 +23,49 @@ settings.register_profile(
     "steady", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("steady")
+
+Agree = Callable[..., None]
+PROOF = pytest.StashKey[list[dict]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--proof", metavar="FILE", help="write down which independent parties agreed with which network")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[PROOF] = []
+
+
+@pytest.fixture
+def agree(request: pytest.FixtureRequest) -> Agree:
+    """Called at the end of a test: `party` agrees with the network `net` on `what`, to within `error` (0: exactly).
+
+    What is called so is what `neocog show NET --proof` prints; `make proof` collects it.
+    """
+
+    def say(net: str, party: str, what: str, error: float = 0.0) -> None:
+        node = request.node.nodeid
+        request.config.stash[PROOF].append({"net": net, "party": party, "what": what, "error": error, "test": node})
+
+    return say
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    file = session.config.getoption("--proof")
+    if not file:
+        return
+    by_net: dict[str, list[dict]] = {}
+    for said in sorted(session.config.stash[PROOF], key=lambda s: (s["net"], s["party"], s["what"], s["test"])):
+        entry = {"party": said["party"], "what": said["what"], "error": float(f"{said['error']:.1e}"), "test": said["test"]}
+        by_net.setdefault(said["net"], []).append(entry)
+    lines = ",\n".join(f"{json.dumps(net)}: {json.dumps(rows, ensure_ascii=False)}" for net, rows in by_net.items())
+    Path(file).write_text("{\n" + lines + "\n}\n", "utf-8")
+
+
+def version(package: str) -> str:
+    """`torchvision 0.28.0`: a party and which of it."""
+    return f"{package} {importlib.metadata.version(package)}"
+
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 

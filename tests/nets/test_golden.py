@@ -7,7 +7,7 @@ import pytest
 
 from neocog.arch import analyse
 from neocog.nets import nets, resolve
-from tests.conftest import deep_is_slow
+from tests.conftest import Agree, deep_is_slow
 
 from .tables import REST, TABLES
 from .tables.line import Line
@@ -17,7 +17,7 @@ GOLDEN = json.loads((Path(__file__).parent / "golden.json").read_text())
 
 
 @pytest.mark.parametrize("row", GOLDEN, ids=[f"{r['id']}@{r['input'][-1]}" for r in GOLDEN])
-def test_golden_row(row: dict):
+def test_golden_row(row: dict, agree: Agree):
     table = analyse(resolve(row["id"]).build(), tuple(row["input"]))
     found = {
         "id": row["id"],
@@ -33,6 +33,7 @@ def test_golden_row(row: dict):
         assert table.total("trainable") == table.total("params")
     assert found == {key: value for key, value in row.items() if key != "params_aux"}
     assert table.params_aux == row.get("params_aux", 0)
+    agree(row["id"], "golden row", "parameters, MACs, receptive field and stride at " + "×".join(map(str, row["input"])))
 
 
 def test_every_golden_network_is_ours_once():
@@ -57,11 +58,12 @@ def test_layer_row(name: str, line: Line):
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_rows_are_the_whole_network(name: str):
+def test_rows_are_the_whole_network(name: str, agree: Agree):
     """No parameters and no work outside the printed rows, but for the first normalisation (see tables.py)."""
     table = analyse(resolve(name).build())
     assert sum(line[2] for line in TABLES[name]) + REST.get(name, 0) == table.total("params")
     assert sum(line[3] for line in TABLES[name]) == table.total("macs")
+    agree(name, "layer table", f"shape, parameters, MACs and receptive field of {len(TABLES[name])} layers and blocks")
 
 
 def test_lenet5_connections():
