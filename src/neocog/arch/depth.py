@@ -1,7 +1,8 @@
 """How deep a network is, as its paper counts: layers of weights on the longest way from the picture to the answer."""
 
+from neocog.arch.account import analyse
 from neocog.arch.architecture import Architecture
-from neocog.arch.layers import RBF, Linear
+from neocog.arch.layers import RBF, Linear, Mul
 from neocog.arch.record import Leaf, Windowed
 
 
@@ -11,8 +12,14 @@ def weighted(record: Leaf) -> bool:
 
 
 def depth(arch: Architecture) -> int:
-    """Weighted layers on the longest way; ResNet-50 has 50, GoogLeNet 22."""
+    """Weighted layers on the longest way; ResNet-50 has 50, GoogLeNet 22. The inside of a gate of one number a map
+    (squeeze-and-excitation) is beside the way."""
     found = {"input": 0}
-    for node in arch.nodes:
-        found[node.path] = max(found[name] for name in node.inputs) + weighted(node.record)
+    for row in analyse(arch).rows:
+        whole = [
+            name
+            for name, shape in zip(row.node.inputs, row.inputs, strict=True)
+            if not isinstance(row.node.record, Mul) or shape == row.output
+        ]
+        found[row.path] = max(found[name] for name in whole) + weighted(row.node.record)
     return found[arch.output]

@@ -14,10 +14,14 @@ from neocog.errors import UserError, nearest
 VERBS = {
     "list": "networks, oldest first",
     "show": "a network's card and layer table, or a run",
+    "history": "what the networks reached on ImageNet, as text or as a chart",
     "diff": "what turns one network into another",
     "train": "pictures in, a trained and tested classifier out",
     "evaluate": "judge a trained classifier",
     "predict": "classify pictures",
+    "explain": "look inside a trained classifier: planes, templates",
+    "import": "somebody else's weights in, a run out",
+    "export": "a run's or a network's weights for elsewhere",
     "demo": "the whole story on real digits, in two minutes",
 }
 OUT_OF_MEMORY = ("not enough memory", "out of memory", "DefaultCPUAllocator")
@@ -33,7 +37,7 @@ class Parser(argparse.ArgumentParser):
 
 def verb_module(verb: str) -> ModuleType:
     """The module of a verb: `add_arguments(parser)`, `run(args) -> exit code`, and its help text as docstring."""
-    return importlib.import_module(f"neocog.cli.{verb}_" if verb == "list" else f"neocog.cli.{verb}")
+    return importlib.import_module(f"neocog.cli.{verb}_" if verb in ("list", "import") else f"neocog.cli.{verb}")
 
 
 def overview() -> str:

@@ -4,6 +4,7 @@ examples:
   neocog show lenet5
   neocog show alexnet --input 3x224x224     why 224 pixels do not fit, and what to do
   neocog show resnet152 --full              every node
+  neocog show googlenet --proof             who else says that this is the paper's network
   neocog show runs/digits                   a run
 """
 
@@ -31,11 +32,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("net", metavar="NET|RUN", help="a network's name (`neocog list`) or a run folder")
     parser.add_argument("--input", metavar="CxHxW", help="pictures of this size instead of the network's own")
     parser.add_argument("--full", action="store_true", help="every node on a line of its own")
+    parser.add_argument("--proof", action="store_true", help="which independent parties agree, on what, by which command")
     parser.add_argument("--json", action="store_true", help="one object")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the network or the run."""
+    if args.proof:
+        return show_proof(resolve(args.net).name, args.json)
     head: list[str]
     if (Path(args.net) / "config.json").is_file():
         from neocog.runs import read_config
@@ -54,6 +58,25 @@ def run(args: argparse.Namespace) -> int:
     print("\n".join(head) + "\n")
     print("\n".join(text(table, args.full)))
     print("\n" + "\n".join(totals(table)))
+    return 0
+
+
+def show_proof(name: str, as_object: bool) -> int:
+    """Print who agrees with us about a network."""
+    from neocog.nets.proof import agreements
+
+    found = agreements(name)
+    if as_object:
+        rows = [{"party": a.party, "what": a.what, "error": a.error, "command": a.command} for a in found]
+        print(json.dumps({"name": name, "agreements": rows}, ensure_ascii=False))
+        return 0
+    if not found:
+        print(f"{name}: nobody but us has this network, so nobody confirms it; its card says what it was made from")
+        return 0
+    print(f"{name}: {len({a.party for a in found})} independent parties agree\n")
+    for a in found:
+        print("\n".join(_wrap(f"· {a.party}: {a.what}, {'exactly' if not a.error else f'to within {a.error:.0e}'}")))
+        print(f"    {a.command}")
     return 0
 
 

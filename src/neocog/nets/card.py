@@ -10,17 +10,18 @@ from neocog.pictures.preprocessing import Preprocessing
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A published error rate, with the protocol without which it means nothing. Errors in percent."""
+    """A published error rate, with the protocol without which it means nothing. Errors in percent. `nets`: how many together."""
 
     data: str
     protocol: str
     top1: float | None = None
     top5: float | None = None
     verified: bool = True  # False: from memory, not checked against a copy of the paper
+    nets: int = 1
 
 
 LEARNERS = ("sgd", "perceptron")
-LOSSES = ("cross_entropy", "mle", "map")
+LOSSES = ("cross_entropy", "hinge", "mle", "map")
 SCHEDULES = ("onecycle", "step", "constant")
 AUGMENTATIONS = ("flip", "crop", "shift")
 RANGES = (("lr", 0.0, math.inf), ("momentum", 0.0, 1.0), ("weight_decay", 0.0, math.inf), ("label_smoothing", 0.0, 1.0),
@@ -34,7 +35,8 @@ class Recipe:
 
     schedule "onecycle": linear from lr/25 to lr over the first `warmup` of the steps, then linear to 0;
     "step": `lr` times `gamma` for each of `milestones` (fractions of all steps) passed, after a linear `warmup`;
-    "constant". loss: "cross_entropy" (with `label_smoothing`), "mle" or "map" (LeNet-5's eqs. 8 and 9; `competition` is j).
+    "constant". loss: "cross_entropy" (with `label_smoothing`), "hinge" (a multi-class SVM, Weston & Watkins 1999), "mle" or
+    "map" (LeNet-5's eqs. 8 and 9; `competition` is j).
     augment: of "flip" (mirrored at random), "crop" (padded by an eighth and cropped back at random), "shift" (a sixteenth).
     """
 

@@ -7,9 +7,10 @@ from typing import Any
 from torch import Tensor
 
 from neocog.errors import UserError
+from neocog.files import PART, write_bytes
 from neocog.runs.config import BEST, CONFIG, EVENTS, LAST, STATE, Config, read_config
 from neocog.runs.events import EventLog
-from neocog.weights import PART, read_safetensors, write_bytes, write_safetensors
+from neocog.weights import read_safetensors, write_safetensors
 
 
 class RunFolder:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
+from neocog.files import write_bytes
 from neocog.pictures.sets import FilePictures, Pictures
-from neocog.weights import write_bytes
 
 LEARNED = "learned.txt"
 

@@ -1,8 +1,6 @@
 """Weight files: safetensors, and .pth/.th through torch's weights-only reader. Nothing here unpickles code."""
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,11 +14,11 @@ from neocog.arch import Architecture
 from neocog.arch.rewrite import carry_over, tensors, with_channels, with_classes, without_taps
 from neocog.arch.window import times
 from neocog.errors import UserError
+from neocog.files import write_bytes
 from neocog.weights.plan import apply_plan
 
 Metadata = dict[str, Any]
 META = "neocog"  # the key in a file's header that holds our metadata
-PART = ".part"  # the ending of files that are being written
 
 
 def read_tensors(path: str | Path) -> dict[str, Tensor]:
@@ -73,25 +71,6 @@ def write_safetensors(path: str | Path, values: Mapping[str, Tensor], metadata: 
     meta = {META: json.dumps(metadata)} if metadata else None  # one key: safetensors writes several in random order
     plain = {key: value.detach().cpu().contiguous() for key, value in values.items()}
     write_bytes(path, save(plain, meta))
-
-
-def write_bytes(path: str | Path, data: bytes) -> None:
-    """Write a whole file to a temporary name beside it, then rename. Leaves nothing behind if the disk is full."""
-    path = Path(path)
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=PART, dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).chmod(0o644)
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from None
 
 
 def load_weights(model: nn.Module, source_file: str | Path, source: Architecture | None = None) -> set[str]:

@@ -1,0 +1,31 @@
+"""Files that are whole or were never there."""
+
+import os
+import tempfile
+from pathlib import Path
+
+PART = ".part"  # the ending of files that are being written
+
+
+def write_bytes(path: str | Path, data: bytes) -> None:
+    """Write a whole file to a temporary name beside it, then rename. Leaves nothing behind if the disk is full."""
+    path = Path(path)
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=PART, dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).chmod(0o644)
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
+
+
+def write_text(path: str | Path, words: str) -> None:
+    """The same for text, as UTF-8."""
+    write_bytes(path, words.encode("utf-8"))
