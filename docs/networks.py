@@ -161,7 +161,9 @@ def recipes(paper: Recipe | None, quick: Recipe) -> str:
     """The paper's recipe beside the quick one."""
     head = ("recipe", *(r.name for r in (paper, quick) if r))
     rows = [
-        (f.name, *(_word(getattr(r, f.name)) for r in (paper, quick) if r)) for f in dataclasses.fields(quick) if f.name != "name"
+        (f.name, *(_word(getattr(r, f.name)) for r in (paper, quick) if r))
+        for f in dataclasses.fields(quick)
+        if f.name != "name"
     ]
     return table(head, rows)
 
@@ -174,7 +176,7 @@ def commands(name: str) -> str:
     """How it is used."""
     return (
         f"neocog show {name} --full\nneocog train photos/ --net {name} --out runs/{name}\n\n"
-        f'python -c "import neocog; print(neocog.create_model(\'{name}\'))"'
+        f"python -c \"import neocog; print(neocog.create_model('{name}'))\""
     )
 
 
@@ -187,7 +189,9 @@ def relatives(net: Net, family: list[Entry]) -> str:
     changes = diff(resolve(origin).build(), net.build())
     words = [(_sign(c), c.where, c.left, c.right) for c in changes[:60]]
     more = f"{len(changes) - 60} more differences" if len(changes) > 60 else ""
-    return f"<p>{links}</p>" + table(("", "where", origin, net.name), words, caption=f"What sets it apart from {origin}. {more}")
+    return f"<p>{links}</p>" + table(
+        ("", "where", origin, net.name), words, caption=f"What sets it apart from {origin}. {more}"
+    )
 
 
 def _sign(change: Change) -> str:
@@ -205,7 +209,9 @@ def index(found: Iterable[Entry]) -> str:
             f'<td class="n">{times(e.input)}</td><td class="n">{count(e.params)}</td><td class="n">{count(e.macs)}</td>'
             f'<td class="n">{e.depth:,}</td></tr>'
         )
-    head = '<th>year</th><th>name</th><th>what</th><th class="n">pictures</th><th class="n">parameters</th><th class="n">MACs</th>'
+    head = (
+        '<th>year</th><th>name</th><th>what</th><th class="n">pictures</th><th class="n">parameters</th><th class="n">MACs</th>'
+    )
     return page(
         "The networks · neocog",
         [

@@ -96,13 +96,16 @@ def their_steps(name: str) -> list[Step]:
     weights = {n.output[0] for n in graph.node if n.op_type in ("ConstantOfShape", "Unsqueeze")} | set(stored)
     out: list[Step] = []
     for node in graph.node:
+        if node.op_type == "Reshape" and node.input[0] in weights:
+            weights.add(node.output[0])
+            continue
         given = {a.name: tuple(a.ints) or a.f or a.i for a in node.attribute}
         reads, name = tuple(i for i in node.input if i not in weights), node.output[0]
         shape, made = shapes.get(node.input[0], ())[1:], shapes.get(name, ())[1:]
         before = tuple(given.get("pads", (0, 0)))[:2]
         window = (given.get("kernel_shape"), given.get("strides", (1, 1)), before)
         match node.op_type:
-            case "ConstantOfShape" | "Unsqueeze" | "Constant":
+            case "ConstantOfShape" | "Unsqueeze":
                 continue
             case "Conv":
                 wanted = shapes[node.input[1]]
@@ -165,11 +168,54 @@ def alexnet() -> Architecture:
     return with_records(net, {"norm1": norm, "norm2": norm, "pool5": MaxPool2d(3, 2, ceil=True)})
 
 
+def googlenet() -> Architecture:
+    """Exported with pools that round down, hence maps of 55, 27, 13 and 6 instead of the paper's 56, 28, 14 and 7."""
+    net = resolve("googlenet").build()
+    pools = [n for n in net.nodes if isinstance(n.record, MaxPool2d) and n.record.ceil]
+    norm = LRN(5, 1e-4, 0.75, 1.0, divide_alpha=True)
+    norms = {n.path: norm for n in net.nodes if isinstance(n.record, LRN)}
+    return with_records(net, {**{n.path: n.record.replace(ceil=False) for n in pools}, **norms})
+
+
+def bn_inception() -> Architecture:
+    """Caffe2's has 96 maps in the pooling branches of 4c and 4d, as TF-slim has; ours has 128, as the Caffe port has."""
+    net = resolve("bn_inception").build()
+    return with_records(
+        net,
+        {
+            f"inception{m}.branch4.1.conv": net.by_path[f"inception{m}.branch4.1.conv"].record.replace(out=96)
+            for m in ("4c", "4d")
+        },
+    )
+
+
+def zfnet() -> Architecture:
+    """Caffe2's ZFNet-512: nothing padded at the start, LRN before the pools, 512 maps in conv4 too, a last pool of 2×2, and fc7 of 1,024."""
+    net = resolve("zfnet.big").build()
+    pool, records = MaxPool2d(3, 2), {n.path: n.record for n in net.nodes}
+    return with_records(
+        net,
+        {
+            "conv1": records["conv1"].replace(padding=0),
+            "conv4": records["conv4"].replace(out=512),
+            **{"pool1": records["norm1"], "norm1": pool, "pool2": records["norm2"], "norm2": pool},  # each in the other's place
+            "pool5": MaxPool2d(2, 2),
+            "fc7": records["fc7"].replace(out=1024),
+        },
+    )
+
+
 CASES: dict[str, Callable[[], Architecture]] = {
-    "vgg19": resolve("vgg19").build,
-    "resnet50": resolve("resnet50.v1_5").build,
+    "vgg19": lambda: resolve("vgg19").build(),
+    "resnet50": lambda: resolve("resnet50.v1_5").build(),
+    "squeezenet": lambda: changed(resolve("squeezenet1_1").build(), input=(3, 224, 224)),
+    "densenet121": lambda: resolve("densenet121").build(),
     "bvlc_alexnet": alexnet,
+    "inception_v1": googlenet,
+    "inception_v2": bn_inception,
+    "zfnet512": zfnet,
 }
+"""Each with what has to be changed in ours before the two are one graph; nothing in the first four."""
 
 
 @pytest.mark.parametrize("graph", CASES)
@@ -181,4 +227,15 @@ def test_node_by_node(graph: str, agree: Agree):
     mine = {key for _, key in ours}
     assert [op for op, key in theirs if key not in mine][:5] == [], "theirs alone"
     assert len(ours) == len(theirs)
-    agree(arch.name, version("onnx"), f"light_{graph}: {len(ours)} nodes, each with all that it reads")
+    changes = " after the changes that the test names" if CASES[graph].__doc__ else ""
+    agree(arch.name, version("onnx"), f"light_{graph}: {len(ours)} nodes, each with all that it reads{changes}")
+
+
+def test_their_shufflenet_is_another_network():
+    """Its units keep 136 maps throughout (the paper: a quarter of 240 inside, three groups; or of 272, four), so that nothing
+    behind the first pool can agree."""
+    convs = [op for _, op, _ in their_steps("shufflenet") if op and op[0] == "conv"]
+    inner = {op[1] for op in convs[4:13]}
+    assert inner == {136}
+    ours = [op for _, op, _ in our_steps(resolve("shufflenet_v1").build()) if op and op[0] == "conv"]
+    assert {op[1] for op in ours[4:13]} == {60, 240}

@@ -34,7 +34,11 @@ def run(args: argparse.Namespace) -> int:
             print(f"{args.out}: {len(found)} published errors of {len({p.net for p in found})} networks")
             return 0
     if args.json:
-        print(json.dumps({"challenge": [asdict(p) for p in challenge(found)], "points": [asdict(p) for p in found]}, ensure_ascii=False))
+        print(
+            json.dumps(
+                {"challenge": [asdict(p) for p in challenge(found)], "points": [asdict(p) for p in found]}, ensure_ascii=False
+            )
+        )
         return 0
     print("\n".join([*years(challenge(found)), "", *depths(found)]))
     return 0
@@ -63,7 +67,9 @@ def depths(found: list[Point]) -> list[str]:
     lines = ["One net on ImageNet's validation pictures: top-5 error in percent. Errors compare within a column only.", ""]
     names = max(len(name) for name in cells)
     lines.append(f"year  depth  {'net':<{names}}  " + "  ".join(f"{k:>9}" for k in kinds))
-    for name, row in sorted(cells.items(), key=lambda item: (next(iter(item[1].values())).year, next(iter(item[1].values())).depth)):
+    for name, row in sorted(
+        cells.items(), key=lambda item: (next(iter(item[1].values())).year, next(iter(item[1].values())).depth)
+    ):
         one = next(iter(row.values()))
         marks = "  ".join(f"{_percent(row.get(k)):>{max(9, len(k))}}" for k in kinds)
         lines.append(f"{one.year}  {one.depth:>5}  {name:<{names}}  {marks}".rstrip())

@@ -183,7 +183,9 @@ def timeline(canvas: Canvas, found: Sequence[Entry], top: float) -> float:
     for power in range(3, 9):
         y = plot[3] - (plot[3] - plot[1]) * (power - low) / (high - low)
         canvas.line(plot[0], y, plot[2], y)
-        canvas.text(plot[0] - 8, y + 4, {3: "1 k", 4: "10 k", 5: "100 k", 6: "1 M", 7: "10 M", 8: "100 M"}[power], SMALL, "end", "soft")
+        canvas.text(
+            plot[0] - 8, y + 4, {3: "1 k", 4: "10 k", 5: "100 k", 6: "1 M", 7: "10 M", 8: "100 M"}[power], SMALL, "end", "soft"
+        )
     dots = []
     for year in years:
         here = [e for e in found if e.year == year]
