@@ -22,7 +22,8 @@ from neocog.nets import Entry, Net, Recipe, Result, entries, resolve
 from neocog.nets.proof import agreements
 
 STYLE = """
-:root { color-scheme: light dark; --ink: #1b1f24; --soft: #57606a; --line: #d0d7de; --paper: #fff; --tint: #f6f8fa; --link: #0550ae }
+:root { color-scheme: light dark; --ink: #1b1f24; --soft: #57606a; --line: #d0d7de; --paper: #fff; --tint: #f6f8fa;
+  --link: #0550ae }
 @media (prefers-color-scheme: dark) {
   :root { --ink: #e6edf3; --soft: #9aa4af; --line: #3a424b; --paper: #0d1117; --tint: #161b22; --link: #79b8ff } }
 @media print { :root { --ink: #000; --paper: #fff; --tint: #fff } nav { display: none } }
@@ -30,9 +31,11 @@ STYLE = """
 body { margin: 0 auto; padding: 2rem 1.25rem 5rem; max-width: 64rem; color: var(--ink); background: var(--paper);
   font: 16px/1.55 system-ui, sans-serif }
 a { color: var(--link) } h1 { margin: .2em 0 0; line-height: 1.15 } h2 { margin: 2.2em 0 .5em; font-size: 1.2rem }
-code, pre { font: .88em/1.5 ui-monospace, monospace } pre { padding: .8em 1em; background: var(--tint); overflow-x: auto; border-radius: 6px }
+code, pre { font: .88em/1.5 ui-monospace, monospace }
+pre { padding: .8em 1em; background: var(--tint); overflow-x: auto; border-radius: 6px }
 .soft { color: var(--soft) } .scroll { overflow-x: auto }
-table { border-collapse: collapse; width: 100%; font-size: .9rem } caption { text-align: left; color: var(--soft); padding: .3em 0 }
+table { border-collapse: collapse; width: 100%; font-size: .9rem }
+caption { text-align: left; color: var(--soft); padding: .3em 0 }
 th, td { text-align: left; padding: .3em .7em .3em 0; border-bottom: 1px solid var(--line); vertical-align: top }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap } tr.aux td { color: var(--soft) }
 dl.facts { display: flex; flex-wrap: wrap; gap: .6rem 2.2rem; margin: 1.4em 0 } dl.facts div { min-width: 6rem }

@@ -98,9 +98,13 @@ def timm(torchvision: ModuleType) -> ModuleType:
     return pytest.importorskip("timm")
 
 
+DEEP = {"resnet1202.cifar", "preact_resnet1001.cifar", "preact_resnet152", "preact_resnet200", "se_resnet101", "se_resnet152",
+        "efficientnet_b5", "efficientnet_b6", "efficientnet_b7"}  # fmt: skip
+
+
 def deep_is_slow(names: Iterable[str]) -> list:
-    """The same parameters, the net of 1,202 layers in the slow tier: it takes as long as all others together."""
-    return [pytest.param(n, marks=pytest.mark.slow) if n == "resnet1202.cifar" else n for n in names]
+    """The same parameters, the nets of hundreds of layers in the slow tier: they take as long as all others together."""
+    return [pytest.param(n, marks=pytest.mark.slow) if n in DEEP else n for n in names]
 
 
 def rng(seed: int = 0) -> torch.Generator:

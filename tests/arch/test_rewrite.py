@@ -28,7 +28,8 @@ from neocog.arch.rewrite import (
     WeightPlan,
     carry_over,
     drop,
-    swap,
+    replace,
+
     tensors,
     with_channels,
     with_classes,
@@ -190,36 +191,36 @@ def test_without_taps_of_a_net_without_taps():
     assert without_taps(arch)[0] == arch
 
 
-def test_swap_by_type_path_and_test():
+def test_replace_by_type_path_and_test():
     old = model("resnet8.cifar")
-    new = moved(old, swap(old.arch, ReLU, GELU()))
+    new = moved(old, replace(old.arch, ReLU, GELU()))
     assert {n.record.type for n in new.arch.nodes if n.record.type in ("ReLU", "GELU")} == {"GELU"}
     assert [n.path for n in new.arch.nodes] == [n.path for n in old.arch.nodes]
-    back = moved(new, swap(new.arch, GELU, ReLU()))
+    back = moved(new, replace(new.arch, GELU, ReLU()))
     x = picture(old.arch)
     assert back.arch == old.arch
     assert torch.equal(back(x), old(x))
     assert not torch.equal(new(x), old(x))
-    one, _ = swap(old.arch, "relu", Tanh())
+    one, _ = replace(old.arch, "relu", Tanh())
     assert [n.path for n in one.nodes if isinstance(n.record, Tanh)] == ["relu"]
-    pools, _ = swap(resolve("lenet.caffe").build(), lambda n: isinstance(n.record, MaxPool2d), AvgPool2d(2, 2))
+    pools, _ = replace(resolve("lenet.caffe").build(), lambda n: isinstance(n.record, MaxPool2d), AvgPool2d(2, 2))
     assert [n.path for n in pools.nodes if isinstance(n.record, AvgPool2d)] == ["pool1", "pool2"]
 
 
-def test_swap_refused():
+def test_replace_refused():
     arch = resolve("lenet5").build()
     with pytest.raises(UserError, match="nothing to replace by ReLU"):
-        swap(arch, BatchNorm2d, ReLU())
+        replace(arch, BatchNorm2d, ReLU())
     with pytest.raises(UserError, match="nothing to replace"):
-        swap(arch, "nowhere", ReLU())
+        replace(arch, "nowhere", ReLU())
     with pytest.raises(ShapeError):
-        swap(arch, "S2", MaxPool2d(20, 20))
+        replace(arch, "S2", MaxPool2d(20, 20))
 
 
-def test_swap_of_a_layer_with_weights():
+def test_replace_of_a_layer_with_weights():
     """Weights of another shape start afresh, the others stay."""
     arch = resolve("lenet5.modern").build()
-    new, plan = swap(arch, "conv1", Conv2d(6, 3, padding=1, stride=1))
+    new, plan = replace(arch, "conv1", Conv2d(6, 3, padding=1, stride=1))
     assert {"conv1.weight", "conv2.weight"} & plan.kept == {"conv2.weight"}
     assert isinstance(plan, WeightPlan)
     assert tensors(new)["conv1.weight"].shape == (6, 1, 3, 3)
@@ -282,7 +283,7 @@ def test_rewrites_leave_the_old_value_alone():
     before = CASES["googlenet_small"].build()
     data = before.to_json()
     rewrites = [with_input(before, (8, 11, 11)), with_channels(before, 3), with_classes(before, 4)]
-    for rewrite in (*rewrites, with_dropout(before, 0.2), without_taps(before), swap(before, ReLU, GELU())):
+    for rewrite in (*rewrites, with_dropout(before, 0.2), without_taps(before), replace(before, ReLU, GELU())):
         new, plan = rewrite
         assert isinstance(new, Architecture)
         assert plan.kept <= set(tensors(new))

@@ -15,7 +15,9 @@ def test_filters_are_bounds_on_what_the_rows_say(neocog):
         found = names(neocog, f"--{key}", f"{low}..{high}")
         assert found == [row["name"] for row in everything if low <= row[key] <= high]
         assert 0 < len(found) < len(everything)
-    assert names(neocog, "--params", "60965224") == ["alexnet", "caffenet"] or "alexnet" in names(neocog, "--params", "60965224")
+    assert names(neocog, "--params", "60965224") == ["alexnet", "caffenet"] or "alexnet" in names(
+        neocog, "--params", "60965224"
+    )
     assert names(neocog, "--input", "28") == [r["name"] for r in everything if r["input"][-2:] == [28, 28]]
     assert names(neocog, "--params", "..5M", "--year", "2015..") == [
         r["name"] for r in everything if r["params"] <= 5e6 and r["year"] >= 2015

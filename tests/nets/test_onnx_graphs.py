@@ -190,7 +190,7 @@ def bn_inception() -> Architecture:
 
 
 def zfnet() -> Architecture:
-    """Caffe2's ZFNet-512: nothing padded at the start, LRN before the pools, 512 maps in conv4 too, a last pool of 2×2, and fc7 of 1,024."""
+    """Caffe2's ZFNet-512: nothing padded at the start, LRN before the pools, conv4 of 512, a last pool of 2×2, fc7 of 1,024."""
     net = resolve("zfnet.big").build()
     pool, records = MaxPool2d(3, 2), {n.path: n.record for n in net.nodes}
     return with_records(
@@ -198,7 +198,10 @@ def zfnet() -> Architecture:
         {
             "conv1": records["conv1"].replace(padding=0),
             "conv4": records["conv4"].replace(out=512),
-            **{"pool1": records["norm1"], "norm1": pool, "pool2": records["norm2"], "norm2": pool},  # each in the other's place
+            "pool1": records["norm1"],  # each in the other's place
+            "norm1": pool,
+            "pool2": records["norm2"],
+            "norm2": pool,
             "pool5": MaxPool2d(2, 2),
             "fc7": records["fc7"].replace(out=1024),
         },

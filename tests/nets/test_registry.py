@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from neocog.arch import Architecture
+from neocog.arch import Architecture, analyse
 from neocog.errors import UnknownName, UserError
 from neocog.nets import Card, Recipe, list_models, nets, register, resolve
 from neocog.nets.registry import Net
@@ -39,18 +39,23 @@ def test_preprocessing_gives_what_the_network_reads(net: Net):
     card, (channels, height, width) = net.card, net.build().input
     pre = card.preprocessing
     assert (pre.height, pre.width) == (height, width)
+    if net.build().head is None:
+        return  # it reads class maps, which no picture is made into
     assert (1 if pre.color == "L" else 3) == channels
     for values in (pre.mean, pre.std):
         assert values is None or len(values) in (0, 1, channels)
 
 
 def test_build_is_a_value(net: Net):
-    """The same name gives an equal value each time, under its own name; its head tells its classes apart."""
+    """The same name gives an equal value each time, under its own name; its head tells its classes apart.
+
+    Only nets that give maps for maps have none: the context modules.
+    """
     one, other = net.build(), net.build()
     assert one == other
     assert hash(one) == hash(other)
     assert one.name == net.name
-    assert one.head is not None
+    assert (one.head is None) == (len(analyse(one).output) == 3)
     assert Architecture.from_json(one.to_json()) == one
     assert one.renamed("x") == one, "the name is no part of the value"
 
@@ -66,7 +71,7 @@ def test_the_list_is_in_order_of_years():
     ("pattern", "expected"),
     [
         ("resnet*.v1_5", ["resnet50.v1_5", "resnet101.v1_5", "resnet152.v1_5"]),
-        ("lenet", ["lenet5", "lenet5.modern", "lenet.caffe"]),  # no wildcard: anywhere in the name
+        ("enet5", ["lenet5", "lenet5.modern"]),  # no wildcard: anywhere in the name
         ("resnet?8", ["resnet18"]),
         ("vgg1[13]", ["vgg11", "vgg13"]),
         ("nothing*", []),
@@ -138,7 +143,7 @@ def test_no_torch_to_build_and_analyse_everything():
         "from neocog.arch.diff import diff\n"
         "from neocog.arch.rewrite import with_classes\n"
         "archs = [net.build() for net in neocog.nets.nets().values()]\n"
-        "for arch in archs: analyse(arch); misfits(arch); arch.to_json(); with_classes(arch, 7)\n"
+        "for arch in archs: analyse(arch); misfits(arch); arch.to_json(); arch.head and with_classes(arch, 7)\n"
         "diff(archs[0], archs[-2])\n"
         "heavy = {'torch', 'numpy', 'PIL', 'rich', 'safetensors'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"

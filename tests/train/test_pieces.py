@@ -45,7 +45,25 @@ def test_label_smoothing_mixes_the_label_with_all_classes():
     assert make_loss(Recipe(loss="mle"))(SCORES, LABELS) == mle(SCORES, LABELS)
     assert make_loss(Recipe(loss="map", competition=2.0))(SCORES, LABELS) == map_loss(SCORES, LABELS, 2.0)
     with pytest.raises(UserError, match="cross_entropy"):
-        make_loss(Recipe(loss="hinge"))
+        make_loss(Recipe(loss="focal"))
+
+
+def test_the_hinge_loss_and_its_gradient_are_weston_and_watkins():
+    """Σ_{j≠y} max(0, s_j − s_y + 1) a picture; each class within the margin gets 1, the right one minus their number."""
+    scores = torch.randn(7, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    labels = torch.tensor([0, 4, 2, 2, 1, 3, 0])
+    total, gradient = 0.0, torch.zeros(7, 5, dtype=torch.float64)
+    for i, (row, y) in enumerate(zip(scores.tolist(), labels.tolist(), strict=True)):
+        for j, score in enumerate(row):
+            if j != y and (margin := score - row[y] + 1) > 0:
+                total += margin / 7
+                gradient[i, j] += 1 / 7
+                gradient[i, y] -= 1 / 7
+    loss = make_loss(Recipe(loss="hinge"))(scores, labels)
+    loss.backward()
+    assert loss.item() == pytest.approx(total, rel=1e-12)
+    assert scores.grad is not None and torch.allclose(scores.grad, gradient, atol=1e-12)
+    assert 0 < (gradient == 0).sum() < gradient.numel(), "some classes are beyond the margin, some are not"
 
 
 lengths = st.integers(1, 500)

@@ -81,8 +81,13 @@ class Analysis:
 
     @cached_property
     def last_map(self) -> Row | None:
-        """The last spatial map before global pooling or the first full connection; None if the first node sees all."""
-        maps = [row for row in self.rows if not row.aux and row.field is not None and len(row.output) == 3]
+        """The last spatial map before global pooling or the first full connection; None if the first node sees all.
+
+        A convolution marked `full` ends the maps as a full connection does.
+        """
+        full = {mark.path for mark in self.arch.marked("full")}
+        first = next((i for i, row in enumerate(self.rows) if row.path in full), len(self.rows))
+        maps = [row for row in self.rows[:first] if not row.aux and row.field is not None and len(row.output) == 3]
         return maps[-1] if maps else None
 
     @property

@@ -26,7 +26,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What a step is besides: kind "block", "stage" or "head"; `path` is its scope or its node."""
+    """What a step is besides: kind "block", "stage", "head" or "full"; `path` is its scope or its node."""
 
     kind: str
     path: str

@@ -92,6 +92,21 @@ class TorchDefault(Init):
 
 
 @dataclass(frozen=True, slots=True)
+class GroupIdentity(Init):
+    """A convolution that passes its maps on (Yu & Koltun 2016, equation 4; equation 5 where their number changes).
+
+    Maps fall into `groups` equal runs. The middle tap from an input map to an output map of the same run is
+    groups/out, every other number N(0, std²), which tells the maps of one run apart.
+    """
+
+    groups: int
+    std: float = 0.0
+
+    def __str__(self) -> str:
+        return f"identity of {self.groups} maps" + (f" + N(0, {self.std:.2g}²)" if self.std else "")
+
+
+@dataclass(frozen=True, slots=True)
 class Codes(Init):
     """Fixed rows of -1 and +1 (LeNet-5's output codes); each code is a row of bits, most significant first."""
 
@@ -99,3 +114,18 @@ class Codes(Init):
 
     def __str__(self) -> str:
         return "fixed codes" if self.rows else "random ±1 codes"
+
+
+@dataclass(frozen=True, slots=True)
+class Oriented(Init):
+    """The Neocognitron's start: each plane weakly prefers an orientation of its own, and nothing is random (Fukushima 1980).
+
+    Plane k of K prefers a line through the centre at the angle πk/K, and of C input planes κ those with κ/C near k/K:
+    a = scale · exp(−distance from the line²) · (1 − |κ/C − k/K|), without the last factor where C is 1. The paper names these
+    dependences; the form is ours.
+    """
+
+    scale: float = 1e-3
+
+    def __str__(self) -> str:
+        return f"oriented, up to {self.scale:g}"

@@ -64,7 +64,7 @@ class Ref:
 
 @dataclass(frozen=True)
 class Marked:
-    """A step and what it is besides: "block", "stage" or "head"."""
+    """A step and what it is besides: "block", "stage", "head" or "full"."""
 
     step: object
     kind: str
@@ -84,6 +84,11 @@ def stage(step: object, label: str = "") -> Marked:
 def head(step: object) -> Marked:
     """The layer that `reset_classifier` replaces."""
     return Marked(step, "head")
+
+
+def full(step: object) -> Marked:
+    """A full connection written as a convolution: the receptive field is told of the map before the first of them."""
+    return Marked(step, "full")
 
 
 @dataclass(frozen=True)

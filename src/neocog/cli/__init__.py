@@ -15,7 +15,8 @@ VERBS = {
     "list": "networks, oldest first",
     "show": "a network's card and layer table, or a run",
     "history": "what the networks reached on ImageNet, as text or as a chart",
-    "diff": "what turns one network into another",
+    "diff": "what turns one network into another; three or more in one table",
+    "lint": "a network against the rules of thumb for layer sizes",
     "train": "pictures in, a trained and tested classifier out",
     "evaluate": "judge a trained classifier",
     "predict": "classify pictures",
@@ -95,7 +96,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = DONE if parsed is None else parsed[0].run(parsed[1])
         sys.stdout.flush()
     except UserError as error:
-        return complain(str(error))
+        code = complain(str(error))
+        for note in getattr(error, "__notes__", ()):  # the line of a network with a caret under it
+            print(note, file=sys.stderr)
+        return code
     except BrokenPipeError:  # `neocog list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE

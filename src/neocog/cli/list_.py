@@ -89,9 +89,7 @@ def _sides(words: str) -> tuple[int, ...]:
 
 def timeline(found: list[Entry], years: bool) -> list[str]:
     """A line a network; with `years`, each year is written once, on a rail."""
-    rows = [
-        (e.name, e.title, "×".join(map(str, e.input)), count(e.params), count(e.macs), f"{e.depth:,}") for e in found
-    ]
+    rows = [(e.name, e.title, "×".join(map(str, e.input)), count(e.params), count(e.macs), f"{e.depth:,}") for e in found]
     head = ("name", "what", "input", "params", "MACs", "depth")
     widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
     lines = [_columns("year   ", head, widths)]

@@ -85,6 +85,11 @@ class TrainingDisplay:
             self.progress.update(self.name, event["step"], self.steps, words)
         elif kind == "pass":
             self.progress.say(f"pass {event['step']}: {event['mistakes']:,} mistakes of {event['n']:,}")
+        elif kind == "layer":
+            self.progress.say(
+                f"{event['layer']}: {event['n']:,} presentations, {event['reinforced']:.1f} planes reinforced in each, "
+                f"{event['used']} of {event['planes']} in use"
+            )
         elif kind == "validation" and event["loss"] is not None:
             mark = " ← best" if event["best"] else ""
             where = f"epoch {event['step'] / self.per_epoch:.3g}"

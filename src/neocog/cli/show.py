@@ -4,6 +4,7 @@ examples:
   neocog show lenet5
   neocog show alexnet --input 3x224x224     why 224 pixels do not fit, and what to do
   neocog show resnet152 --full              every node
+  neocog show resnet50 --svg resnet50.svg   a drawing, repeats drawn once (with --full, every block)
   neocog show googlenet --proof             who else says that this is the paper's network
   neocog show runs/digits                   a run
 """
@@ -31,7 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.add_argument("net", metavar="NET|RUN", help="a network's name (`neocog list`) or a run folder")
     parser.add_argument("--input", metavar="CxHxW", help="pictures of this size instead of the network's own")
-    parser.add_argument("--full", action="store_true", help="every node on a line of its own")
+    parser.add_argument("--full", action="store_true", help="every node on a line of its own; in a drawing, every repeat")
+    parser.add_argument("--svg", metavar="FILE", help="write a drawing instead")
+    parser.add_argument("--style", choices=("stacks", "blocks"), help="the drawing's: stacks of maps (chains) or blocks")
     parser.add_argument("--proof", action="store_true", help="which independent parties agree, on what, by which command")
     parser.add_argument("--json", action="store_true", help="one object")
 
@@ -52,12 +55,27 @@ def run(args: argparse.Namespace) -> int:
         if net.name != args.net and not args.json:
             print(f"{args.net} is {net.name} here")
     table = analyse(arch, parse_shape(args.input) if args.input is not None else None)
+    if args.style and not args.svg:
+        raise UserError("--style is a drawing's: give --svg FILE too")
+    if args.svg:
+        return draw_to(args.svg, table, args.style, args.full)
     if args.json:
         print(json.dumps(as_json(table), ensure_ascii=False))
         return 0
     print("\n".join(head) + "\n")
     print("\n".join(text(table, args.full)))
     print("\n" + "\n".join(totals(table)))
+    return 0
+
+
+def draw_to(path: str, table: Analysis, style: str | None, full: bool) -> int:
+    """Write the drawing, whole or not at all."""
+    from neocog.arch.drawing import draw
+    from neocog.files import write_text
+
+    svg = draw(table, style=style, full=full)
+    write_text(path, svg)
+    print(f"wrote {path}: {table.arch.name} on {times(table.input)}, {_bytes(len(svg.encode()))}")
     return 0
 
 
@@ -148,6 +166,8 @@ def run_text(config: "Config", path: Path) -> list[str]:
     from neocog.runs.config import EVENTS
 
     data = config.data
+    if config.kind == "imported":
+        return [f"run {path}: {config.net}, imported from {data['name']}", *(f"· {note}" for note in data["notes"])]
     lines = [
         f"run {path}: {config.net} on {data['name']} ({data['n_train']:,} training, {data['n_val']:,} validation, "
         f"{data['n_test']:,} test pictures), {config.length}, seed {config.seed}"

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     Watch = Callable[[str, int, int], None]
 
-RECIPE_OPTIONS = ("lr", "momentum", "weight_decay", "label_smoothing", "batch", "schedule", "loss")
+RECIPE_OPTIONS = ("learner", "lr", "momentum", "weight_decay", "label_smoothing", "batch", "schedule", "loss")
 OPTIONS = ("net", "recipe", "epochs", "steps", "budget", "seed", "size", "precision", "augment", *RECIPE_OPTIONS)
 DEFAULTS = {"recipe": "quick", "seed": 0, "precision": "auto"}
 
@@ -208,7 +208,7 @@ def _go_on(
 
 def free_name(data: str, net: str) -> Path:
     """runs/DATA-NET, or with the first number that is free."""
-    stem = re.sub(r"[^\w.-]+", "-", f"{data}-{net}").strip("-")
+    stem = re.sub(r"[^\w.-]+", "-", f"{data}-{net}")[:80].strip("-")  # the name of a net may be a line of text
     names = (Path("runs") / (stem + (f"-{i}" if i > 1 else "")) for i in range(1, 10**6))
     return next(path for path in names if not path.exists())
 

@@ -1,5 +1,6 @@
-"""AlexNet (Krizhevsky, Sutskever & Hinton 2012) with its two towers; the ungrouped net, CaffeNet and the 2014 one-tower net."""
+"""AlexNet (Krizhevsky, Sutskever & Hinton 2012) with its two towers; the ungrouped net, CaffeNet, the 2014 one-tower nets."""
 
+from dataclasses import replace
 from typing import Any
 
 from neocog.arch import (
@@ -10,12 +11,16 @@ from neocog.arch import (
     Conv2d,
     Dropout,
     Flatten,
+    GlorotUniform,
+    Leaf,
     Linear,
+    LocallyConnected2d,
     MaxPool2d,
     Normal,
     ReLU,
     Sequential,
     architecture,
+    full,
     head,
 )
 from neocog.nets.card import Card, Recipe, Result
@@ -35,11 +40,15 @@ def fc(out: int, bias: Constant = ONE, std: float = 0.01) -> Linear:
     return Linear(out, init=Normal(std), bias_init=bias)
 
 
-def alexnet(name: str = "alexnet", groups: int = 2, pool_first: bool = False, num_classes: int = 1000) -> Architecture:
+def alexnet(
+    name: str = "alexnet", groups: int = 2, pool_first: bool = False, num_classes: int = 1000, shared: bool = True
+) -> Architecture:
     """The network of the paper's figure 2; `groups=2` is its two GPUs. 60,965,224 parameters at 227×227.
 
     The paper says 224; its 55×55 maps need 227. Order: ReLU, LRN, pool (`pool_first`: CaffeNet's ReLU, pool, LRN).
+    Without `shared`, every place of conv1 has weights of its own: 105,705,600 instead of 34,944, and the same MACs.
     """
+    unshared = LocallyConnected2d(96, 11, stride=4, init=W, bias_init=ZERO)
 
     def norm_pool(i: int) -> dict[str, Any]:
         norm, pool = (
@@ -49,7 +58,7 @@ def alexnet(name: str = "alexnet", groups: int = 2, pool_first: bool = False, nu
         return pool | norm if pool_first else norm | pool
 
     return architecture(name, (3, 227, 227), Sequential(
-        conv1=conv(96, 11, stride=4), relu1=ReLU(), **norm_pool(1),
+        conv1=conv(96, 11, stride=4) if shared else unshared, relu1=ReLU(), **norm_pool(1),
         conv2=conv(256, 5, ONE, padding=2, groups=groups), relu2=ReLU(), **norm_pool(2),
         conv3=conv(384, 3, padding=1), relu3=ReLU(),
         conv4=conv(384, 3, ONE, padding=1, groups=groups), relu4=ReLU(),
@@ -59,6 +68,20 @@ def alexnet(name: str = "alexnet", groups: int = 2, pool_first: bool = False, nu
         fc7=fc(4096, std=0.005 if pool_first else 0.01), relu7=ReLU(), drop7=Dropout(0.5),
         fc8=head(fc(num_classes, ZERO)),
     ))  # fmt: skip
+
+
+def alexnet_caffe() -> Architecture:
+    """Caffe's bvlc_alexnet: the paper's layers, but LRN with k = 1 and α divided by 5, and another start."""
+
+    def changed(record: Leaf) -> Leaf:
+        if isinstance(record, LRN):
+            return record.replace(k=1.0, divide_alpha=True)
+        if isinstance(record, Conv2d | Linear) and record.bias_init == ONE:
+            record = record.replace(bias_init=Constant(0.1))
+        return record.replace(init=Normal(0.005)) if isinstance(record, Linear) and record.out == 4096 else record
+
+    net = alexnet("alexnet.caffe")
+    return replace(net, nodes=tuple(replace(node, record=changed(node.record)) for node in net.nodes))
 
 
 def alexnet_owt(num_classes: int = 1000) -> Architecture:
@@ -76,6 +99,24 @@ def alexnet_owt(num_classes: int = 1000) -> Architecture:
         avgpool=AdaptiveAvgPool2d(6), flatten=Flatten(),
         classifier=Sequential(
             Dropout(0.5), Linear(4096), ReLU(), Dropout(0.5), Linear(4096), ReLU(), head(Linear(num_classes))),
+    ))  # fmt: skip
+
+
+def alexnet_slim(num_classes: int = 1000) -> Architecture:
+    """TF-slim's `alexnet_v2`: one tower without LRN, conv4 of 384 maps, full connections written as convolutions.
+
+    50,303,912 parameters at 224×224: the unpadded conv1 leaves 5×5 places for fc6 instead of 6×6.
+    """
+    start, full_start = ({"init": init, "bias_init": Constant(0.1)} for init in (GlorotUniform(), Normal(0.005)))
+    return architecture("alexnet.slim", (3, 224, 224), Sequential(
+        conv1=Conv2d(64, 11, stride=4, **start), relu1=ReLU(), pool1=MaxPool2d(3, 2),
+        conv2=Conv2d(192, 5, padding=2, **start), relu2=ReLU(), pool2=MaxPool2d(3, 2),
+        conv3=Conv2d(384, 3, padding=1, **start), relu3=ReLU(),
+        conv4=Conv2d(384, 3, padding=1, **start), relu4=ReLU(),
+        conv5=Conv2d(256, 3, padding=1, **start), relu5=ReLU(), pool5=MaxPool2d(3, 2),
+        fc6=full(Conv2d(4096, 5, **full_start)), relu6=ReLU(), drop6=Dropout(0.5),
+        fc7=full(Conv2d(4096, 1, **full_start)), relu7=ReLU(), drop7=Dropout(0.5),
+        fc8=full(head(Conv2d(num_classes, 1, init=Normal(0.005), bias_init=ZERO))), flatten=Flatten(),
     ))  # fmt: skip
 
 
@@ -104,8 +145,8 @@ register("alexnet", alexnet, Card(
     results=(
         Result("ILSVRC-2010 test", "10 crops", 37.5, 17.0),
         Result("ILSVRC-2012 val", "one net, 10 crops", 40.7, 18.2, verified=False),
-        Result("ILSVRC-2012 val", "five nets, 10 crops", 38.1, 16.4, verified=False),
-        Result("ILSVRC-2012 test", "seven nets, two of them pre-trained on ImageNet Fall 2011", None, 15.3)),
+        Result("ILSVRC-2012 val", "five nets, 10 crops", 38.1, 16.4, verified=False, nets=5),
+        Result("ILSVRC-2012 test", "seven nets, two of them pre-trained on ImageNet Fall 2011", None, 15.3, nets=7)),
     paper_recipe=STEPS, quick=QUICK,
     notes=("The paper subtracts the mean picture; the record here has the mean pixel.",
            "The paper divides the rate by 10 when the validation error stalls, three times in about 90 passes; the steps "
@@ -131,6 +172,16 @@ register("caffenet", lambda: alexnet("caffenet", pool_first=True), Card(
     notes=("AlexNet with pooling before normalisation; LRN with k = 1 and α divided by 5.",),
 ))  # fmt: skip
 
+register("alexnet.caffe", alexnet_caffe, Card(
+    title="AlexNet (Caffe)", paper="Caffe: convolutional architecture for fast feature embedding",
+    authors="Y. Jia, E. Shelhamer, J. Donahue, S. Karayev, J. Long, R. Girshick, S. Guadarrama, T. Darrell",
+    venue="ACM Multimedia 2014", year=2014, preprocessing=CAFFE,
+    results=(Result("ILSVRC-2012 val", "1 centre crop", 42.9, 19.8),),
+    paper_recipe=STEPS, quick=QUICK,
+    notes=("The network of the published bvlc_alexnet.caffemodel.",),
+    weights=("bvlc_alexnet.caffemodel",),
+))  # fmt: skip
+
 register("alexnet.owt", alexnet_owt, Card(
     title="AlexNet, one tower", paper="One weird trick for parallelizing convolutional neural networks",
     authors="A. Krizhevsky", venue="arXiv 1404.5997", year=2014, preprocessing=TORCHVISION,
@@ -139,4 +190,22 @@ register("alexnet.owt", alexnet_owt, Card(
     notes=("Equal to torchvision's alexnet, weights and keys included.",
            "cuda-convnet2's own file has LRN after conv1 and conv2 and no padding in conv1."),
     same_as=("tv:alexnet",), weights=("alexnet-owt-7be5be79.pth",),
+))  # fmt: skip
+
+register("alexnet.slim", alexnet_slim, Card(
+    title="AlexNet, one tower (TF-slim)", paper="One weird trick for parallelizing convolutional neural networks",
+    authors="A. Krizhevsky", venue="arXiv 1404.5997", year=2014,
+    preprocessing=Preprocessing(224, 224, resize="shorter", resize_to=256, scale=1.0, mean=RGB_MEAN),
+    paper_recipe=STEPS, quick=QUICK,
+    notes=("Equal to TF-slim's alexnet_v2, for which no weights were published; its normal distributions are cut at two "
+           "deviations, these are not.",
+           "On pictures larger than 224×224 fc8 is a score map, which the flattening then refuses."),
+))  # fmt: skip
+
+register("alexnet.lc1", lambda: alexnet("alexnet.lc1", shared=False), Card(
+    title="AlexNet, first layer locally connected", paper=PAPER, authors=AUTHORS, venue="NIPS 2012", year=2012,
+    preprocessing=Preprocessing(227, 227, resize="shorter", resize_to=256, scale=1.0, mean=RGB_MEAN),
+    quick=QUICK,
+    notes=("Not in the paper: what its first layer would be without shared weights. `neocog diff alexnet alexnet.lc1` shows "
+           "3,025 times the weights for the same work.",),
 ))  # fmt: skip

@@ -20,7 +20,7 @@ class Result:
     nets: int = 1
 
 
-LEARNERS = ("sgd", "perceptron")
+LEARNERS = ("sgd", "perceptron", "neocognitron", "neocognitron-taught")
 LOSSES = ("cross_entropy", "hinge", "mle", "map")
 SCHEDULES = ("onecycle", "step", "constant")
 AUGMENTATIONS = ("flip", "crop", "shift")
@@ -41,7 +41,7 @@ class Recipe:
     """
 
     name: str = "quick"
-    learner: str = "sgd"  # or "perceptron"
+    learner: str = "sgd"  # or "perceptron", "neocognitron", "neocognitron-taught" (a teacher picks the last layer's winners)
     loss: str = "cross_entropy"
     label_smoothing: float = 0.0
     competition: float = 10.0

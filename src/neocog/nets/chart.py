@@ -106,7 +106,8 @@ def bars(canvas: Canvas, found: Sequence[Point], top: float) -> float:
         canvas.text(LEFT + 45, y, p.label)
         long = room * p.top5 / most
         canvas.parts.append(
-            f'<rect x="{names:.1f}" y="{y - 13:.1f}" width="{long:.1f}" height="16" rx="2" fill="var(--k{0 if p.depth else 5})">'
+            f'<rect x="{names:.1f}" y="{y - 13:.1f}" width="{long:.1f}" height="16" rx="2" '
+            f'fill="var(--k{0 if p.depth else 5})">'
             f"<title>{html.escape(f'{p.data}, {p.protocol}')}</title></rect>"
         )
         layers = f"{p.top5:g}" + (f" · {p.depth} layers" if p.depth else " · shallow")

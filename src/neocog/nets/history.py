@@ -1,4 +1,4 @@
-"""What the networks reached, year by year, from their cards; and the systems before and beside them that are no networks of ours."""
+"""What the networks reached, year by year, from their cards; and the systems beside them that are no networks of ours."""
 
 import re
 from dataclasses import dataclass
@@ -50,17 +50,12 @@ def kind(result: Result) -> str:
 
 def points() -> list[Point]:
     """Every published top-5 error on ImageNet's pictures whose protocol is known, oldest first."""
-    found = []
-    for entry in entries().values():
-        for result in resolve(entry.name).card.results:
-            if result.top5 is not None and result.data.startswith("ILSVRC") and (group := kind(result)):
-                found.append(
-                    Point(
-                        entry.year, entry.title, entry.name, entry.depth, result.data, result.protocol, group, result.top5,
-                        result.verified,
-                    )
-                )  # fmt: skip
-    return found
+    return [
+        Point(e.year, e.title, e.name, e.depth, r.data, r.protocol, group, r.top5, r.verified)
+        for e in entries().values()
+        for r in resolve(e.name).card.results
+        if r.top5 is not None and r.data.startswith("ILSVRC") and (group := kind(r))
+    ]
 
 
 def challenge(found: list[Point]) -> list[Point]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 FILE = HERE / "index.json"
-FRAMEWORK = {"card", "history", "index", "proof", "registry"}
+FRAMEWORK = {"card", "history", "index", "own", "proof", "registry"}
 
 
 @dataclass(frozen=True, slots=True)

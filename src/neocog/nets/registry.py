@@ -12,7 +12,7 @@ from neocog.errors import UnknownName
 from neocog.nets import index
 
 if TYPE_CHECKING:
-    from neocog.arch import Architecture
+    from neocog.arch import Architecture, Shape
     from neocog.nets.card import Card
 
 _NETS: dict[str, "Net"] = {}
@@ -20,11 +20,15 @@ _NETS: dict[str, "Net"] = {}
 
 @dataclass(frozen=True, slots=True)
 class Net:
-    """A named network: `build()` gives its architecture, exactly the paper's; `card` says all else."""
+    """A named network: `build()` gives its architecture, exactly the paper's; `card` says all else.
+
+    `sized(shape)`: builds it for pictures of another size, where it leaves the size open (a line without one).
+    """
 
     name: str
     build: "Callable[[], Architecture]"
     card: "Card"
+    sized: "Callable[[Shape], Architecture] | None" = None
 
 
 def register(name: str, build: "Callable[[], Architecture]", card: "Card") -> None:
@@ -52,10 +56,14 @@ def list_models(pattern: str = "*") -> list[str]:
 
 
 def resolve(name: str) -> Net:
-    """The network of a name, or of another toolkit's name with its prefix (`tv:alexnet`, `timm:resnet50`).
+    """The network of a name, of another toolkit's name with its prefix (`tv:alexnet`, `timm:resnet50`), or of a line of text.
 
-    Loads the one file that defines it. Raises UnknownName, with the nearest names.
+    Loads the one file that defines it. Raises UnknownName, with the nearest names; TextError, with the column.
     """
+    if looks_like_text(name):
+        from neocog.nets.own import own
+
+        return Net(*own(name))
     known = index.saved()
     if known is None:
         nets()
@@ -68,6 +76,11 @@ def resolve(name: str) -> Net:
             return net
     foreign = [alias for net in nets().values() for alias in net.card.same_as]
     raise UnknownName("net", name, [*nets(), *foreign], "`neocog list` shows all.")
+
+
+def looks_like_text(name: str) -> bool:
+    """Whether this is meant as a line of the text form: it begins with INPUT, or has brackets or arrows, which no name has."""
+    return name.lstrip()[:5].upper() == "INPUT" or any(sign in name for sign in ("[", "]", "->", "=>", "→", "⇒"))
 
 
 def _natural(name: str) -> list[tuple[int, int | str]]:

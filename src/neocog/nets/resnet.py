@@ -1,5 +1,6 @@
 """ResNets and their plain twins for ImageNet (He, Zhang, Ren & Sun 2015): 18, 34, 50, 101, 152; options A, B and C."""
 
+from collections.abc import Callable
 from typing import Any
 
 from neocog.arch import (
@@ -26,10 +27,12 @@ from neocog.nets.card import Card, Recipe, Result
 from neocog.nets.registry import register
 from neocog.pictures.preprocessing import Preprocessing
 
+Unit = Callable[[int, int, int], tuple[Sequential, int]]
 
-def conv(out: int, kernel: int, stride: int = 1) -> Conv2d:
+
+def conv(out: int, kernel: int, stride: int = 1, groups: int = 1) -> Conv2d:
     """A convolution without bias that keeps the map's size at stride 1 (section 3.4; He et al. 2015a start)."""
-    return Conv2d(out, kernel, stride, padding=kernel // 2, bias=False, init=HeNormal("fan_in"))
+    return Conv2d(out, kernel, stride, padding=kernel // 2, groups=groups, bias=False, init=HeNormal("fan_in"))
 
 
 def shortcut(option: str, before: int, after: int, stride: int, split: bool = False) -> object:
@@ -65,20 +68,64 @@ def basic(before: int, width: int, stride: int, option: str, plain: bool, split:
     return residual(body, shortcut(option, before, width, stride, split), plain)
 
 
-def bottleneck(before: int, width: int, stride: int, option: str, stride_in_3x3: bool) -> Sequential:
-    """Figure 5, right: 1×1 to `width`, 3×3, 1×1 to 4·width. The paper strides in the first 1×1; "v1.5" in the 3×3."""
+def bottleneck(
+    before: int,
+    width: int,
+    stride: int,
+    option: str = "B",
+    stride_in_3x3: bool = True,
+    out: int | None = None,
+    groups: int = 1,
+    gate: Sequential | None = None,
+) -> Sequential:
+    """Figure 5, right: 1×1 to `width`, 3×3, 1×1 to 4·width. The paper strides in the first 1×1; "v1.5" in the 3×3.
+
+    `out` other than 4·width, `groups` of the 3×3 and a `gate` on the residual make the relatives: wide, ResNeXt, SE.
+    """
+    out = 4 * width if out is None else out
     first, second = (1, stride) if stride_in_3x3 else (stride, 1)
-    body = {
+    body: dict[str, object] = {
         "conv1": conv(width, 1, first),
         "bn1": BatchNorm2d(),
         "relu1": ReLU(),
-        "conv2": conv(width, 3, second),
+        "conv2": conv(width, 3, second, groups),
         "bn2": BatchNorm2d(),
         "relu2": ReLU(),
-        "conv3": conv(4 * width, 1),
+        "conv3": conv(out, 1),
         "bn3": BatchNorm2d(),
     }
-    return residual(body, shortcut(option, before, 4 * width, stride), plain=False)
+    if gate is not None:
+        body["se_module"] = gate
+    return residual(body, shortcut(option, before, out, stride), plain=False)
+
+
+def stride_at(i: int, j: int) -> int:
+    """The first unit of every stage but the first halves the map."""
+    return 2 if i > 0 and j == 0 else 1
+
+
+def stages(before: int, counts: tuple[int, ...], unit: Unit) -> dict[str, object]:
+    """layer1, layer2, …: so many units each on one map size.
+
+    unit(maps that come in, stage, unit in it), both from 0, gives the unit and how many maps come out.
+    """
+    found: dict[str, object] = {}
+    for i, count in enumerate(counts):
+        units = []
+        for j in range(count):
+            body, before = unit(before, i, j)
+            units.append(block(body))
+        found[f"layer{i + 1}"] = stage(Sequential(*units), f"conv{i + 2}_x")
+    return found
+
+
+def on_imagenet(name: str, units: dict[str, object], num_classes: int = 1000) -> Architecture:
+    """Table 1 around its units: the 7×7 convolution and the pool before them, global average and classifier behind."""
+    return architecture(name, (3, 224, 224), Sequential(
+        conv1=conv(64, 7, 2), bn1=BatchNorm2d(), relu=ReLU(), maxpool=MaxPool2d(3, 2, padding=1),
+        **units,
+        avgpool=AdaptiveAvgPool2d(1), flatten=Flatten(), fc=head(Linear(num_classes)),
+    ))  # fmt: skip
 
 
 DEPTHS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
@@ -88,24 +135,14 @@ def resnet(
     name: str, depth: int, option: str = "B", plain: bool = False, stride_in_3x3: bool = False, num_classes: int = 1000
 ) -> Architecture:
     """Table 1; torchvision's paths. N×3×224×224 → N×classes."""
-    before, stages = 64, {}
-    for i, count in enumerate(DEPTHS[depth]):
-        width, blocks = 64 * 2**i, []
-        for j in range(count):
-            stride = 2 if i > 0 and j == 0 else 1
-            if depth >= 50:
-                body = bottleneck(before, width, stride, option, stride_in_3x3)
-                before = 4 * width
-            else:
-                body = basic(before, width, stride, option, plain)
-                before = width
-            blocks.append(block(body))
-        stages[f"layer{i + 1}"] = stage(Sequential(*blocks), f"conv{i + 2}_x")
-    return architecture(name, (3, 224, 224), Sequential(
-        conv1=conv(64, 7, 2), bn1=BatchNorm2d(), relu=ReLU(), maxpool=MaxPool2d(3, 2, padding=1),
-        **stages,
-        avgpool=AdaptiveAvgPool2d(1), flatten=Flatten(), fc=head(Linear(num_classes)),
-    ))  # fmt: skip
+
+    def unit(before: int, i: int, j: int) -> tuple[Sequential, int]:
+        width, stride = 64 * 2**i, stride_at(i, j)
+        if depth >= 50:
+            return bottleneck(before, width, stride, option, stride_in_3x3), 4 * width
+        return basic(before, width, stride, option, plain), width
+
+    return on_imagenet(name, stages(64, DEPTHS[depth], unit), num_classes)
 
 
 PAPER = "Deep residual learning for image recognition"
@@ -156,7 +193,7 @@ def _register(name: str, depth: int, notes: tuple[str, ...] = (), same_as: tuple
     if name in MULTI_SCALE:
         results.append(Result("ILSVRC-2012 val", "one net, fully convolutional, five scales", *MULTI_SCALE[name]))
     if name == "resnet152":
-        results.append(Result("ILSVRC-2015 test", "six nets, two of them of 152 layers", None, 3.57))
+        results.append(Result("ILSVRC-2015 test", "six nets, two of them of 152 layers", None, 3.57, nets=6))
     kind = "Plain" if options.get("plain") else "ResNet"
     suffix = {"A": ", option A", "C": ", option C"}.get(str(options.get("option", "B")), "") if kind == "ResNet" else ""
     register(

@@ -10,13 +10,11 @@ from neocog.arch import (
     ReLU,
     Sequential,
     architecture,
-    block,
     head,
-    stage,
 )
 from neocog.nets.card import Card, Recipe, Result
 from neocog.nets.registry import register
-from neocog.nets.resnet import AUTHORS, PAPER, VENUE, basic, conv
+from neocog.nets.resnet import AUTHORS, PAPER, VENUE, basic, conv, stages, stride_at
 from neocog.pictures.preprocessing import Preprocessing
 
 
@@ -28,16 +26,14 @@ def resnet_cifar(
     Paths, and the halves of option A's zero maps, are those of the checkpoints that most people have. `width` and the first
     layer's `stride` other than the paper's 16 and 1 are for other names.
     """
-    before, stages = width, {}
-    for i in range(3):
-        blocks = []
-        for j in range((depth - 2) // 6):
-            blocks.append(block(basic(before, width * 2**i, 2 if i > 0 and j == 0 else 1, option, plain, split=True)))
-            before = width * 2**i
-        stages[f"layer{i + 1}"] = stage(Sequential(*blocks), f"conv{i + 2}_x")
+
+    def unit(before: int, i: int, j: int) -> tuple[Sequential, int]:
+        return basic(before, width * 2**i, stride_at(i, j), option, plain, split=True), width * 2**i
+
+    n = (depth - 2) // 6
     return architecture(name, (3, 32, 32), Sequential(
         conv1=conv(width, 3, stride), bn1=BatchNorm2d(), relu=ReLU(),
-        **stages,
+        **stages(width, (n, n, n), unit),
         avgpool=AdaptiveAvgPool2d(1), flatten=Flatten(), linear=head(Linear(num_classes, init=HeNormal("fan_in"))),
     ))  # fmt: skip
 

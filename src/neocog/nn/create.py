@@ -44,7 +44,8 @@ def create_model(
 ) -> Model:
     """A Module of the network `name` (see `list_models`), or of an architecture; None leaves what the paper has.
 
-    weights: a .safetensors, .pth or .th file for this network; a classifier for other classes starts afresh.
+    weights: a file of this network, ours, torchvision's, timm's or Keras's; `pretrained`, `tv:V1` or `keras` for what is
+    published; an address; `hf:owner/name`. A classifier for other classes starts afresh.
     features_only: the model gives one map for each stride, `feature_info` describes them.
     Raises UnknownName, ShapeError (with the diagnosis, before memory is taken), UserError.
     """
@@ -59,6 +60,10 @@ def create_model(
         model.preprocessing = net.card.preprocessing
     if weights is not None:
         from neocog.weights import load_weights
+        from neocog.weights.pretrained import fetched
 
-        load_weights(model, weights, source=arch)
+        here = fetched(weights, arch.name or None)
+        load_weights(model, here.path, source=arch)
+        if here.preprocessing is not None and in_chans is None and img_size is None:
+            model.preprocessing = here.preprocessing
     return model

@@ -12,9 +12,11 @@ from neocog.arch.init import (
     Constant,
     FanInUniform,
     GlorotUniform,
+    GroupIdentity,
     HeNormal,
     Init,
     Normal,
+    Oriented,
     TorchDefault,
     Uniform,
 )
@@ -86,6 +88,16 @@ def _(init: TorchDefault, tensor: Tensor, param: Param, generator: Generator | N
 
 
 @_draw.register
+def _(init: GroupIdentity, tensor: Tensor, param: Param, generator: Generator | None) -> None:
+    out, maps, rows, columns = tensor.shape
+    if out % init.groups or maps % init.groups or not rows % 2 or not columns % 2:
+        raise UserError(f"no identity of {init.groups} groups from {maps} maps to {out} by {rows}×{columns} filters")
+    tensor.normal_(0, init.std, generator=generator) if init.std else tensor.zero_()
+    runs = [torch.arange(n) // (n // init.groups) for n in (out, maps)]
+    tensor[:, :, rows // 2, columns // 2].masked_fill_(runs[0][:, None] == runs[1][None, :], init.groups / out)
+
+
+@_draw.register
 def _(init: Codes, tensor: Tensor, param: Param, generator: Generator | None) -> None:
     if not init.rows:
         tensor.bernoulli_(0.5, generator=generator).mul_(2).sub_(1)
@@ -94,3 +106,16 @@ def _(init: Codes, tensor: Tensor, param: Param, generator: Generator | None) ->
     if codes.shape != tensor.shape:
         raise UserError(f"codes of {codes.shape[0]}×{codes.shape[1]} do not fit units of {tensor.shape[0]}×{tensor.shape[1]}")
     tensor.copy_(codes)
+
+
+@_draw.register
+def _(init: Oriented, tensor: Tensor, param: Param, generator: Generator | None) -> None:
+    planes, channels, height, width = tensor.shape
+    rows = torch.arange(height)[:, None] - (height - 1) / 2
+    columns = torch.arange(width)[None, :] - (width - 1) / 2
+    place = torch.arange(planes)[:, None, None] / planes
+    line = torch.exp(-((rows * torch.cos(math.pi * place) - columns * torch.sin(math.pi * place)) ** 2))
+    near = 1 - (torch.arange(channels)[None, :] / channels - place[:, :, 0]).abs()
+    if channels == 1:  # the picture has no planes to prefer
+        near = torch.ones_like(near)
+    tensor.copy_(init.scale * line[:, None] * near[:, :, None, None])

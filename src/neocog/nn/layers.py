@@ -115,11 +115,12 @@ class TableConv2d(nn.Module):
         kernel: tuple[int, int],
         stride: tuple[int, int],
         pads: Pads,
+        bias: bool = True,
     ):
         super().__init__()
         self.table, self.stride, self.pads, self.channels = table, stride, pads, channels
         self.weight = nn.Parameter(torch.empty(sum(map(len, table)), *kernel))
-        self.bias = nn.Parameter(torch.empty(len(table)))
+        self.bias = nn.Parameter(torch.empty(len(table))) if bias else None
         places = [i * channels + j for i, row in enumerate(table) for j in row]
         self.register_buffer("places", torch.tensor(places, device="cpu"), persistent=False)
 
@@ -323,7 +324,7 @@ class Mul(nn.Module):
 
 
 class RBF(nn.Module):
-    """Squared distances to the codes: N×F → N×out. Codes: out × F, not trained unless asked."""
+    """Squared distances to the codes: N×F → N×out, N×F×H×W → N×out×H×W. Codes: out × F, not trained unless asked."""
 
     def __init__(self, out: int, features: int, trainable: bool):
         super().__init__()
@@ -331,7 +332,7 @@ class RBF(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         # Σ(x-w)² as it stands: the expanded form |x|² - 2xw + |w|² loses the small distances that matter to rounding
-        return (x[:, None, :] - self.weight).square().sum(-1)
+        return (x[:, None] - self.weight.view(*self.weight.shape, *(1 for _ in x.shape[2:]))).square().sum(2)
 
 
 def falling_mask(kernel: tuple[int, int], decay: float) -> Tensor:
@@ -369,18 +370,25 @@ class SCell(nn.Module):
         return F.conv2d(pad(x * x, self.pads), self.mask, stride=self.stride).clamp_min(0).sqrt()
 
     def forward(self, x: Tensor) -> Tensor:
+        return self.answer(x, self.r)
+
+    def answer(self, x: Tensor, r: float) -> Tensor:
+        """The S-cells' answers at a selectivity of r, which may differ while they learn."""
         excitation = F.conv2d(pad(x, self.pads), self.weight, stride=self.stride)
-        inhibition = 2 * self.r / (1 + self.r) * self.bias[:, None, None] * self.inhibition(x)
-        return self.r * F.relu((1 + excitation) / (1 + inhibition) - 1)
+        inhibition = 2 * r / (1 + r) * self.bias[:, None, None] * self.inhibition(x)
+        return r * F.relu((1 + excitation) / (1 + inhibition) - 1)
 
 
 class CCell(nn.Module):
     """Neocognitron's C-cells (Fukushima 1980, eqs. 3 to 5)."""
 
-    def __init__(self, channels: int, kernel: tuple[int, int], stride: tuple[int, int], pads: Pads, decay: float):
+    def __init__(
+        self, channels: int, kernel: tuple[int, int], stride: tuple[int, int], pads: Pads, decay: float, gain: float
+    ):
         super().__init__()
         self.stride, self.pads = stride, pads
-        self.register_buffer("mask", falling_mask(kernel, decay).expand(channels, 1, *kernel).clone(), persistent=False)
+        mask = gain * falling_mask(kernel, decay)
+        self.register_buffer("mask", mask.expand(channels, 1, *kernel).clone(), persistent=False)
 
     mask: Tensor
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from itertools import takewhile
 from typing import NamedTuple
 
 import torch
@@ -84,10 +85,11 @@ class Model(nn.Module):
         self.classes: tuple[str, ...] | None = None
         wanted = features or (arch.output, *(tap.output for tap in arch.taps))
         steps = plan(table.rows, wanted)
+        made: dict[tuple, nn.Module] = {}
         with torch.device("meta"):
             for step in steps:
                 row = table.by_path[step.output]
-                self._place(step.path, module(row.node.record, row.inputs))
+                self._place(step.path, _leaf(row, made))
         _materialise(self)
         for step in steps:
             self._draw(table.by_path[step.output], generator)
@@ -236,17 +238,41 @@ def _cuts(arch: Architecture) -> list[Row]:
     return cuts[::-1]
 
 
+def _before_head(arch: Architecture) -> list[Row]:
+    """The cuts that the head reads, up to the first full connection: a head that is a convolution gives scores, no features."""
+    read = arch.ancestors(arch.head.inputs[0]) if arch.head else arch.main
+    full = {mark.path for mark in arch.marked("full")}
+    return list(takewhile(lambda row: row.path not in full, (row for row in _cuts(arch) if row.path in read)))
+
+
 @lru_cache(maxsize=64)
 def feature_cut(arch: Architecture) -> str:
     """The node that `forward_features` gives: the last map that all behind it passes through; else the head's input."""
-    maps = [row for row in _cuts(arch) if row.field is not None and len(row.output) == 3]
+    maps = [row for row in _before_head(arch) if row.field is not None and len(row.output) == 3]
     return maps[-1].path if maps else arch.head.inputs[0] if arch.head else "input"
 
 
 def feature_maps(arch: Architecture) -> tuple[str, ...]:
     """One map for each stride: the last that all behind it passes through, as `features_only` gives them."""
-    last = {max(row.stride): row.path for row in _cuts(arch) if row.stride and len(row.output) == 3}
+    last = {max(row.stride): row.path for row in _before_head(arch) if row.stride and len(row.output) == 3}
     return tuple(last.values())
+
+
+def _leaf(row: Row, made: dict[tuple, nn.Module]) -> nn.Module:
+    """The module of a row, on the meta device: a twin of one that was made for an equal record and shapes, if there is one.
+
+    torch takes 200 µs for a convolution, and a net of a thousand layers has a dozen different ones.
+    """
+    key = (row.node.record, row.inputs)
+    first = made.get(key)
+    if first is None:
+        leaf = module(*key)
+        if not leaf._modules and all(t.is_meta for t in (*leaf.parameters(), *leaf.buffers())):
+            made[key] = leaf
+        return leaf
+    twin = object.__new__(type(first))
+    twin.__dict__.update({k: v.copy() if isinstance(v, dict | set) else v for k, v in first.__dict__.items()})
+    return twin
 
 
 def _materialise(root: nn.Module) -> None:

@@ -8,7 +8,7 @@ from torch import nn
 from neocog.arch import layers as records
 from neocog.arch.record import Leaf, Windowed, pair
 from neocog.arch.window import Shape
-from neocog.nn import layers
+from neocog.nn import functions, layers, local
 
 Builder = Callable[[Any, tuple[Shape, ...]], nn.Module]
 BUILDERS: dict[type[Leaf], Builder] = {}
@@ -47,7 +47,17 @@ def _(r: records.DepthwiseConv2d, s: tuple[Shape, ...]) -> nn.Module:
 
 @builds(records.TableConv2d)
 def _(r: records.TableConv2d, s: tuple[Shape, ...]) -> nn.Module:
-    return layers.TableConv2d(s[0][0], r.table, pair(r.kernel), pair(r.stride), pads(r, s[0]))
+    return layers.TableConv2d(s[0][0], r.table, pair(r.kernel), pair(r.stride), pads(r, s[0]), r.bias)
+
+
+@builds(records.LocallyConnected2d)
+def _(r: records.LocallyConnected2d, s: tuple[Shape, ...]) -> nn.Module:
+    return local.LocallyConnected2d(s[0][0], r.out, r.places(s[0]), pair(r.kernel), pair(r.stride), pads(r, s[0]), r.bias)
+
+
+@builds(records.PlaceBias)
+def _(r: records.PlaceBias, s: tuple[Shape, ...]) -> nn.Module:
+    return local.PlaceBias(s[0])
 
 
 @builds(records.Linear)
@@ -63,6 +73,11 @@ def _(r: records.MaxPool2d, s: tuple[Shape, ...]) -> nn.Module:
 @builds(records.AvgPool2d)
 def _(r: records.AvgPool2d, s: tuple[Shape, ...]) -> nn.Module:
     return layers.AvgPool2d(pair(r.kernel), pair(r.stride), pads(r, s[0]), r.ceil, r.count_padding)
+
+
+@builds(records.L2Pool2d)
+def _(r: records.L2Pool2d, s: tuple[Shape, ...]) -> nn.Module:
+    return local.L2Pool2d(pair(r.kernel), pair(r.stride), pads(r, s[0]), r.ceil, r.mean, r.sigma)
 
 
 @builds(records.AdaptiveAvgPool2d)
@@ -91,6 +106,16 @@ def _(r: records.LRN, s: tuple[Shape, ...]) -> nn.Module:
     return layers.LRN(r.size, r.alpha, r.beta, r.k, r.divide_alpha)
 
 
+@builds(records.LRNWithinChannel)
+def _(r: records.LRNWithinChannel, s: tuple[Shape, ...]) -> nn.Module:
+    return local.LRNWithinChannel(r.size, r.alpha, r.beta, r.k)
+
+
+@builds(records.LocalContrastNorm)
+def _(r: records.LocalContrastNorm, s: tuple[Shape, ...]) -> nn.Module:
+    return local.LocalContrastNorm(r.size, r.sigma, r.floor)
+
+
 @builds(records.Tanh)
 def _(r: records.Tanh, s: tuple[Shape, ...]) -> nn.Module:
     return nn.Tanh() if (r.scale, r.slope) == (1, 1) else layers.ScaledTanh(r.scale, r.slope)
@@ -116,6 +141,12 @@ def _(r: records.Dropout, s: tuple[Shape, ...]) -> nn.Module:
 @builds(records.DropPath)
 def _(r: records.DropPath, s: tuple[Shape, ...]) -> nn.Module:
     return layers.DropPath(r.p)
+
+
+@builds(records.ConstantPad2d)
+def _(r: records.ConstantPad2d, s: tuple[Shape, ...]) -> nn.Module:
+    rows, columns = r.windows(s[0])
+    return local.ConstantPad2d(((rows.before, rows.after), (columns.before, columns.after)), r.value)
 
 
 @builds(records.PadChannels)
@@ -155,4 +186,44 @@ def _(r: records.SCell, s: tuple[Shape, ...]) -> nn.Module:
 
 @builds(records.CCell)
 def _(r: records.CCell, s: tuple[Shape, ...]) -> nn.Module:
-    return layers.CCell(s[0][0], pair(r.kernel), pair(r.stride), pads(r, s[0]), r.decay)
+    return layers.CCell(s[0][0], pair(r.kernel), pair(r.stride), pads(r, s[0]), r.decay, r.gain)
+
+
+for _record, _module in ((records.Abs, functions.Abs), (records.Softplus, nn.Softplus),
+                         (records.Maximum, functions.Maximum)):  # fmt: skip
+    BUILDERS[_record] = lambda r, s, m=_module: m()
+
+
+@builds(records.LeakyReLU)
+def _(r: records.LeakyReLU, s: tuple[Shape, ...]) -> nn.Module:
+    return nn.LeakyReLU(r.slope)
+
+
+@builds(records.PReLU)
+def _(r: records.PReLU, s: tuple[Shape, ...]) -> nn.Module:
+    return nn.PReLU(1 if r.shared else s[0][0])
+
+
+@builds(records.ELU)
+def _(r: records.ELU, s: tuple[Shape, ...]) -> nn.Module:
+    return nn.ELU(r.alpha)
+
+
+@builds(records.Power)
+def _(r: records.Power, s: tuple[Shape, ...]) -> nn.Module:
+    return functions.Power(r.power, r.scale, r.shift)
+
+
+@builds(records.Exp)
+def _(r: records.Exp, s: tuple[Shape, ...]) -> nn.Module:
+    return functions.Exp(r.base, r.scale, r.shift)
+
+
+@builds(records.Log)
+def _(r: records.Log, s: tuple[Shape, ...]) -> nn.Module:
+    return functions.Log(r.base, r.scale, r.shift)
+
+
+@builds(records.Affine)
+def _(r: records.Affine, s: tuple[Shape, ...]) -> nn.Module:
+    return functions.Affine(s[0][0], r.scale, r.bias)

@@ -15,9 +15,11 @@ from neocog.pictures.preprocessing import Preprocessing
 from neocog.pictures.sets import Pictures
 from neocog.pictures.store import Store
 from neocog.runs.folder import RunFolder
-from neocog.weights import check_keys, read_safetensors
+from neocog.weights import check_keys, hub, read_safetensors
+from neocog.weights.converters import convert
 
 BATCH = 256
+OWN = "neocog"  # whose keys a weight file has, unless it says otherwise
 
 
 @dataclass
@@ -88,7 +90,8 @@ class Scored:
 
 
 def load(run: str | Path) -> Model:
-    """The trained Module of a run folder (its best weights) or of a weight file that a run wrote, in eval mode.
+    """The trained Module of a run folder (its best weights), of a weight file that a run or an export wrote, or of a
+    repository of the hub (`hf:owner/name`), in eval mode.
 
     It carries `preprocessing` and `classes`. Raises UserError for what is no run, or a damaged one.
     """
@@ -97,7 +100,7 @@ def load(run: str | Path) -> Model:
 
 def load_predictor(run: str | Path) -> Predictor:
     """As `load`, with the record and the classes beside the Module."""
-    path = Path(run)
+    path = hub.fetch(str(run)) if hub.is_hub(run) else Path(run)
     if path.suffix != ".safetensors":
         folder = RunFolder(path)
         folder.config()  # a damaged or missing run is told as such
@@ -112,6 +115,8 @@ def load_predictor(run: str | Path) -> Predictor:
         raise UserError(
             f"{path}: weights without their network and preprocessing; import them with a net's name first"
         ) from None
+    if meta.get("keys", OWN) != OWN:  # exported in another toolkit's words
+        arch, values = convert(values, arch.renamed(net), meta["keys"], str(path))
     check_keys(values, tensors(arch), f"{path}: not the weights of the network it names")
     model = Model(arch)
     model.load_state_dict(values)

@@ -50,16 +50,18 @@ def any_size(arch: Architecture) -> bool:
 def fit(net: Net, size: Size, classes: int, side: int | None = None, alike: bool = True) -> Choice:
     """`net` for such pictures and so many classes; `side` is the input's side, if asked for; `alike`: all have that size.
 
-    A network of any size sees small pictures at their own size; every other network sees its native size. Raises ShapeError,
-    with the diagnosis, if that does not fit.
+    A network of any size sees small pictures at their own size; every other network sees its native size. One that leaves its
+    size open (a line of text without one) is built for the pictures. Raises ShapeError, with the diagnosis, if that does not fit.
     """
     card, reasons = net.card.preprocessing, []
     height, width, channels = size
-    arch, _ = with_classes(net.build(), classes)
+    small = max(height, width) <= SMALL
+    arch = net.sized((channels, *((side, side) if side else size[:2] if small else (PHOTO, PHOTO)))) if net.sized else net.build()
+    arch, _ = with_classes(arch, classes)
     if arch.input[0] != channels:
         reasons.append(f"{net.name} was designed for {_kind(arch.input[0])}; its first layer here reads {_kind(channels)}")
         arch, _ = with_channels(arch, channels)
-    rows, columns = _input_side(arch, card, height, width, side)
+    rows, columns = arch.input[1:] if net.sized else _input_side(arch, card, height, width, side)
     if (rows, columns) != arch.input[1:] and side is None:
         reasons.append(
             f"{net.name} was designed for {arch.input[2]}×{arch.input[1]}; here it sees {columns}×{rows} (--size changes it)"

@@ -22,10 +22,20 @@ def map_loss(scores: Tensor, labels: Tensor, competition: float) -> Tensor:
     return mle(scores, labels) + torch.cat([rubbish, scores], 1).logsumexp(1).mean()
 
 
+def hinge(scores: Tensor, labels: Tensor) -> Tensor:
+    """The multi-class SVM of Weston & Watkins 1999: Σ over wrong classes of max(0, s_j − s_y + 1), as cs231n has it.
+
+    Crammer & Singer's takes the largest of these terms instead of their sum.
+    """
+    return scores.shape[1] * F.multi_margin_loss(scores, labels)  # torch divides by the number of classes
+
+
 def make_loss(recipe: Recipe) -> Loss:
     """The recipe's loss."""
     if recipe.loss == "cross_entropy":
         return lambda scores, labels: F.cross_entropy(scores, labels, label_smoothing=recipe.label_smoothing)
+    if recipe.loss == "hinge":
+        return hinge
     if recipe.loss == "mle":
         return mle
     return lambda scores, labels: map_loss(scores, labels, recipe.competition)

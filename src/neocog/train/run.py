@@ -8,18 +8,23 @@ from typing import Any
 
 import numpy as np
 
-from neocog.arch import RBF, Architecture, BatchNorm2d, analyse
+from neocog.arch import RBF, Architecture, BatchNorm2d, Linear, SCell, analyse
 from neocog.errors import UserError
 from neocog.nets import Net, Recipe, resolve
 from neocog.pictures.preprocessing import Preprocessing, mean_std
 from neocog.pictures.sets import Dataset, Pictures
 from neocog.pictures.store import Store
 from neocog.runs import Config, RunFolder
-from neocog.train import machine, perceptron, sgd
+from neocog.train import machine, neocognitron, perceptron, sgd
 from neocog.train.choose import choose_recipe, default_net, fit
 from neocog.train.session import Fitted, OnEvent
 
-LEARNERS = {"sgd": sgd.fit, "perceptron": perceptron.fit}
+LEARNERS = {
+    "sgd": sgd.fit,
+    "perceptron": perceptron.fit,
+    "neocognitron": neocognitron.fit,
+    neocognitron.TAUGHT: neocognitron.fit,
+}
 HALF_FROM = 5_000_000  # MACs a picture: smaller nets gain nothing from bfloat16
 Progress = Callable[[str, int, int], None]
 
@@ -131,6 +136,12 @@ def _recipe(net: Net, wishes: Wishes, data: Dataset) -> Recipe:
 
 def _check_recipe(recipe: Recipe, arch: Architecture, batch: int) -> None:
     """Raises UserError for what this network cannot be trained with."""
+    if recipe.learner in ("neocognitron", neocognitron.TAUGHT):
+        neocognitron.check(arch)
+    if recipe.learner == "perceptron" and not (
+        arch.head is not None and isinstance(arch.head.record, Linear) and sum(bool(row.tensors) for row in analyse(arch).rows) == 1
+    ):
+        raise UserError(f"--learner perceptron teaches one full connection; {arch.name} is more than that")
     if recipe.loss in ("mle", "map") and not any(isinstance(n.record, RBF) for n in arch.nodes):
         raise UserError(f"--loss {recipe.loss} is for scores that are distances to codes (lenet5's); {arch.name} gives others")
     norms = [row for row in analyse(arch).rows if isinstance(row.node.record, BatchNorm2d)]
@@ -175,6 +186,14 @@ def _with_length(config: Config, wishes: Wishes, stores: dict[str, Store], on_pr
             raise UserError("the perceptron's length is a number of passes: give --epochs")
         passes = int(wishes.epochs or wishes.steps or config.recipe.epochs)
         return replace(config, steps=max(1, passes), steps_per_epoch=1, length=f"up to {max(1, passes)} passes")
+    if config.kind in ("neocognitron", neocognitron.TAUGHT):
+        if wishes.budget is not None:
+            raise UserError("the Neocognitron's length is a number of passes for each layer: give --epochs")
+        if wishes.steps is None:
+            layers = sum(isinstance(node.record, SCell) for node in config.arch.nodes)
+            epochs = wishes.epochs if wishes.epochs is not None else config.recipe.epochs
+            steps = layers * max(1, round(epochs * config.steps_per_epoch))
+            return replace(config, steps=steps, length=f"{epochs:g} epochs for each of {layers} layers")
     if wishes.steps is not None:
         return replace(config, steps=int(wishes.steps), length=f"{wishes.steps} steps")
     if wishes.budget is not None:

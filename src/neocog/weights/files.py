@@ -76,10 +76,14 @@ def write_safetensors(path: str | Path, values: Mapping[str, Tensor], metadata: 
 def load_weights(model: nn.Module, source_file: str | Path, source: Architecture | None = None) -> set[str]:
     """Load a weight file into `model`; the keys that started afresh (another number of classes or channels).
 
-    source: the architecture the file is of, if not the model's. Raises UserError when the file is another network's.
+    The file may be torchvision's, timm's or Keras's of the same network. source: the architecture it is of, if not the
+    model's. Where the weights' maker wants pictures of the model's size in a way of his own, `model.preprocessing` says so
+    afterwards. Raises UserError when the file is another network's.
     """
-    found = read_tensors(source_file)
+    from neocog.weights.foreign import read_for
+
     arch: Architecture = model.arch  # type: ignore[assignment]
+    found, wants = read_for(source or arch, source_file)
     found, origin = _source(found, source or arch)
     expected = tensors(origin)
     check_keys(found, expected, f"{source_file}: not the weights of {origin.name}")
@@ -101,6 +105,8 @@ def load_weights(model: nn.Module, source_file: str | Path, source: Architecture
             + (f", and so have {len(lost) - 1} more" if len(lost) > 1 else "")
         )
     model.load_state_dict(made, strict=False)
+    if wants is not None and (wants.channels, wants.height, wants.width) == arch.input:
+        model.preprocessing = wants  # type: ignore[assignment]
     return fresh
 
 

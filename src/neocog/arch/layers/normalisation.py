@@ -1,8 +1,9 @@
 """Normalisation."""
 
 from neocog.arch.init import Constant, Init
-from neocog.arch.record import Leaf, Param, record
-from neocog.arch.window import Shape
+from neocog.arch.record import Leaf, Param, need_map, record
+from neocog.arch.window import Shape, Window
+from neocog.errors import UserError
 
 ZERO = Constant(0.0)
 ONE = Constant(1.0)
@@ -62,3 +63,69 @@ class LRN(Leaf):
 
     def describe(self) -> str:
         return f"LRN {self.size}"
+
+
+@record
+class LRNWithinChannel(Leaf):
+    """Local response normalisation inside each map: a / (k + α/size² Σ a²)^β over a `size`×`size` window, zeros beyond.
+
+    Caffe's WITHIN_CHANNEL, whose k is always 1 and whose size is odd; cuda-convnet's `rnorm`.
+    """
+
+    size: int = 5
+    alpha: float = 1.0
+    beta: float = 0.75
+    k: float = 1.0
+    follows = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        odd_size(self)
+
+    def describe(self) -> str:
+        return f"LRN {self.size}×{self.size} within maps"
+
+    def output(self, *inputs: Shape) -> Shape:
+        return need_map(self, inputs[0])
+
+    def windows(self, *inputs: Shape) -> tuple[Window, Window]:
+        around = Window(self.size, 1, self.size // 2, self.size // 2)
+        return around, around
+
+
+@record
+class LocalContrastNorm(Leaf):
+    """Subtractive, then divisive normalisation over a Gaussian window of all maps (Jarrett et al. 2009, section 2).
+
+    v = x − Σ w·x; y = v / max(c, σ), σ = √(Σ w·v²), c the mean of σ over the picture; w sums to 1 over window and maps. The
+    paper's window is 9×9. It names neither the width of the Gaussian (here a quarter of the window, as in Torch7) nor what
+    happens at the border: here w is rescaled to what lies inside, as in Torch7. Nor does the divisor fall below `floor`, or
+    the rounding errors of a picture without contrast would be blown up to contrast.
+    """
+
+    size: int = 9
+    sigma: float = 2.25
+    floor: float = 1e-4
+    follows = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        odd_size(self)
+        if not (self.sigma > 0 and self.floor > 0):
+            raise UserError(f"LocalContrastNorm: sigma and floor are above 0, not {self.sigma:g} and {self.floor:g}")
+
+    def describe(self) -> str:
+        return f"local contrast {self.size}×{self.size}"
+
+    def output(self, *inputs: Shape) -> Shape:
+        return need_map(self, inputs[0])
+
+    def windows(self, *inputs: Shape) -> tuple[Window, Window]:
+        around = Window(2 * self.size - 1, 1, self.size - 1, self.size - 1)  # a window of windows; c sees all and is left out
+        return around, around
+
+
+def odd_size(leaf: LRNWithinChannel | LocalContrastNorm) -> None:
+    """A window around a place has a middle."""
+    if leaf.size % 2 == 0:
+        raise UserError(f"{leaf.type}: size is odd, not {leaf.size}")

@@ -1,9 +1,9 @@
 """What neither weighs nor pools: dropout, reshaping, slices, scales."""
 
 from neocog.arch.init import Constant
-from neocog.arch.record import Leaf, Param, record
-from neocog.arch.window import Shape, size
-from neocog.errors import ShapeError
+from neocog.arch.record import Leaf, Param, need_map, record
+from neocog.arch.window import Padding, Shape, Window, normal_padding, size
+from neocog.errors import ShapeError, UserError
 
 
 @record
@@ -41,6 +41,34 @@ class Flatten(Leaf):
 
     def windows(self, *inputs: Shape) -> None:
         return None
+
+
+@record
+class ConstantPad2d(Leaf):
+    """Positions of `value` around the maps: ((top, bottom), (left, right)), or a number for all sides."""
+
+    padding: Padding
+    value: float = 0.0
+    follows = True
+
+    def __post_init__(self) -> None:
+        padding = normal_padding(self.padding)
+        if isinstance(padding, str):
+            raise UserError("ConstantPad2d: padding is in numbers; 'same' needs a window")
+        object.__setattr__(self, "padding", padding)
+
+    def describe(self) -> str:
+        (top, bottom), (left, right) = self.padding  # type: ignore[misc]  # normalised above
+        return f"border {top}.{bottom}×{left}.{right} of {self.value:g}"
+
+    def output(self, *inputs: Shape) -> Shape:
+        rows, columns = self.windows(*inputs)
+        return (inputs[0][0], rows.output(inputs[0][1]), columns.output(inputs[0][2]))
+
+    def windows(self, *inputs: Shape) -> tuple[Window, Window]:
+        need_map(self, inputs[0])
+        rows, columns = self.padding  # type: ignore[misc]  # normalised above
+        return Window(1, 1, *rows), Window(1, 1, *columns)  # type: ignore[misc]
 
 
 @record

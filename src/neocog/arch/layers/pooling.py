@@ -43,6 +43,34 @@ class AvgPool2d(Windowed):
 
 
 @record
+class L2Pool2d(Windowed):
+    """√(Σ x²) over each window, as torch's LPPool2d(2, …); padding counts as 0.
+
+    `mean`: √ of the mean over the kernel's area. `sigma`: √(Σ w·x²), w a Gaussian of this width that sums to 1
+    (Sermanet, Chintala & LeCun 2012, equation 1).
+    """
+
+    kernel: Pair
+    stride: Pair
+    padding: Padding = 0
+    ceil: bool = False
+    mean: bool = False
+    sigma: float | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.sigma is not None and (self.mean or not self.sigma > 0):
+            raise UserError("L2Pool2d: sigma is above 0, and its weights take the place of the mean")
+
+    def describe(self) -> str:
+        kind = "L2" if self.sigma is None else "Gaussian L2"
+        return f"{kind}{' mean' if self.mean else ''} {self.describe_window()}" + (" ceil" if self.ceil else "")
+
+    def output(self, *inputs: Shape) -> Shape:
+        return (need_map(self, inputs[0])[0], *self.places(inputs[0]))
+
+
+@record
 class AdaptiveAvgPool2d(Leaf):
     """Mean over windows chosen so that rows × columns come out; 1 is global average pooling (Lin et al. 2013, 3.2)."""
 

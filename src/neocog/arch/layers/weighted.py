@@ -113,6 +113,7 @@ class TableConv2d(Windowed):
     kernel: Pair
     stride: Pair = 1
     padding: Padding = 0
+    bias: bool = True
     init: Init = DEFAULT
     bias_init: Init = DEFAULT
 
@@ -139,16 +140,14 @@ class TableConv2d(Windowed):
         taps = size(pair(self.kernel))
         fans = tuple(len(row) * taps for row in self.table)
         weight_fans = tuple(fan for row, fan in zip(self.table, fans, strict=True) for _ in row)
-        return (
-            Param("weight", (self.links, *pair(self.kernel)), self.init, "weight", weight_fans),
-            Param("bias", (len(self.table),), self.bias_init, "bias", fans),
-        )
+        weight = Param("weight", (self.links, *pair(self.kernel)), self.init, "weight", weight_fans)
+        return (weight, Param("bias", (len(self.table),), self.bias_init, "bias", fans)) if self.bias else (weight,)
 
     def macs(self, *inputs: Shape) -> int:
         return size(self.places(inputs[0])) * self.links * size(pair(self.kernel))
 
     def connections(self, *inputs: Shape) -> int:
-        return self.macs(*inputs) + size(self.output(*inputs))
+        return self.macs(*inputs) + self.bias * size(self.output(*inputs))
 
     def neurons(self, *inputs: Shape) -> int:
         return size(self.output(*inputs))

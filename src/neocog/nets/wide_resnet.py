@@ -1,0 +1,103 @@
+"""Wide ResNets (Zagoruyko & Komodakis 2016): pre-activation nets of few, wide blocks for CIFAR; the wide bottleneck net."""
+
+from neocog.arch import (
+    AdaptiveAvgPool2d,
+    Architecture,
+    BatchNorm2d,
+    Dropout,
+    Flatten,
+    Linear,
+    ReLU,
+    Sequential,
+    architecture,
+    head,
+)
+from neocog.nets.card import Card, Recipe, Result
+from neocog.nets.preact_resnet import basic
+from neocog.nets.registry import register
+from neocog.nets.resnet import DEPTHS, PREPROCESSING, STEPS, bottleneck, conv, on_imagenet, stages, stride_at
+from neocog.nets.resnet import QUICK as IMAGENET_QUICK
+from neocog.nets.resnet_cifar import QUICK
+from neocog.pictures.preprocessing import Preprocessing
+
+
+def wide_resnet(name: str, depth: int, k: int, dropout: float = 0.0, num_classes: int = 10) -> Architecture:
+    """Table 1: three groups of n blocks B(3,3), depth 6n+4, widths 16k, 32k and 64k; `dropout` between the convolutions
+    (figure 1d). N×3×32×32 → N×classes.
+    """
+
+    def unit(before: int, i: int, j: int) -> tuple[Sequential, int]:
+        width = 16 * k * 2**i
+        return basic(before, width, stride_at(i, j), "B", between=Dropout(dropout) if dropout else None), width
+
+    n = (depth - 4) // 6
+    return architecture(name, (3, 32, 32), Sequential(
+        conv1=conv(16, 3), **stages(16, (n, n, n), unit), bn=BatchNorm2d(), relu=ReLU(),
+        avgpool=AdaptiveAvgPool2d(1), flatten=Flatten(), fc=head(Linear(num_classes)),
+    ))  # fmt: skip
+
+
+def wide_resnet50_2(num_classes: int = 1000) -> Architecture:
+    """Section 3.2: WRN-50-2-bottleneck, ResNet-50 (stride in the 3×3) with twice the maps inside each bottleneck.
+
+    N×3×224×224 → N×classes.
+    """
+
+    def unit(before: int, i: int, j: int) -> tuple[Sequential, int]:
+        return bottleneck(before, 128 * 2**i, stride_at(i, j), out=256 * 2**i), 256 * 2**i
+
+    return on_imagenet("wide_resnet50_2", stages(64, DEPTHS[50], unit), num_classes)
+
+
+PAPER = "Wide residual networks"
+AUTHORS = "S. Zagoruyko, N. Komodakis"
+VENUE = "BMVC 2016 (arXiv 1605.07146)"
+# Mean and std of CIFAR-10's training pictures, as in fb.resnet.torch.
+CIFAR = Preprocessing(
+    32, 32, resize="none", mean=(125.3 / 255, 123.0 / 255, 113.9 / 255), std=(63.0 / 255, 62.1 / 255, 66.7 / 255)
+)
+PAPER_RECIPE = Recipe(
+    name="paper", lr=0.1, nesterov=True, weight_decay=5e-4, schedule="step", warmup=0.0, milestones=(0.3, 0.6, 0.8),
+    gamma=0.2, batch=128, epochs=200,
+)  # fmt: skip
+
+_MEDIAN = "one picture as it is, median of five"
+NETS = {
+    "wrn16_8.cifar": (16, 8, 0.0, (Result("CIFAR-10 test", "one picture as it is", 4.27, verified=False),)),
+    "wrn40_4.cifar": (40, 4, 0.0, (
+        Result("CIFAR-10 test", "one picture as it is", 4.53), Result("CIFAR-100 test", "one picture as it is", 21.18))),
+    "wrn28_10.cifar": (28, 10, 0.0, (Result("CIFAR-10 test", _MEDIAN, 4.00), Result("CIFAR-100 test", _MEDIAN, 19.25))),
+    "wrn28_10.cifar_dropout": (28, 10, 0.3, (Result("CIFAR-10 test", _MEDIAN, 3.89), Result("CIFAR-100 test", _MEDIAN, 18.85))),
+}  # fmt: skip
+
+
+def _register(name: str) -> None:
+    depth, k, dropout, results = NETS[name]
+    register(
+        name,
+        lambda: wide_resnet(name, depth, k, dropout),
+        Card(
+            title=f"WRN-{depth}-{k}" + (", dropout in each block" if dropout else ""),
+            paper=PAPER,
+            authors=AUTHORS,
+            venue=VENUE,
+            year=2016,
+            preprocessing=CIFAR,
+            results=results,
+            paper_recipe=PAPER_RECIPE,
+            quick=QUICK,
+            notes=("The paper's first version whitened CIFAR (ZCA), with errors some 0.2 to 0.4 higher than these.",),
+        ),
+    )
+
+
+for _name in NETS:
+    _register(_name)
+
+register("wide_resnet50_2", wide_resnet50_2, Card(
+    title="WRN-50-2-bottleneck", paper=PAPER, authors=AUTHORS, venue=VENUE, year=2016, preprocessing=PREPROCESSING,
+    results=(Result("ILSVRC-2012 val", "1 centre crop", 21.9, 5.79),
+             Result("ILSVRC-2012 val", "1 centre crop, torchvision's weights", 21.532, 5.914)),
+    paper_recipe=STEPS, quick=IMAGENET_QUICK,
+    same_as=("tv:wide_resnet50_2", "timm:wide_resnet50_2"), weights=("wide_resnet50_2-95faca4d.pth",),
+))  # fmt: skip

@@ -1,0 +1,139 @@
+"""Somebody else's files → a network, its weights, and the preprocessing they need."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from neocog.arch import Architecture, analyse
+from neocog.errors import UserError
+from neocog.nets import resolve
+from neocog.pictures.preprocessing import Preprocessing
+from neocog.weights.classes import names_for, read_labels
+from neocog.weights.converters import Dialect, convert, preprocessing_of
+from neocog.weights.files import read_safetensors
+from neocog.weights.foreign import find_match, read_any
+from neocog.weights.imported import Imported
+from neocog.weights.published import by_file
+
+PREFIXES = {"tv": "torchvision", "timm": "timm", "keras": "keras"}
+
+
+def import_files(
+    files: Sequence[str | Path], net: str | None = None, mean: str | None = None, labels: str | Path | None = None,
+    wants: Preprocessing | None = None,
+) -> Imported:
+    """The network in `files`: one weight file of any kind, or a Caffe prototxt and its caffemodel.
+
+    net: a name of ours or, with its prefix, of another toolkit (tv:resnet50); recognised by keys and shapes if None.
+    mean: what is subtracted from pictures, if not what the weights' makers subtracted. wants: what the place they were
+    fetched from says of pictures. Raises UserError, one line.
+    """
+    paths = [Path(f) for f in files]
+    if any(path.suffix in (".caffemodel", ".prototxt") for path in paths):
+        made = _caffe(paths, net, mean)
+    elif len(paths) != 1:
+        raise UserError(f"{len(paths)} files: give one weight file, or a .prototxt and its .caffemodel")
+    else:
+        made = _own(paths[0], net) or _recognised(paths[0], net, wants)
+        if mean is not None:
+            made = replace(made, preprocessing=_with_mean(made.preprocessing, mean))
+    values = finite(made.values, ", ".join(map(str, paths)))
+    if labels is not None:
+        made = replace(made, classes=read_labels(labels, len(made.classes)), notes=(*made.notes, f"classes: from {labels}"))
+    return replace(made, values=values)
+
+
+def finite(values: Mapping[str, Tensor], what: str) -> dict[str, Tensor]:
+    """The tensors in float32. Raises UserError if one holds something that is no number."""
+    made = {}
+    for key, value in values.items():
+        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+            bad = int((~torch.isfinite(value)).sum())
+            raise UserError(f"{what}: {key} holds NaN or infinity in {bad:,} of {value.numel():,} places: the file is damaged")
+        made[key] = value.float() if value.is_floating_point() else value
+    return made
+
+
+def _caffe(paths: list[Path], net: str | None, mean: str | None) -> Imported:
+    from neocog.weights.caffe import read_caffe
+
+    definition = [p for p in paths if p.suffix == ".prototxt"]
+    weights = [p for p in paths if p.suffix == ".caffemodel"]
+    if len(definition) != 1 or len(weights) != 1 or len(paths) != 2:
+        raise UserError("a Caffe network is two files: its deploy.prototxt and its .caffemodel")
+    return read_caffe(definition[0], weights[0], net=net, mean=mean)
+
+
+def _own(path: Path, net: str | None) -> Imported | None:
+    """A file that says itself what it is: one of ours. None for any other."""
+    if path.suffix != ".safetensors" or not path.is_file():
+        return None
+    values, meta = read_safetensors(path)
+    if "arch" not in meta:
+        return None
+    try:
+        arch, classes = Architecture.from_json(meta["arch"]), tuple(meta["classes"])
+        preprocessing = Preprocessing.from_json(meta["preprocessing"])
+        name = str(meta["net"])
+        own = meta.get("keys", "neocog")
+    except (KeyError, TypeError):
+        raise UserError(f"{path}: says which network it is, but not all of it; import it with --net") from None
+    if net is not None and resolve(_plain(net)[0]).name != name:
+        raise UserError(f"{path}: holds {name}, not {net}")
+    arch, values = convert(values, arch, own, str(path))
+    return Imported(arch, values, preprocessing, name, classes, (f"{path.name} says itself that it is {name}",))
+
+
+def _recognised(path: Path, net: str | None, wants: Preprocessing | None) -> Imported:
+    values = read_any(path)
+    notes = []
+    party = None
+    known = by_file(path.name)
+    if net is not None:
+        net, party = _plain(net)
+        net = resolve(net).name
+    elif known is not None:
+        net, party = known.net, known.party
+        notes.append(f"{path.name} is the name of a published file: {known.party}'s {known.name}, {net} here")
+    match = find_match(values, net, str(path), party)
+    dialect = match.dialect
+    if net is None:
+        whose = f", as {dialect.party} keeps it" if dialect.party != "neocog" else ""
+        notes.append(f"{dialect.net}{whose}: the only network with these {len(values)} keys and shapes")
+    elif dialect.party != "neocog" and known is None:
+        notes.append(f"{dialect.net} as {dialect.party} keeps it")
+    arch, made = convert(values, net or dialect.net, dialect, str(path))
+    known = known if known is not None and known.net == dialect.net else None
+    preprocessing = wants or (known.preprocessing if known else preprocessing_of(dialect, arch))
+    notes.append(f"pictures: {describe(preprocessing)} ({_whence(dialect, wants or known)}; --mean changes what is subtracted)")
+    classes, why = names_for(arch, analyse(arch).output[0])
+    return Imported(arch, made, preprocessing, dialect.net, classes, (*notes, why))
+
+
+def _plain(net: str) -> tuple[str, str | None]:
+    """(a name, the toolkit whose it is): a prefix names the toolkit."""
+    return net, PREFIXES.get(net.partition(":")[0]) if ":" in net else None
+
+
+def _whence(dialect: Dialect, published: object) -> str:
+    if published is not None:
+        return "as published with the file"
+    return f"{dialect.party}'s convention" if dialect.preprocessing else "as the network's card says"
+
+
+def describe(record: Preprocessing) -> str:
+    """The record in a few words."""
+    mean, std = (", ".join(f"{v:g}" for v in values) for values in (record.mean, record.std))
+    scale = "0 to 1" if abs(record.scale * 255 - 1) < 1e-9 else "0 to 255" if record.scale == 1 else f"×{record.scale:g}"
+    return f"{record.id}, {record.color}, {scale}, less {mean}, by {std}"
+
+
+def _with_mean(record: Preprocessing, words: str) -> Preprocessing:
+    """`123.68,116.78,103.94`, in the order of the record's colours."""
+    try:
+        return replace(record, mean=tuple(float(word) for word in words.split(",")))
+    except ValueError:
+        raise UserError(f"--mean is one number or three, joined by commas, in the order {record.color}, not '{words}'") from None
