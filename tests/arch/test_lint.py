@@ -72,7 +72,7 @@ def test_resnet50_skips_places():
 def test_depthwise_filters_have_no_pairs_of_maps():
     arch = architecture("dw", (3, 32, 32), Sequential(a=DepthwiseConv2d(3, padding=1), b=DepthwiseConv2d(7, padding=3)))
     (finding,) = (f for f in lint(arch) if f.rule == "small-filters")
-    assert "weights for each pair" not in finding.advice
+    assert "a pair of maps" not in finding.advice
 
 
 def test_input_of_another_size():

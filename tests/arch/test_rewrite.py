@@ -29,7 +29,6 @@ from neocog.arch.rewrite import (
     carry_over,
     drop,
     replace,
-
     tensors,
     with_channels,
     with_classes,

@@ -154,7 +154,7 @@ def test_refused():
     with pytest.raises(UserError, match="reads 5 features, no pictures"):
         fully_convolutional(architecture("mlp", (5,), Sequential(fc=Linear(2))))
     norm = architecture("norm", (2, 4, 4), Sequential(f=Flatten(), bn=BatchNorm2d(), fc=Linear(2)))
-    with pytest.raises(UserError, match="'bn' .BN. works on features flattened from 2×4×4 maps"):
+    with pytest.raises(UserError, match=r"'bn' .BN. works on features flattened from 2×4×4 maps"):
         fully_convolutional(norm)
     cat = architecture("cat", (2, 4, 4), Sequential(
         c=Concat(Sequential(a=Flatten()), Sequential(t=Tanh(), b=Flatten())), fc=Linear(2)))  # fmt: skip

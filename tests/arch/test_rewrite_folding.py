@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from neocog.arch import (
-    Architecture,
     AdaptiveAvgPool2d,
+    Architecture,
     BatchNorm2d,
     Concat,
     Conv2d,
@@ -69,7 +69,8 @@ def folded(net: Sequential, input: tuple[int, ...] = (4, 9, 9)) -> tuple[list[st
 
 
 @pytest.mark.parametrize("before", [
-    Conv2d(6, 3, padding=1, groups=2), Conv2d(6, 3, bias=False), DepthwiseConv2d(3, multiplier=2), DepthwiseConv2d(3, bias=False),
+    Conv2d(6, 3, padding=1, groups=2), Conv2d(6, 3, bias=False), DepthwiseConv2d(3, multiplier=2),
+    DepthwiseConv2d(3, bias=False),
 ], ids=lambda r: r.describe())  # fmt: skip
 @pytest.mark.parametrize("affine", [True, False])
 def test_into_the_layer_before(before, affine: bool):

@@ -1,6 +1,7 @@
 """Looking inside: the arrays are what the layers answered and what the weights are; the pictures show them truly."""
 
 import json
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -107,7 +108,7 @@ def test_a_sheet_shows_each_tile_once_at_a_whole_zoom():
         assert len(rows) == (box[1] - box[0]) * (box[3] - box[2]) == 56 * 56
         boxes.append(box)
     assert len({b[0] for b in boxes}) == 2 and boxes[4][2] == boxes[0][2], "four in a row, then the next row"
-    assert all(a[3] < b[2] for a, b in zip(boxes[:3], boxes[1:4], strict=True))
+    assert all(a[3] < b[2] for a, b in pairwise(boxes[:4]))
     assert tuple(page[0, 0]) == PAPER and page.shape[1] > boxes[3][3]
 
 

@@ -1,4 +1,4 @@
-"""Facts about the early nets that a table of totals does not show: who shares weights, who passes its input through, and why."""
+"""Facts about the early nets that totals do not show: who shares weights, who passes its input through."""
 
 import json
 from pathlib import Path
@@ -25,7 +25,8 @@ def table(name: str):
 
 
 @pytest.mark.parametrize(
-    ("number", "weights", "links"), [(1, 2_570, 2_570), (2, 3_214, 3_214), (3, 1_226, 1_226), (4, 1_132, 2_266), (5, 1_060, 5_194)]
+    ("number", "weights", "links"),
+    [(1, 2_570, 2_570), (2, 3_214, 3_214), (3, 1_226, 1_226), (4, 1_132, 2_266), (5, 1_060, 5_194)],
 )
 def test_nets_of_1989(number: int, weights: int, links: int):
     """Sharing gives more connections from fewer weights, Net-5 five to one (LeCun 1989; Hastie et al., table 11.1)."""
@@ -156,7 +157,8 @@ def test_large_context_passes_its_input_through():
 def test_context_sees_67_pixels():
     """Table 1's receptive fields: 3, 5, 9, 17, 33, 65, 67, 67. A point in the input reaches so far and no farther."""
     found = analyse(context("x", classes=2))
-    assert [row.receptive_field[0] for row in found.rows if isinstance(row.node.record, Conv2d)] == [3, 5, 9, 17, 33, 65, 67, 67]
+    fields = [row.receptive_field[0] for row in found.rows if isinstance(row.node.record, Conv2d)]
+    assert fields == [3, 5, 9, 17, 33, 65, 67, 67]
     model = Model(found.arch, rng()).eval()
     with torch.no_grad():
         for parameter in model.parameters():

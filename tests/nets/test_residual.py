@@ -1,6 +1,7 @@
 """What the papers of the residual and the mobile nets claim of their blocks, by arithmetic and by running them."""
 
 from fractions import Fraction
+from itertools import pairwise
 
 import pytest
 import torch
@@ -125,7 +126,7 @@ def test_identity_paths_stay_clean(depth: int):
     """Nothing stands behind a sum but the next unit: no activation between one sum and the next on the shortcut."""
     arch = resolve(f"preact_resnet{depth}.cifar").build()
     sums = [node for node in arch.nodes if node.record.type == "Add"]
-    direct = [node for before, node in zip(sums, sums[1:], strict=False) if before.path in node.inputs]
+    direct = [node for before, node in pairwise(sums) if before.path in node.inputs]
     n = (depth - 2) // (6 if depth == 110 else 9)
     assert len(sums) == 3 * n
     assert len(direct) == 3 * (n - 1), "all but the units that change the shape"

@@ -82,9 +82,7 @@ def test_local_connection_with_one_filter_is_a_convolution():
 def test_shared_weights_and_biases_of_ones_own():
     """1989's H2: a table of maps without a bias, then a bias for each place."""
     table = ((0, 2), (1,))
-    net = Sequential(
-        border=ConstantPad2d(((2, 1), (0, 1)), -1.0), units=TableConv2d(table, 3, 2, bias=False), bias=PlaceBias()
-    )
+    net = Sequential(border=ConstantPad2d(((2, 1), (0, 1)), -1.0), units=TableConv2d(table, 3, 2, bias=False), bias=PlaceBias())
     model = Model(architecture("h2", (3, 6, 6), net), rng()).eval()
     check_declared(model)
     units, bias = model.get_submodule("units"), model.get_submodule("bias").get_parameter("bias")

@@ -1,5 +1,6 @@
 """The Neocognitron's learning: the rule against loops, resumption, a teacher, and what it recognises in the end."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ def numbers(pixels: np.ndarray) -> Tensor:
 
 def representatives_by_loops(answers: np.ndarray, column: int) -> dict[int, tuple[int, int]]:
     """Each S-column names its strongest cell; a plane keeps the strongest that were named in it."""
-    planes, height, width = answers.shape
+    _, height, width = answers.shape
     rows, columns = min(column, height), min(column, width)
     best: dict[int, tuple[int, int]] = {}
     for top in range(height - rows + 1):
@@ -107,7 +108,7 @@ def test_planes_are_named_by_the_class_they_win_most():
 
 def test_the_teacher_picks_the_winner():
     """A class's own plane learns if it is the strongest; else a plane without a name does, until the class has its share."""
-    model, stage = stage_of(number=2)
+    _, stage = stage_of(number=2)
     names = torch.zeros(5, 24)
     first, second = (torch.rand(1, 24, 6, 6, generator=rng(s)) for s in (4, 5))
     assert teach(stage, first, 0, names) == 1 and names.sum() == names[0].sum() == 1
@@ -174,12 +175,15 @@ def test_the_command_learns_real_digits_with_a_teacher(neocog, idx, digit, tmp_p
     """450 MNIST digits, one pass: the names of the classes reach the answer, and it is far better than chance (10 %)."""
     done = neocog("train", idx, "--net", "neocognitron.two_thresholds", "--learner", "neocognitron-taught", "--epochs", 1,
                   "--out", tmp_path / "run", "--json").check(0)  # fmt: skip
-    assert done.json["test"]["top1_error"] < 60
-    judged = neocog("evaluate", tmp_path / "run", idx, "--json").check(0).json
-    assert judged["top1_error"] == done.json["test"]["top1_error"]
-    answer = neocog("predict", tmp_path / "run", digit, "--json").check(0).json
+    print(done.json()["test"])
+    assert done.json()["test"]["top1_error"] < 60
+    judged = neocog("evaluate", tmp_path / "run", idx, "--json").check(0).json()
+    assert judged["top1_error"] == done.json()["test"]["top1_error"]
+    answer = neocog("predict", tmp_path / "run", digit, "--json").check(0).json()
     assert len(answer[0]["top"]) == 5
-    shown = neocog("explain", tmp_path / "run", digit, "--method", "planes", "--out", tmp_path / "p.png", "--json").check(0).json
+    shown = (
+        neocog("explain", tmp_path / "run", digit, "--method", "planes", "--out", tmp_path / "p.png", "--json").check(0).json()
+    )
     assert [one["path"] for one in shown["layers"]] == ["S1", "C1", "S2", "C2", "S3", "C3"]
 
 
@@ -206,3 +210,12 @@ def test_five_digits_shifted_and_deformed(seed: int):
     assert bent >= 80
     assert winners_of(model, torch.zeros(1, 1, 16, 16)).tolist() == [-1], "an empty picture is nothing"
     assert head_of(model).sum(1).min() >= 1
+
+
+def test_the_guide_runs(capsys: pytest.CaptureFixture[str]):
+    text = (Path(__file__).resolve().parents[2] / "docs" / "neocognitron.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", text, flags=re.S)
+    exec(code, {})  # our own document
+    shifted, bent = map(int, re.findall(r"(\d+) of \d+", capsys.readouterr().out))
+    assert shifted >= 0.95 * 125
+    assert bent >= 0.8 * 500

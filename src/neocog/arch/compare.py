@@ -76,7 +76,10 @@ def _cells(table: Analysis) -> Iterator[tuple[str, Row]]:
             continue
         parts = row.path.split(".")
         block = next((scope for i in range(1, len(parts) + 1) if (scope := ".".join(parts[:i])) in blocks), None)
-        if groups and ((block is not None and groups[-1][0] == block) or (block is None and groups[-1][0] is None and _extra(row) is not None)):
+        if groups and (
+            (block is not None and groups[-1][0] == block)
+            or (block is None and groups[-1][0] is None and _extra(row) is not None)
+        ):
             groups[-1][1].append(row)
         else:
             groups.append((block, [row]))

@@ -11,7 +11,16 @@ from dataclasses import dataclass
 from neocog.arch.account import Analysis, Row, analyse
 from neocog.arch.architecture import Architecture
 from neocog.arch.fit import misfits
-from neocog.arch.layers import AdaptiveAvgPool2d, AvgPool2d, Conv2d, DepthwiseConv2d, Linear, MaxPool2d, Subsampling, TableConv2d
+from neocog.arch.layers import (
+    AdaptiveAvgPool2d,
+    AvgPool2d,
+    Conv2d,
+    DepthwiseConv2d,
+    Linear,
+    MaxPool2d,
+    Subsampling,
+    TableConv2d,
+)
 from neocog.arch.record import Windowed
 from neocog.arch.window import Shape, pair, size, times
 
@@ -72,7 +81,7 @@ def halves(table: Analysis) -> Found:
             near = [n for n in (side // step * step, -(-side // step) * step) if n]
             yield (
                 "input",
-                f"{side} cannot be halved {times_halved} times, as the network does (stride {table.stride[axis]}): maps get odd sides",
+                f"{side} cannot be halved {times_halved} times, as the network does (stride {table.stride[axis]}): sides get odd",
                 f"pictures of {' or '.join(map(str, near))}",
                 SIZES,
             )
@@ -87,8 +96,8 @@ def small_filters(table: Analysis) -> Found:
         if max(rows, columns) <= 5 or here:
             continue
         stack = (max(rows, columns) - 1) // 2
-        ways = "" if isinstance(row.node.record, DepthwiseConv2d) else (
-            f": {9 * stack} instead of {rows * columns} weights for each pair of maps, and {stack} non-linearities")  # fmt: skip
+        pairs = not isinstance(row.node.record, DepthwiseConv2d)
+        ways = f": {9 * stack} weights a pair of maps instead of {rows * columns}, and {stack} non-linearities" if pairs else ""
         yield row.path, f"filters of {rows}×{columns} behind the first layer", f"{stack} layers of 3×3 see as much{ways}", SIZES
 
 
@@ -98,7 +107,9 @@ def conv_steps(table: Analysis) -> Found:
         stride = pair(row.node.record.stride)  # type: ignore[attr-defined]  # a windowed record
         if max(stride) > 1:
             skips = max(s - k for s, k in zip(stride, kernel(row), strict=True)) > 0
-            why = f"stride {max(stride)}" + (": it skips places that no filter reads" if skips else " leaves out detail in the same step")
+            why = f"stride {max(stride)}" + (
+                ": it skips places that no filter reads" if skips else " leaves out detail in the same step"
+            )
             many = round(math.log2(max(stride)))
             instead = "a 2×2 pool" if many == 1 else f"{many} 2×2 pools"
             yield row.path, why, f"stride 1, and {instead} behind it ({size(stride)} times the MACs)", SIZES
@@ -116,7 +127,12 @@ def keeps_size(table: Analysis) -> Found:
             advice = f"padding {' by '.join(map(str, sorted(want)))}"
         else:
             advice = "filters of an odd side, which can be centred"
-        yield row.path, f"{times(row.inputs[0][1:])} becomes {times(row.output[1:])}: the border fades out layer by layer", advice, SIZES
+        yield (
+            row.path,
+            f"{times(row.inputs[0][1:])} becomes {times(row.output[1:])}: the border fades out layer by layer",
+            advice,
+            SIZES,
+        )
 
 
 def small_pools(table: Analysis) -> Found:
@@ -125,7 +141,12 @@ def small_pools(table: Analysis) -> Found:
         stride = pair(row.node.record.stride)  # type: ignore[attr-defined]
         if max(kernel(row)) > 3 and max(stride) > 1:
             kept = size(row.output) / size(row.inputs[0])
-            yield row.path, f"pooling {times(kernel(row))} keeps {100 * kept:.0f} % of the numbers", "2×2 or 3×3 with stride 2", SIZES
+            yield (
+                row.path,
+                f"pooling {times(kernel(row))} keeps {100 * kept:.0f} % of the numbers",
+                "2×2 or 3×3 with stride 2",
+                SIZES,
+            )
 
 
 def pool_steps(table: Analysis) -> Found:
@@ -156,7 +177,12 @@ def pattern(table: Analysis) -> Found:
         elif row is None or isinstance(record, POOLS) or len(row.output) == 1:
             if len(run) > 3:
                 where = f"{run[0].path} to {run[-1].path}"
-                yield run[3].path, f"{len(run)} convolutions in a row ({where}): N is at most 3", "a pool between them, or shortcuts", PATTERNS
+                yield (
+                    run[3].path,
+                    f"{len(run)} convolutions in a row ({where}): N is at most 3",
+                    "a pool between them, or shortcuts",
+                    PATTERNS,
+                )
             run = []
     full = [row.path for row in table.rows if isinstance(row.node.record, Linear)]
     if len(full) > 3:
@@ -169,11 +195,16 @@ def sees_enough(table: Analysis) -> Found:
     if last is None or last.receptive_field is None:
         return
     field, sides = last.receptive_field, table.input[1:]
-    averaged = any(isinstance(r.node.record, AdaptiveAvgPool2d) or (isinstance(r.node.record, AvgPool2d) and r.output[1:] == (1, 1))
-                   for r in table.rows if not r.aux and last.path in r.node.inputs)  # fmt: skip
+    readers = [r for r in table.rows if not r.aux and last.path in r.node.inputs]
+    averaged = any(isinstance(r.node.record, AdaptiveAvgPool2d | AvgPool2d) and r.output[1:] == (1, 1) for r in readers)
     if averaged and min(f / s for f, s in zip(field, sides, strict=True)) < 1:
         why = f"its units see {times(tuple(field))} of {times(sides)}: none sees a whole thing before the average"
-        yield last.path, why, "more layers, a stride earlier, or smaller pictures", f"{NOTES}: receptive fields of stacked layers"
+        yield (
+            last.path,
+            why,
+            "more layers, a stride earlier, or smaller pictures",
+            f"{NOTES}: receptive fields of stacked layers",
+        )
     elif max(f / s for f, s in zip(field, sides, strict=True)) > 3:
         why = f"its units see {times(tuple(field))}, of which the picture is {times(sides)}: mostly padding"
         yield last.path, why, "larger pictures, or fewer layers", "Luo et al. 2016: the effective field is far smaller"

@@ -28,7 +28,9 @@ WIDEST = 34  # characters of a cell
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
-    parser.add_argument("nets", metavar="NET", nargs="+", help='two or more: names, run folders, or lines of text such as "INPUT …"')
+    parser.add_argument(
+        "nets", metavar="NET", nargs="+", help='two or more: names, run folders, or lines of text such as "INPUT …"'
+    )
     parser.add_argument("--json", action="store_true", help="one object")
 
 
@@ -132,7 +134,10 @@ def _table(names: list[str], rows: tuple[Compared, ...], facts: list[dict[str, A
         out += ["", "published, a single net:"]
     for name, r in published:
         errors = " / ".join(f"{r[k]:g} %" for k in ("top1_error", "top5_error") if r[k] is not None)
-        out.append(f"  {name:<{max(map(len, names))}}  {r['data']}, {r['protocol']}: {errors}" + ("" if r["verified"] else " (unverified)"))
+        out.append(
+            f"  {name:<{max(map(len, names))}}  {r['data']}, {r['protocol']}: {errors}"
+            + ("" if r["verified"] else " (unverified)")
+        )
     return out
 
 

@@ -58,7 +58,9 @@ def planes(model: Model, picture: Image.Image | np.ndarray, layers: Sequence[str
     for path in wanted:
         if path not in table.by_path:
             near = nearest(path, table.by_path)
-            raise UserError(f"{model.arch.name} has no layer '{path}'" + (f": did you mean {' or '.join(near)}?" if near else ""))
+            raise UserError(
+                f"{model.arch.name} has no layer '{path}'" + (f": did you mean {' or '.join(near)}?" if near else "")
+            )
         if len(table.by_path[path].output) != 3:
             raise UserError(f"{model.arch.name}: '{path}' gives {table.by_path[path].output[0]} numbers, no maps to draw")
     x = torch.from_numpy(record_of(model).normalise(pixels_of(model, picture)[None]))

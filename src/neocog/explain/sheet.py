@@ -95,7 +95,9 @@ def sheet(title: str, groups: Sequence[Group], legend: tuple[str, np.ndarray, st
         before, strip, after = legend[0].translate(PLAIN), legend[1], legend[2].translate(PLAIN)
         start = MARGIN + fonts[11].getlength(before) + 8
         pen.text((MARGIN, y + 1), before, FAINT, fonts[11])
-        page.paste(Image.fromarray(np.ascontiguousarray(strip)).resize((160, 12), Image.Resampling.BILINEAR), (int(start), y + 2))
+        page.paste(
+            Image.fromarray(np.ascontiguousarray(strip)).resize((160, 12), Image.Resampling.BILINEAR), (int(start), y + 2)
+        )
         pen.text((start + 168, y + 1), after, FAINT, fonts[11])
     return page
 

@@ -116,14 +116,16 @@ def alexnet_slim(num_classes: int = 1000) -> Architecture:
         conv5=Conv2d(256, 3, padding=1, **start), relu5=ReLU(), pool5=MaxPool2d(3, 2),
         fc6=full(Conv2d(4096, 5, **full_start)), relu6=ReLU(), drop6=Dropout(0.5),
         fc7=full(Conv2d(4096, 1, **full_start)), relu7=ReLU(), drop7=Dropout(0.5),
-        fc8=full(head(Conv2d(num_classes, 1, init=Normal(0.005), bias_init=ZERO))), flatten=Flatten(),
+        fc8=full(head(Conv2d(num_classes, 1, init=Normal(0.005), bias_init=ZERO))),
+        avgpool=AdaptiveAvgPool2d(1), flatten=Flatten(),
     ))  # fmt: skip
 
 
 PAPER = "ImageNet classification with deep convolutional neural networks"
 AUTHORS = "A. Krizhevsky, I. Sutskever, G. E. Hinton"
 RGB_MEAN = (123.68, 116.779, 103.939)
-CAFFE = Preprocessing(227, 227, color="BGR", resize="squash", resize_to=256, scale=1.0, mean=(104.007, 116.669, 122.679))
+CAFFE = Preprocessing(227, 227, color="BGR", resize="squash", resize_to=256, scale=1.0, mean=(104.007, 116.669, 122.679),
+                      antialias=False)
 TORCHVISION = Preprocessing(224, 224, resize="shorter", resize_to=256, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
 # Crops here are of the padded picture; the papers cut theirs from a larger one.
 STEPS = Recipe(
@@ -199,7 +201,7 @@ register("alexnet.slim", alexnet_slim, Card(
     paper_recipe=STEPS, quick=QUICK,
     notes=("Equal to TF-slim's alexnet_v2, for which no weights were published; its normal distributions are cut at two "
            "deviations, these are not.",
-           "On pictures larger than 224×224 fc8 is a score map, which the flattening then refuses."),
+           "On larger pictures fc8 is a map of scores, whose mean is the answer: TF-slim's global_pool."),
 ))  # fmt: skip
 
 register("alexnet.lc1", lambda: alexnet("alexnet.lc1", shared=False), Card(

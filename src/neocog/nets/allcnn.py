@@ -99,5 +99,5 @@ for _base, _errors in ERRORS.items():
             paper_recipe=STEPS, quick=QUICK,
             notes=NOTES + (("The paper prints about 1.3 million parameters; its table makes 954,730.",)
                            if (_base, _shrink) == ("c", "base") else ()),
-            deviations=("Many ports pad the 3×3 before the 1×1 layers and average over 8×8 places; the paper averages over 6×6.",),
+            deviations=("Many ports pad the 3×3 before the 1×1 layers and average over 8×8 places; the paper has 6×6.",),
         ))  # fmt: skip

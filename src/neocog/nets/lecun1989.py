@@ -37,9 +37,7 @@ def border(kernel: int) -> ConstantPad2d:
 
 def local(kernel: int) -> Sequential:
     """One map of units that each see a window of their own and share nothing."""
-    return Sequential(
-        border=border(kernel), units=LocallyConnected2d(1, kernel, 2, init=INIT, bias_init=INIT), squash=squash()
-    )
+    return Sequential(border=border(kernel), units=LocallyConnected2d(1, kernel, 2, init=INIT, bias_init=INIT), squash=squash())
 
 
 def shared(maps: int | tuple[tuple[int, ...], ...], kernel: int, inputs: int) -> Sequential:
@@ -75,7 +73,7 @@ def net(number: int, num_classes: int = 10) -> Architecture:
     ))  # fmt: skip
 
 
-# Each map of H2 reads eight of H1's twelve; the paper does not say which. Here three blocks of four maps leave out a third each.
+# Each map of H2 reads eight of H1's twelve; the paper does not say which. Here each block of four maps leaves out a third.
 EIGHT_OF_TWELVE = tuple(tuple(m for m in range(12) if m // 4 != out) for out in (2, 0, 1) for _ in range(4))
 
 
@@ -89,8 +87,8 @@ def lenet1989(num_classes: int = 10) -> Architecture:
 
 DIGITS = Preprocessing(16, 16, color="L", resize="squash", mean=(0.5,), std=(0.5,))  # background -1, ink 1
 QUICK = Recipe(lr=0.02, weight_decay=0.0, batch=16, augment=())
-LEARNED = ("The paper minimises the squared distance to targets of ±1, example by example, with a diagonal estimate of the second "
-           "derivatives; the recipe here is cross-entropy on the same outputs.")  # fmt: skip
+LEARNED = ("The paper minimises the squared distance to targets of ±1, example by example, with a diagonal estimate of the "
+           "second derivatives; the recipe here is cross-entropy on the same outputs.")  # fmt: skip
 
 TITLES = ("no hidden layer", "12 hidden units", "locally connected", "shared weights in the first layer",
           "shared weights in both layers")  # fmt: skip
@@ -110,6 +108,6 @@ register("lenet1989", lenet1989, Card(
     venue="Neural Computation 1(4), 541–551", year=1989, preprocessing=DIGITS,
     results=(Result("zip codes, 2,007 digits tested", "7,291 digits trained, 23 passes", 5.0),),
     quick=QUICK,
-    notes=(LEARNED, "H2 reads eight of H1's twelve maps; the paper does not say which. The choice here, four at a time, is common."),
+    notes=(LEARNED, "H2 reads eight of H1's twelve maps; the paper does not say which. Here they go four at a time."),
     deviations=("Many ports share one bias a map: 936 fewer numbers.",),
 ))  # fmt: skip

@@ -114,7 +114,8 @@ def _register(size: str, table: tuple[Bneck, ...], last: int, error: float, publ
             ),
             quick=QUICK,
             notes=(
-                "The paper trains with RMSProp, weight decay 1e-5, a rate of 0.1 that decays by 0.01 every three passes, batches of 4096.",
+                "The paper trains with RMSProp, weight decay 1e-5, batches of 4096, a rate of 0.1 that decays by 0.01 every "
+                "three passes.",
             ),
             same_as=(f"tv:{name}",),
             weights=(file,),

@@ -88,7 +88,7 @@ for _classes, _error in ((10, (10.41, 8.81)), (100, (35.68, None))):
         preprocessing=CIFAR,
         results=(
             Result(f"CIFAR-{_classes} test", "one picture as it is, no augmentation", _error[0], verified=False),
-            *((Result("CIFAR-10 test", "one picture as it is; trained with shifts and flips", _error[1]),) if _error[1] else ())),
+            *((Result("CIFAR-10 test", "one picture as it is; with shifts and flips", _error[1]),) if _error[1] else ())),
         paper_recipe=STEPS, quick=QUICK,
         notes=("The paper normalises contrast globally and whitens with ZCA; the record here has mean and deviation.", RELU,
                "Pools as in the authors' file: maximum, then average, both 3×3 with stride 2 and sizes rounded up."),

@@ -172,7 +172,7 @@ def _register(name: str, depth: int, stem: bool = True, same_as: tuple[str, ...]
             ),
             deviations=(
                 "timm's resnetv2 has no BN-ReLU between conv1 and the pool: preact_resnet50.timm.",
-                "fb.resnet.torch does not share the first BN-ReLU of a stage with the shortcut, and puts BN behind projections.",
+                "fb.resnet.torch does not share a stage's first BN-ReLU with the shortcut, and puts BN behind projections.",
                 "TF-slim's resnet_v2 strides in the last unit of a stage; Keras gives some convolutions biases.",
             )
             if stem

@@ -76,12 +76,12 @@ def _register(depth: int) -> None:
         Card(
             title=f"SE-ResNet-{depth}",
             paper="Squeeze-and-excitation networks",
-            authors="J. Hu, L. Shen, S. Albanie, G. Sun, E. Wu",
+            authors="J. Hu, L. Shen, G. Sun",
             venue="CVPR 2018 (arXiv 1709.01507)",
             year=2017,
             preprocessing=PREPROCESSING,
             results=(
-                Result("ILSVRC-2012 val", "1 centre crop", *paper),
+                Result("ILSVRC-2012 val", "1 centre crop", *paper, verified=depth != 152),
                 Result("ILSVRC-2012 val", "1 centre crop of 224 from 256, the authors' released files", *repository),
             ),
             paper_recipe=PAPER_RECIPE,

@@ -1,5 +1,7 @@
 """SqueezeNet (Iandola, Han, Moskewicz, Ashraf, Dally & Keutzer 2016): 1.0, its bypasses, its Caffe file, and 1.1."""
 
+from dataclasses import replace
+
 from neocog.arch import (
     AdaptiveAvgPool2d,
     Architecture,
@@ -26,7 +28,7 @@ from neocog.nets.registry import register
 from neocog.pictures.preprocessing import Preprocessing
 
 # The authors start with Caffe's xavier on pictures of 0 to 255. On normalised ones it fades from layer to layer, and the ReLU
-# behind conv10 dies: there He's, as in torchvision.
+# behind conv10 dies: there He's, as in torchvision. Bypasses carry the signal, and make He's too large.
 HE, XAVIER, ZERO = HeNormal("fan_in"), CaffeXavier(), Constant(0.0)
 
 
@@ -87,7 +89,7 @@ def squeezenet(
 
 def squeezenet1_0(name: str = "squeezenet1_0", bypass: dict[int, str] | None = None, caffe: bool = False) -> Architecture:
     """Version 1.0, the paper's."""
-    return squeezenet(name, (96, 7), (4, 8), bypass, padding=int(caffe), init=XAVIER if caffe else HE)
+    return squeezenet(name, (96, 7), (4, 8), bypass, padding=int(caffe), init=XAVIER if caffe or bypass else HE)
 
 
 def squeezenet1_1() -> Architecture:
@@ -115,7 +117,12 @@ SIZE = "torchvision's weights were measured on 224×224; the authors train and t
 
 
 def _card(
-    title: str, preprocessing: Preprocessing, results: tuple[Result, ...], notes: tuple[str, ...], **more: tuple[str, ...]
+    title: str,
+    preprocessing: Preprocessing,
+    results: tuple[Result, ...],
+    notes: tuple[str, ...],
+    quick: Recipe = QUICK,
+    **more: tuple[str, ...],
 ) -> Card:
     return Card(
         title=title,
@@ -126,7 +133,7 @@ def _card(
         preprocessing=preprocessing,
         results=results,
         paper_recipe=STEPS,
-        quick=QUICK,
+        quick=quick,
         notes=notes,
         **more,
     )
@@ -158,6 +165,7 @@ register("squeezenet1_0.complex_bypass", lambda: squeezenet1_0("squeezenet1_0.co
     "SqueezeNet 1.0, complex bypass", TORCHVISION,
     (Result("ILSVRC-2012 val", "1 centre crop", 41.2, 18.0, verified=False),),
     ("Besides the simple bypass, a 1×1 around fire 2, 4, 6 and 8. 1,589,672 parameters, 6.1 MiB; the paper prints 7.7 MB.",),
+    replace(QUICK, lr=0.001),  # at 0.01 the ReLU behind conv10 dies
 ))  # fmt: skip
 
 register("squeezenet1_1", squeezenet1_1, _card(

@@ -63,7 +63,7 @@ PAPER_RECIPE = Recipe(
 
 _MEDIAN = "one picture as it is, median of five"
 NETS = {
-    "wrn16_8.cifar": (16, 8, 0.0, (Result("CIFAR-10 test", "one picture as it is", 4.27, verified=False),)),
+    "wrn16_8.cifar": (16, 8, 0.0, (Result("CIFAR-10 test", "one picture as it is", 4.27),)),
     "wrn40_4.cifar": (40, 4, 0.0, (
         Result("CIFAR-10 test", "one picture as it is", 4.53), Result("CIFAR-100 test", "one picture as it is", 21.18))),
     "wrn28_10.cifar": (28, 10, 0.0, (Result("CIFAR-10 test", _MEDIAN, 4.00), Result("CIFAR-100 test", _MEDIAN, 19.25))),

@@ -59,7 +59,7 @@ STEPS = Recipe(
 )
 QUICK = Recipe(lr=0.01, batch=64, label_smoothing=0.1)
 NOTES = (
-    "The paper's \"contrast normalisation\" is AlexNet's LRN across maps, with AlexNet's numbers, which the paper does not repeat.",
+    "The paper's \"contrast normalisation\" is taken to be AlexNet's LRN across maps; the paper gives no numbers for it.",
     "The paper also scales any filter of an RMS above 0.1 back to 0.1; the recipe here does not.",
     "The paper names no weight decay.",
 )

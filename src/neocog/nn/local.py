@@ -130,14 +130,14 @@ class LocalContrastNorm(nn.Module):
 
     def __init__(self, size: int, sigma: float, floor: float):
         super().__init__()
-        self.half, self.floor = size // 2, floor
+        self.margin, self.floor = size // 2, floor
         self.register_buffer("mask", gaussian((size, size), sigma)[None, None], persistent=False)
 
     mask: Tensor
 
     def _mean(self, x: Tensor) -> Tensor:
         """The weighted mean around each place over all maps: N×1×H×W."""
-        return F.conv2d(x.mean(1, keepdim=True), self.mask, padding=self.half)
+        return F.conv2d(x.mean(1, keepdim=True), self.mask, padding=self.margin)
 
     def forward(self, x: Tensor) -> Tensor:
         inside = self._mean(torch.ones_like(x[:1, :1]))  # how much of the window lies on the picture

@@ -34,7 +34,8 @@ class Preprocessing:
     - "none": the pixels as they are; a picture of another size is squashed.
 
     The arithmetic of sides and offsets is that of torchvision's `Resize` and `CenterCrop` on Pillow images.
-    `interpolation` is one of Pillow's filters, which are antialiased ("nearest" apart).
+    `interpolation` is one of Pillow's filters, which are antialiased ("nearest" apart); bilinear can do without
+    (`antialias`), as OpenCV does and so Caffe.
 
     Numbers: value = (pixel × scale − mean) / std, per channel in the order of `color` ("RGB", "BGR", "L"), pixels from
     0 to 255. A mean or std of one number holds for all channels.
@@ -49,6 +50,7 @@ class Preprocessing:
     scale: float = 1 / 255
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
+    antialias: bool = True
 
     def __post_init__(self):
         for key in ("height", "width"):
@@ -62,6 +64,8 @@ class Preprocessing:
                 _complain(f"resize_to={self.resize_to} has no meaning with resize='{self.resize}': leave it out")
             if self.resize == "squash" and self.resize_to < max(self.height, self.width):
                 _complain(f"resize_to={self.resize_to} is smaller than the {self.height}×{self.width} crop of it")
+        if not isinstance(self.antialias, bool) or not (self.antialias or self.interpolation == "bilinear"):
+            _complain(f"antialias is true, or false with bilinear interpolation, not {self.antialias!r} with {self.interpolation}")
         if not _is_number(self.scale) or self.scale <= 0:
             _complain(f"scale must be a number above 0, not {self.scale!r}")
         object.__setattr__(self, "scale", float(self.scale))
@@ -81,16 +85,17 @@ class Preprocessing:
 
         `1crop-256-224-bilinear-aa` (short side 256, crop 224) · `squash-224-bilinear-aa` · `1crop-squash256-227-…` ·
         `pad-32` · `native-28`, the last two with the interpolation only when it is not bilinear. An oblong input
-        is written height×width: `224x192`. "aa" is left out for nearest, the one filter that does not antialias.
+        is written height×width: `224x192`. "aa" is left out for nearest and for bilinear without antialiasing.
         """
         size = f"{self.height}" if self.height == self.width else f"{self.height}x{self.width}"
-        filtered = self.interpolation if self.interpolation == "nearest" else f"{self.interpolation}-aa"
+        smooth = self.antialias and self.interpolation != "nearest"
+        filtered = f"{self.interpolation}-aa" if smooth else self.interpolation
         if self.resize == "shorter":
             return f"1crop-{self._short_side}-{size}-{filtered}"
         if self.resize == "squash":
             return f"1crop-squash{self.resize_to}-{size}-{filtered}" if self.resize_to else f"squash-{size}-{filtered}"
         word = {"pad": "pad", "none": "native"}[self.resize]
-        return f"{word}-{size}" if self.interpolation == "bilinear" else f"{word}-{size}-{filtered}"
+        return f"{word}-{size}" if filtered == "bilinear-aa" else f"{word}-{size}-{filtered}"
 
     @property
     def _short_side(self) -> int:
@@ -107,14 +112,15 @@ class Preprocessing:
         if picture.mode != mode:
             picture = picture.convert(mode)
         height, width = self.height, self.width
+        way = self.interpolation if self.antialias else geometry.LINEAR
         if self.resize == "shorter":
-            picture = geometry.shorter_and_crop(picture, self._short_side, height, width, self.interpolation)
+            picture = geometry.shorter_and_crop(picture, self._short_side, height, width, way)
         elif self.resize == "pad":
-            picture = geometry.shrink_to_fit(picture, height, width, self.interpolation)
+            picture = geometry.shrink_to_fit(picture, height, width, way)
         elif self.resize == "squash" and self.resize_to:
-            picture = geometry.squash(picture, self.resize_to, self.resize_to, self.interpolation)
+            picture = geometry.squash(picture, self.resize_to, self.resize_to, way)
         else:
-            picture = geometry.squash(picture, height, width, self.interpolation)
+            picture = geometry.squash(picture, height, width, way)
         pixels = np.asarray(geometry.center_crop(picture, height, width)).reshape(height, width, self.channels)
         return np.ascontiguousarray(pixels[:, :, ::-1]) if self.color == "BGR" else np.array(pixels)
 

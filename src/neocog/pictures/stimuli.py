@@ -5,6 +5,7 @@ They are drawn from strokes, so that a deformed digit still has lines one cell w
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -71,7 +72,7 @@ def deformed(
 def _fine(corners: Sequence[tuple[int, int]], step: float = 2.0) -> np.ndarray:
     """The corners, and points between them about `step` cells apart, which a bent line needs."""
     points: list[tuple[float, float]] = []
-    for (x0, y0), (x1, y1) in zip(corners, corners[1:], strict=False):
+    for (x0, y0), (x1, y1) in pairwise(corners):
         parts = max(1, round(math.hypot(x1 - x0, y1 - y0) / step))
         points += [(x0 + (x1 - x0) * i / parts, y0 + (y1 - y0) * i / parts) for i in range(parts)]
     return np.array([*points, corners[-1]], np.float64)

@@ -51,12 +51,12 @@ def fit(net: Net, size: Size, classes: int, side: int | None = None, alike: bool
     """`net` for such pictures and so many classes; `side` is the input's side, if asked for; `alike`: all have that size.
 
     A network of any size sees small pictures at their own size; every other network sees its native size. One that leaves its
-    size open (a line of text without one) is built for the pictures. Raises ShapeError, with the diagnosis, if that does not fit.
+    size open (a line of text without one) is built for the pictures. Raises ShapeError, with the diagnosis, if it does not fit.
     """
     card, reasons = net.card.preprocessing, []
     height, width, channels = size
-    small = max(height, width) <= SMALL
-    arch = net.sized((channels, *((side, side) if side else size[:2] if small else (PHOTO, PHOTO)))) if net.sized else net.build()
+    native = (height, width) if max(height, width) <= SMALL else (PHOTO, PHOTO)
+    arch = net.sized((channels, *((side, side) if side else native))) if net.sized else net.build()
     arch, _ = with_classes(arch, classes)
     if arch.input[0] != channels:
         reasons.append(f"{net.name} was designed for {_kind(arch.input[0])}; its first layer here reads {_kind(channels)}")

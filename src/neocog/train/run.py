@@ -138,9 +138,8 @@ def _check_recipe(recipe: Recipe, arch: Architecture, batch: int) -> None:
     """Raises UserError for what this network cannot be trained with."""
     if recipe.learner in ("neocognitron", neocognitron.TAUGHT):
         neocognitron.check(arch)
-    if recipe.learner == "perceptron" and not (
-        arch.head is not None and isinstance(arch.head.record, Linear) and sum(bool(row.tensors) for row in analyse(arch).rows) == 1
-    ):
+    weighted = [row.node.record for row in analyse(arch).rows if row.tensors]
+    if recipe.learner == "perceptron" and not (len(weighted) == 1 and isinstance(weighted[0], Linear)):
         raise UserError(f"--learner perceptron teaches one full connection; {arch.name} is more than that")
     if recipe.loss in ("mle", "map") and not any(isinstance(n.record, RBF) for n in arch.nodes):
         raise UserError(f"--loss {recipe.loss} is for scores that are distances to codes (lenet5's); {arch.name} gives others")

@@ -90,9 +90,8 @@ def load_weights(model: nn.Module, source_file: str | Path, source: Architecture
     wanted = tensors(arch)
     plan = carry_over(origin, arch)
     if arch.input[0] != origin.input[0]:
-        widened, plan_in = with_channels(origin, arch.input[0])
-        found = apply_plan(plan_in, found, tensors(widened))
-        plan = carry_over(widened, arch)
+        widened, spread = with_channels(origin, arch.input[0])
+        plan = spread.then(carry_over(widened, arch))
     heads = (
         {m.path for m in arch.marked("head")} if origin.head and arch.head and origin.head.record != arch.head.record else set()
     )

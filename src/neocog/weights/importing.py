@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from neocog.arch import Architecture, analyse
+from neocog.arch.rewrite import with_input
 from neocog.errors import UserError
 from neocog.nets import resolve
 from neocog.pictures.preprocessing import Preprocessing
@@ -109,6 +110,9 @@ def _recognised(path: Path, net: str | None, wants: Preprocessing | None) -> Imp
     known = known if known is not None and known.net == dialect.net else None
     preprocessing = wants or (known.preprocessing if known else preprocessing_of(dialect, arch))
     notes.append(f"pictures: {describe(preprocessing)} ({_whence(dialect, wants or known)}; --mean changes what is subtracted)")
+    side = (arch.input[0], preprocessing.height, preprocessing.width)
+    if preprocessing.channels == arch.input[0] and side != arch.input:
+        arch, _ = with_input(arch, side)  # published at another size than the paper's
     classes, why = names_for(arch, analyse(arch).output[0])
     return Imported(arch, made, preprocessing, dialect.net, classes, (*notes, why))
 

@@ -68,7 +68,9 @@ def _unfold_weight(olds: list[Tensor], args: Args) -> Tensor:
 def _unfold_bias(olds: list[Tensor], args: Args) -> Tensor:
     named, _, shift, groups = _affine(olds, args)
     weight = named["weight"]
-    return (named.get("bias", torch.zeros(())) + (weight * _by_input(shift, weight, groups)).flatten(1).sum(1)).to(olds[0].dtype)
+    return (named.get("bias", torch.zeros(())) + (weight * _by_input(shift, weight, groups)).flatten(1).sum(1)).to(
+        olds[0].dtype
+    )
 
 
 OPERATIONS: dict[str, Callable[[list[Tensor], Args], Tensor]] = {

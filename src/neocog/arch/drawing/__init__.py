@@ -6,13 +6,11 @@ once. "stacks": for chains of maps, stacks of feature maps in a row, as in LeCun
 
 from neocog.arch.account import Analysis, analyse
 from neocog.arch.architecture import Architecture
-from neocog.arch.drawing import page, stacks, svg
-from neocog.arch.drawing.layout import SMALL
-from neocog.arch.drawing.measure import width
+from neocog.arch.drawing import page, stacks, svg, words
+from neocog.arch.drawing.measure import SMALL, width
 from neocog.arch.drawing.scene import Box, Label, Line, Mark, Sheets, moved
 from neocog.arch.window import times
 from neocog.errors import UserError
-
 
 STYLES = ("stacks", "blocks")
 
@@ -48,7 +46,7 @@ def _legend(marks: list[Mark]) -> tuple[list[Mark], float]:
     lines = {m.style for m in marks if isinstance(m, Line)}
     out: list[Mark] = []
     x = 0.0
-    for kind, name in svg.KINDS.items():
+    for kind, name in words.KINDS.items():
         if kind in kinds:
             out += [Box(x, -9, 14, 10, kind, ()), Label(x + 19, 0, name, SMALL, style="note")]
             x += 19 + width(name, SMALL) + 14

@@ -4,6 +4,7 @@ Crossings are fewer when each box stands at the mean of its neighbours (barycent
 layer the least squares distance from the neighbours' mean that keeps the order and the gaps, which is isotonic regression.
 """
 
+from bisect import bisect_right, insort
 from dataclasses import dataclass
 
 SWEEPS = 12
@@ -65,30 +66,39 @@ def _link(spots: list[Spot], a: int, b: int) -> None:
 
 def _order(spots: list[Spot], rows: list[list[int]]) -> None:
     """Fewest crossings found: sweeps down and up, the best order kept."""
-    best, least = [list(row) for row in rows], _crossings(spots, rows)
-    for sweep in range(SWEEPS):
+    at = [0.0] * len(spots)
+    for row in rows:
+        _number(row, at)
+    best, least = [list(row) for row in rows], _crossings(spots, rows, at)
+    for sweep in range(SWEEPS if least else 0):
         down = sweep % 2 == 0
         for row in rows if down else reversed(rows):
-            at = {i: k for r in rows for k, i in enumerate(r)}
-
-            def mean(i: int, at: dict[int, int] = at, down: bool = down) -> float:
-                near = spots[i].up if down else spots[i].down
-                return sum(at[j] for j in near) / len(near) if near else at[i]
-
-            row.sort(key=mean)
-        found = _crossings(spots, rows)
+            near = {i: spots[i].up if down else spots[i].down for i in row}
+            means = {i: sum(at[j] for j in js) / len(js) if js else at[i] for i, js in near.items()}
+            row.sort(key=means.__getitem__)
+            _number(row, at)
+        found = _crossings(spots, rows, at)
         if found < least:
             best, least = [list(row) for row in rows], found
     for row, kept in zip(rows, best, strict=True):
         row[:] = kept
 
 
-def _crossings(spots: list[Spot], rows: list[list[int]]) -> int:
-    at = {i: k for row in rows for k, i in enumerate(row)}
+def _number(row: list[int], at: list[float]) -> None:
+    for k, i in enumerate(row):
+        at[i] = k
+
+
+def _crossings(spots: list[Spot], rows: list[list[int]], at: list[float]) -> int:
+    """Pairs of lines between neighbouring layers that cross: inversions of their lower ends."""
     count = 0
     for row in rows:
-        edges = [(at[i], at[j]) for i in row for j in spots[i].down]
-        count += sum(1 for n, a in enumerate(edges) for b in edges[:n] if (a[0] - b[0]) * (a[1] - b[1]) < 0)
+        seen: list[float] = []
+        for i in row:
+            ends = sorted(at[j] for j in spots[i].down)
+            count += sum(len(seen) - bisect_right(seen, end) for end in ends)
+            for end in ends:
+                insort(seen, end)
     return count
 
 

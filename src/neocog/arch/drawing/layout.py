@@ -1,47 +1,43 @@
 """Items to places: series go down, forks side by side, shortcuts beside the column, joins where the branches meet."""
 
-from dataclasses import dataclass, field
+from itertools import pairwise
 
 from neocog.arch.account import Analysis
-from neocog.arch.drawing import layered, words
-from neocog.arch.drawing.measure import clip, width, wrap
-from neocog.arch.drawing.scene import Box, Exit, Label, Line, Mark, Panel, Piece, moved, shifted
+from neocog.arch.drawing import tangle, words
+from neocog.arch.drawing.boxes import Boxes
+from neocog.arch.drawing.measure import SMALL, clip, width
+from neocog.arch.drawing.scene import Exit, Label, Line, Mark, Panel, Piece, moved, shifted
 from neocog.arch.drawing.tree import Fork, Frame, Item, Tangle, leaves
-from neocog.arch.drawing.units import SOURCE, Unit
+from neocog.arch.drawing.units import Unit
 
-BIG, SMALL = 12, 10  # font sizes; nothing is smaller
-LINE = {BIG: 15, SMALL: 13}
 GAP, LABELLED = 16, 30  # between boxes, and where a shape is written between them
 BETWEEN = 16  # branches
 LANE = 14  # half the width of a shortcut's lane
 BUS = 9  # from a fork's entry down to where its lines part
-WIDEST = 190
 
 
-@dataclass(slots=True)
 class Layout:
     """Lays out the items of one drawing."""
 
-    table: Analysis
-    units: list[Unit]
-    sizes: dict[int, tuple[float, float]] = field(default_factory=dict)
+    def __init__(self, table: Analysis):
+        self.table, self.boxes = table, Boxes(table)
 
     def chain(self, items: list[Item], join: Unit | None = None, style: str = "", shown: str = "", inner: bool = False,
               last: bool = True, least: float = 0.0) -> Piece:  # fmt: skip
         """Items below one another. `join`: where the branch that this is ends; `shown`: the shape already written above;
         `inner`: a branch, where channels stand in the boxes and only another map size is written; `last`: write the last."""
         row = [unit for item in items for unit in (item.items if isinstance(item, Frame) else [item])]
-        wide = max([least, *(self.size(item)[0] for item in row if isinstance(item, Unit) and not item.joins)])
+        wide = max([least, *(self.boxes.size(item)[0] for item in row if isinstance(item, Unit) and not item.joins)])
         out = Piece(0, 0, 0, [], [Exit(((0.0, 0.0),), style)])
         y = 0.0
         for k, item in enumerate(items):
-            after = next((i for i in items[k + 1 :] if isinstance(i, Unit)), join) if isinstance(item, Fork) else None
+            after = next((i for i in items[k + 1 :] if isinstance(i, Unit)), join)
             if isinstance(item, Unit) and item.joins and len(out.exits) + len(item.inputs) > 2:
                 if k:
                     y += GAP - 2
                 piece = self.joined(item, out.exits, y)
             else:
-                piece = self.piece(item, wide, after or join, style, shown)
+                piece = self.piece(item, wide, after, style, shown)
                 gap = 4 if isinstance(item, Fork | Tangle) else GAP
                 if k:
                     y += gap
@@ -54,17 +50,16 @@ class Layout:
             out.exits = [Exit(shifted(e.points, 0, y), e.style) for e in piece.exits]
             y += piece.height
             now, shown = self.shape(item), piece.shown or shown
-            if now and now != shown and not (inner and _places(now) == _places(shown)) and len(out.exits) == 1:
-                if k < len(items) - 1 or last:
-                    out.marks.append(Label(out.exits[0].x + 6, y + 12, now, SMALL, style="shape"))
-                    out.right = max(out.right, out.exits[0].x + 8 + width(now, SMALL))
-                    y += LABELLED - GAP
-                    shown = now
+            told = now == shown or (inner and _places(now) == _places(shown))
+            if now and not told and len(out.exits) == 1 and (k < len(items) - 1 or last):
+                out.marks.append(Label(out.exits[0].x + 6, y + 12, now, SMALL, style="shape"))
+                out.right = max(out.right, out.exits[0].x + 8 + width(now, SMALL))
+                y += LABELLED - GAP
+                shown = now
         out.shown = shown
         end = items[-1] if items else None
-        if (
-            join and isinstance(end, Unit) and (twice := join.inputs.count(end.id)) > 1
-        ):  # the join reads one value more than once
+        twice = join.inputs.count(end.id) if join and isinstance(end, Unit) else 1
+        if twice > 1:  # the join reads one value more than once
             (x, low) = out.exits[0].points[-1]
             out.exits = [Exit(((x + 12 * (i - (twice - 1) / 2), low),), style) for i in range(twice)]
         out.height = y
@@ -84,48 +79,14 @@ class Layout:
     def piece(self, item: Item, wide: float, join: Unit | None, style: str, shown: str) -> Piece:
         """One item."""
         if isinstance(item, Unit):
-            w, h = self.size(item)
+            w, h = self.boxes.size(item)
             w = w if item.joins or item.main is None else max(w, wide)
-            return Piece(w / 2, w / 2, h, [self.box(item, -w / 2, 0, w, h)], [Exit(((0.0, h),), style)])
+            return Piece(w / 2, w / 2, h, [self.boxes.place(item, -w / 2, 0, w, h)], [Exit(((0.0, h),), style)])
         if isinstance(item, Fork):
             return self.fork(item, join, style, shown)
-        return self.tangle(item) if isinstance(item, Tangle) else self.frame(item, shown, wide)
-
-    # --- one box
-
-    def texts(self, unit: Unit) -> tuple[tuple[str, int], ...]:
-        """The lines of a box."""
-        if unit.main is None:
-            return (("input", BIG), (unit.shape(self.table), SMALL))
-        before, name, after = unit.label
-        out = [(line, SMALL) for line in wrap([w for w in before.split(" · ") if w], " · ", SMALL, WIDEST - 16)]
-        sign = words.symbol(unit.main.node.record)
-        out += [] if sign else [(clip(line, BIG, WIDEST), BIG) for line in wrap(name.split(", "), ", ", BIG, WIDEST)]
-        out += [(line, SMALL) for line in wrap([w for w in after.split(" · ") if w], " · ", SMALL, WIDEST - 16)]
-        return tuple((clip(line, size, WIDEST + 16), size) for line, size in out)
-
-    def size(self, unit: Unit) -> tuple[float, float]:
-        """Width and height of a box, whole and even pixels."""
-        if unit.id not in self.sizes:
-            self.sizes[unit.id] = self._size(unit)
-        return self.sizes[unit.id]
-
-    def _size(self, unit: Unit) -> tuple[float, float]:
-        lines = self.texts(unit)
-        wide = max((width(text, size) for text, size in lines), default=0)
-        if unit.main and words.symbol(unit.main.node.record):
-            return (2 * round((wide + 36) / 2), max(22, sum(LINE[s] for _, s in lines) + 8)) if lines else (22, 22)
-        return max(72, 2 * int((wide + 18) / 2)), sum(LINE[size] for _, size in lines) + 8
-
-    def box(self, unit: Unit, x: float, y: float, w: float, h: float) -> Box:
-        """The box in its place."""
-        if unit.main is None:
-            return Box(x, y, w, h, "end", self.texts(unit), "the picture", SOURCE)
-        count = 1 + len(unit.twins)
-        first = words.tooltip(unit.main) if count == 1 else f"{count} ×, the first: {words.tooltip(unit.main)}"
-        rest = [f"{row.path}: {row.node.record.describe()}" for row in unit.rows if row is not unit.main]
-        sign = words.symbol(unit.main.node.record)
-        return Box(x, y, w, h, words.kind(unit.main), self.texts(unit), "\n".join([first, *rest]), unit.id, sign, count)
+        if isinstance(item, Tangle):
+            return tangle.lay_out(item, self.boxes, join.inputs if join and join.id == item.sink else ())
+        return self.frame(item, shown, wide)
 
     # --- joins and forks
 
@@ -135,7 +96,7 @@ class Layout:
         The lines that come in start above y = 0; those marks are in the piece's own coordinates.
         """
         assert unit.main is not None
-        w, h = self.size(unit)
+        w, h = self.boxes.size(unit)
         marks: list[Mark] = []
         exits = [Exit(shifted(e.points, 0, -y), e.style) for e in exits]
         if words.symbol(unit.main.node.record):
@@ -149,7 +110,7 @@ class Layout:
             x0 = min(-w / 2, *(e.x - 18 for e in exits))
             x1 = max(w / 2, *(e.x + 18 for e in exits))
             marks += [Line((*e.points, (e.x, 0.0)), e.style) for e in exits]
-        marks.append(self.box(unit, x0, 0, x1 - x0, h))
+        marks.append(self.boxes.place(unit, x0, 0, x1 - x0, h))
         return Piece(-x0, x1, h, marks, [Exit(((0.0, h),))], arrow=False)
 
     def fork(self, fork: Fork, join: Unit | None, style: str, shown: str) -> Piece:
@@ -174,7 +135,7 @@ class Layout:
             pieces.append(self.chain(branch, join, dotted, shown, True) if branch else
                           Piece(LANE, LANE, 0, [], [Exit((), dotted)]))  # fmt: skip
         at = [0.0]
-        for before, after in zip(pieces, pieces[1:], strict=False):
+        for before, after in pairwise(pieces):
             at.append(at[-1] + before.right + BETWEEN + after.left)
         if on_axis is None:
             middle = (at[-1] + pieces[-1].right - pieces[0].left) / 2
@@ -200,63 +161,13 @@ class Layout:
             out.exits += [Exit(shifted(e.points, x, y), e.style) for e in piece.exits]
         return out
 
-    # --- tangles
-
-    def tangle(self, tangle: Tangle) -> Piece:
-        """Boxes in layers, lines as curves."""
-        index = {unit.id: i for i, unit in enumerate(tangle.units)} | {tangle.source: -1}
-        inputs = [[index[name] for name in unit.inputs] for unit in tangle.units]
-        entries = self.units[tangle.sink].inputs if tangle.sink is not None else ()
-        ends = [index[name] for name in entries if name in index and name != tangle.source]
-        if tangle.sink is None:
-            ends = [i for i, unit in enumerate(tangle.units) if not any(reader in index for reader in unit.readers)]
-        sizes = [self.size(unit) for unit in tangle.units]
-        layer, xs, bends = layered.place(inputs, ends, [w for w, _ in sizes], 20, 2 * LANE)
-        rows = max(layer)
-        tall = [max([h for (_, h), at in zip(sizes, layer, strict=False) if at == n], default=0) for n in range(1, rows)]
-        tops, y = [0.0], 26.0
-        for h in tall:
-            tops.append(y)
-            y += h + 30
-        height = y - 12
-        spots = [(xs[i], tops[layer[i]]) for i in range(len(sizes))]
-        left = max(w / 2 - x for (w, _), (x, _) in zip(sizes, spots, strict=True))
-        right = max(w / 2 + x for (w, _), (x, _) in zip(sizes, spots, strict=True))
-        lanes = [x for chain in bends.values() for _, x in chain]
-        out = Piece(
-            max([left, *(LANE - x for x in lanes)]), max([right, *(LANE + x for x in lanes)]), height, [], [], 0.0, False
-        )
-        for (source, node), chain in bends.items():
-            start = (0.0, 0.0) if source < 0 else (spots[source][0], spots[source][1] + sizes[source][1])
-            way = [start]
-            for n, x in chain:
-                way += [(x, tops[n]), (x, tops[n] + tall[n - 1])]
-            if node == len(sizes) and tangle.sink is None:
-                continue
-            if node == len(sizes) and len(way) > 1:
-                out.marks.append(Line(tuple(way), arrow=False, curved=True))
-            for k in range([*inputs, ends][node].count(source)):  # a join may read one value twice
-                x, low = way[-1]
-                if node == len(sizes):
-                    out.exits.append(Exit(((x + 10 * k, low),)))
-                else:
-                    (x1, y1), bow = spots[node], 18 * k
-                    out.marks.append(
-                        Line((*way, *(((x + x1) / 2 + bow, (low + y1) / 2) for _ in range(min(k, 1))), (x1, y1)), curved=True)
-                    )
-        for unit, (w, h), (x, top) in zip(tangle.units, sizes, spots, strict=True):
-            out.marks.append(self.box(unit, x - w / 2, top, w, h))
-        out.exits = out.exits or [Exit(((0.0, height),))]
-        return out
-
     # --- frames
 
     def frame(self, frame: Frame, shown: str, wide: float) -> Piece:
         """A frame with its name at the left and how often at the right."""
         pad = 9
         inside = self.chain(frame.items, None, "", shown, last=False, least=wide)
-        first, *_, last = (*frame.paths, "", "")[: max(len(frame.paths), 1)] * 2
-        name = frame.label or (f"{first} … {last.rpartition('.')[2]}" if last != first else first)
+        name = frame.label or between(frame.paths)
         while width(name, SMALL) > 130 and "." in name.partition(" … ")[0]:
             name = name.partition(".")[2]
         name = clip(name, SMALL, 150)
@@ -275,6 +186,11 @@ class Layout:
         marks += moved(inside.marks, 0, head)
         exits = [Exit(shifted(e.points, 0, head), e.style) for e in inside.exits]
         return Piece(left, right, head + inside.height + pad, marks, exits, head + inside.entry, inside.arrow, inside.shown)
+
+
+def between(paths: list[str]) -> str:
+    """`layer1.1 … 3`: the first and the last of them."""
+    return f"{paths[0]} … {paths[-1].rpartition('.')[2]}" if len(paths) > 1 else "".join(paths)
 
 
 def _places(shape: str) -> str:

@@ -9,6 +9,9 @@ _WIDTHS = {
 }  # fmt: skip
 _OF = {char: width for width, chars in _WIDTHS.items() for char in chars}
 BOLD = 1.12
+BIG, SMALL = 12, 10  # the fonts' sizes in pixels; nothing is smaller
+LINE = {BIG: 15, SMALL: 13}
+"""The height of a line of text."""
 
 
 def width(text: str, size: float, bold: bool = False) -> float:

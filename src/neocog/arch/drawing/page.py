@@ -6,26 +6,20 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from neocog.arch.account import Analysis
-from neocog.arch.drawing.layout import BIG, GAP, SMALL, Layout
-from neocog.arch.drawing.measure import clip, width
-from neocog.arch.drawing.scene import Box, Label, Line, Mark, Panel, Piece, moved
-from neocog.arch.drawing.tree import Fork, Item, Tangle, collapsed, components, framed, leaves, series
+from neocog.arch.drawing import heads
+from neocog.arch.drawing.heads import AWAY, Head
+from neocog.arch.drawing.layout import GAP, Layout
+from neocog.arch.drawing.measure import BIG, SMALL, clip, width
+from neocog.arch.drawing.repeats import collapsed, framed
+from neocog.arch.drawing.scene import Box, Label, Line, Mark, Piece, moved
+from neocog.arch.drawing.tree import Fork, Item, Tangle, leaves, series
 from neocog.arch.drawing.units import Unit, units
 from neocog.arch.window import times
 
 ASPECT = 1.3  # width over height that the page tries for
 COLUMN_GAP = 44
 STAGE = 26  # room for a stage's name, left of its column
-MARGIN = 24
-
-
-@dataclass(slots=True)
-class Side:
-    """An auxiliary head: who feeds it, and its piece."""
-
-    source: int
-    piece: Piece
-    caption: str
+Side = tuple[Head, Piece]
 
 
 @dataclass(slots=True)
@@ -34,7 +28,7 @@ class Column:
 
     piece: Piece
     rows: list[list[Item]]
-    sides: list[tuple[Side, float, float]]  # (head, y of its source, y of its frame)
+    sides: list[tuple[Head, Piece, float]]  # and how far down each starts
     width: float = 0.0
     height: float = 0.0
 
@@ -42,20 +36,18 @@ class Column:
 def blocks(table: Analysis, full: bool = False) -> tuple[list[Mark], float, float]:
     """The marks of the page, its width and its height."""
     boxes = units(table)
-    layout = Layout(table, boxes)
+    layout = Layout(table)
     main = [unit for unit in boxes[1:] if unit.main and not unit.main.aux]
     stages = _stages(table, main)
-    heads = _heads(table, boxes)
-    ends = frozenset(source for source, _, _ in heads)
+    found = heads.heads(table, boxes)
     items = framed(series(boxes, main, 0, None), table.arch)
     if not full:
-        items = collapsed(items, ends, stages)
+        items = collapsed(items, frozenset(head.source for head in found), stages)
     items = [boxes[0], *items]
     rows = _rows(items)
-    sides = [Side(source, layout.chain(framed(_head_items(boxes, part, source), table.arch)), text)
-             for source, part, text in heads]  # fmt: skip
+    sides: list[Side] = [(head, layout.chain(head.items)) for head in found]
     best = min(_candidates(layout, rows, sides), key=lambda c: c[0])
-    columns = [_column(layout, part, sides, stages, part[-1][-1] is rows[-1][-1]) for part in best[1]]
+    columns = [_column(layout, boxes, part, sides, stages, part[-1][-1] is rows[-1][-1]) for part in best[1]]
     return _assembled(columns, stages)
 
 
@@ -65,8 +57,8 @@ def _candidates(layout: Layout, rows: list[list[Item]], sides: list[Side]) -> It
     sizes: list[tuple[float, float, float]] = []  # left, right and height of each row
     for row in rows:
         piece = layout.chain(row, None, "", shown)
-        fed = [side for side in sides if any(unit.id == side.source for unit in leaves(row))]
-        right = piece.right + (28 + max(_side_width(side) for side in fed) if fed else 0)
+        fed = [side for side in sides if any(unit.id == side[0].source for unit in leaves(row))]
+        right = piece.right + (AWAY + max(heads.breadth(*side) for side in fed) if fed else 0)
         sizes.append((piece.left, right, piece.height + GAP))
         shown = next((s for item in reversed(row) if (s := layout.shape(item))), shown)
     for count in range(1, len(rows) + 1):
@@ -95,30 +87,6 @@ def _stages(table: Analysis, main: list[Unit]) -> dict[int, str]:
                 out[unit.id] = names[scope]
                 break
     return out
-
-
-def _heads(table: Analysis, boxes: list[Unit]) -> list[tuple[int, list[Unit], str]]:
-    """(the box that feeds it, its boxes, its caption) of each auxiliary head, and of layers that nobody reads."""
-    by_path = {row.path: unit.id for unit in boxes[1:] for row in unit.rows}
-    free = [unit for unit in boxes[1:] if unit.main and unit.main.aux]
-    weights = {by_path[tap.output]: tap.weight for tap in table.arch.taps}
-    out = []
-    for part in components(free):
-        inside = {unit.id for unit in part}
-        feeds = sorted({name for unit in part for name in unit.inputs if name not in inside})
-        for unit in part:  # drawn as if one value came in; the caption names the others
-            unit.inputs = tuple(name if name in inside else feeds[-1] for name in unit.inputs)
-        losses = [f"{weights[unit.id]:g}" for unit in part if unit.id in weights]
-        caption = f"training only, loss × {' and '.join(losses)}" if losses else "read by no layer"
-        names = [main.path if (main := boxes[name].main) else "input" for name in feeds]
-        out.append((feeds[-1], part, caption + (f", reads {' and '.join(names)}" if len(feeds) > 1 else "")))
-    return out
-
-
-def _head_items(boxes: list[Unit], part: list[Unit], source: int) -> list[Item]:
-    inside = {unit.id for unit in part}
-    ends = [unit for unit in part if not inside.intersection(unit.readers)]
-    return [Tangle(part, source, None)] if len(ends) > 1 else series(boxes, part, source, None)
 
 
 def _rows(items: list[Item]) -> list[list[Item]]:
@@ -152,33 +120,31 @@ def _filled(heights: list[float], limit: float) -> list[int]:
     return [*ends, len(heights)]
 
 
-def _column(layout: Layout, rows: list[list[Item]], sides: list[Side], stages: dict[int, str], final: bool) -> Column:
+def _column(
+    layout: Layout, boxes: list[Unit], rows: list[list[Item]], sides: list[Side], stages: dict[int, str], final: bool
+) -> Column:
     items = [item for row in rows for item in row]
-    shown = ""
     first = next(leaves(items))
-    if first.main is not None:
-        shown = layout.units[first.inputs[0]].shape(layout.table)
-    else:
-        shown = first.shape(layout.table)
+    shown = (boxes[first.inputs[0]] if first.main else first).shape(layout.table)
     piece = layout.chain(items, None, "", shown, last=not final, least=112)
     if final:
         _end(layout, piece)
     column = Column(piece, rows, [])
     if any(unit.id in stages for unit in leaves(items)):
         piece.left += STAGE
-    floor = 0.0
-    at = {mark.unit: mark for mark in piece.marks if isinstance(mark, Box)}
     right = piece.right
-    for side in sides:
-        if side.source in at:
-            box = at[side.source]
-            y = box.y + box.h / 2
-            top = max(floor, y + 14)
-            column.sides.append((side, y, top))
-            floor = top + side.piece.height + 60
-            right = max(right, piece.right + 28 + _side_width(side))
+    column.height = piece.height
+    at = {mark.unit: mark for mark in piece.marks if isinstance(mark, Box)}
+    low = 0.0
+    for head, aside in sides:
+        if head.source in at:
+            box = at[head.source]
+            top = max(low, box.y + box.h / 2 + 14)
+            column.sides.append((head, aside, top))
+            low = top + aside.height + 60
+            column.height = max(column.height, low - 20)
+            right = max(right, piece.right + AWAY + heads.breadth(head, aside))
     column.width = piece.left + right
-    column.height = max(piece.height, floor)
     return column
 
 
@@ -192,53 +158,29 @@ def _end(layout: Layout, piece: Piece) -> None:
     piece.left, piece.right, piece.height = max(piece.left, wide / 2), max(piece.right, wide / 2), y + 36
 
 
-def _side_width(side: Side) -> float:
-    return max(side.piece.left + side.piece.right + 18, width(side.caption, SMALL) + 16)
-
-
 def _assembled(columns: list[Column], stages: dict[int, str]) -> tuple[list[Mark], float, float]:
     marks: list[Mark] = []
     x, bottom = 0.0, max(c.height for c in columns)
-    before: tuple[float, float, float] | None = None  # where the value left the column before: x, y, the gutter's x
+    before: tuple[float, float, float, float] | None = None  # where the value left the column before, and its way: down, right
     for column in columns:
         piece = column.piece
         axis = math.ceil(x + piece.left)
         if before:
-            x0, y0, gutter = before
-            marks.append(Line(((x0, y0), (x0, y0 + 14), (gutter, y0 + 14), (gutter, -16), (axis, -16), (axis, piece.entry)),
+            x0, y0, low, gutter = before
+            marks.append(Line(((x0, y0), (x0, low), (gutter, low), (gutter, -16.0), (axis, -16.0), (axis, piece.entry)),
                               "", piece.arrow))  # fmt: skip
         here = [*piece.marks, *_stage_bars(column, stages)]
-        for side, y, top in column.sides:
-            here += _side(column, side, y, top)
+        at = {mark.unit: mark for mark in piece.marks if isinstance(mark, Box)}
+        for head, aside, top in column.sides:
+            here += heads.place(head, aside, at[head.source], piece.right, top)
         marks += moved(here, axis, 0)
         gutter = x + column.width + COLUMN_GAP / 2
-        lowest = max(
-            piece.exits[0].points[-1][1], piece.height - 2, *(top + s.piece.height + 40 for s, _, top in column.sides), 0
-        )
+        lowest = max(column.height - 2, piece.exits[0].points[-1][1])
         if column is not columns[-1]:
             x0, y0 = axis + piece.exits[0].x, piece.exits[0].points[-1][1]
-            marks.append(Line(((x0, y0), (x0, lowest)), "", False)) if lowest > y0 else None
-            before = (x0, lowest, gutter)
+            before = (x0, y0, lowest + 14, gutter)
         x += column.width + COLUMN_GAP
     return marks, x - COLUMN_GAP, bottom + 16
-
-
-def _side(column: Column, side: Side, y: float, top: float) -> list[Mark]:
-    """An auxiliary head in its dashed frame, right of the column, and the dashed line that feeds it."""
-    piece, wide = side.piece, _side_width(side)
-    left = column.piece.right + 28
-    axis = round(left + max(piece.left + 9, (wide - piece.left - piece.right) / 2 + piece.left))
-    box = next(mark for mark in column.piece.marks if isinstance(mark, Box) and mark.unit == side.source)
-    pad, gutter = 10, column.piece.right + 12
-    start, end = (box.x + box.w, y), (axis, top + pad + piece.entry)
-    # A head that another pushed down is reached along the gutter, so that the line does not run through the other.
-    bends = ((axis, y),) if top <= y + 14 else ((gutter, y), (gutter, top - 10), (axis, top - 10))
-    return [
-        Panel(left, top, wide, pad + piece.height + 26, "aux", side.caption),
-        Label(left + 8, top + pad + piece.height + 18, side.caption, SMALL, style="name"),
-        Line((start, *bends, end), "dash", piece.arrow),
-        *moved(piece.marks, axis, top + pad),
-    ]
 
 
 def _stage_bars(column: Column, stages: dict[int, str]) -> list[Mark]:

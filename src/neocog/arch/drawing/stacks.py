@@ -6,11 +6,12 @@ streams, as in Krizhevsky et al. 2012, figure 2.
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 from neocog.arch.account import Analysis
 from neocog.arch.drawing import words
-from neocog.arch.drawing.layout import BIG, LINE, SMALL, Layout
-from neocog.arch.drawing.measure import clip, width, wrap
+from neocog.arch.drawing.layout import between
+from neocog.arch.drawing.measure import BIG, LINE, SMALL, clip, width, wrap
 from neocog.arch.drawing.scene import Label, Line, Mark, Point, Sheets, moved
 from neocog.arch.drawing.tree import series
 from neocog.arch.drawing.units import Unit, units
@@ -93,7 +94,6 @@ def volumes(table: Analysis) -> list[Volume] | None:
     chain = [item for item in series(boxes, main, 0, None) if isinstance(item, Unit)]
     if len(chain) < len(main):
         return None
-    layout = Layout(table, boxes)
     shape = table.input
     out = [Volume(boxes[0], 1, shape, 1, "end", ["input", _maps(shape, 1)], [])]
     for unit in chain:
@@ -111,18 +111,19 @@ def volumes(table: Analysis) -> list[Volume] | None:
             following and (_groups(following) == 2 or (following.streams == 2 and _keeps(following)))
         )
         out[i].streams = 2 if split and out[i].shape[0] % 2 == 0 and out[i].maps else 1
-    for before, volume in zip(out, out[1:], strict=False):
+    for before, volume in pairwise(out):
         if _keeps(volume) and before.streams == 2 and volume.maps:
             volume.streams = 2
-        first, *_, last = [unit.main.path for unit in (volume.unit, *volume.unit.twins) if unit.main] * 2
-        name = first if first.rpartition(".")[2].isdigit() else first.rpartition(".")[2]
-        name += f" … {last.rpartition('.')[2]}" if last != first else ""
+        paths = [unit.main.path for unit in (volume.unit, *volume.unit.twins) if unit.main]
+        name = between(paths)
+        if not paths[0].rpartition(".")[2].isdigit():
+            name = name.removeprefix(paths[0].rpartition(".")[0]).removeprefix(".")
         volume.above = [clip(name, SMALL, ROOM), _maps(volume.shape, volume.streams)]
-        volume.below = _below(layout, volume)
+        volume.below = _below(volume)
     return out
 
 
-def _below(layout: Layout, volume: Volume) -> list[tuple[str, int]]:
+def _below(volume: Volume) -> list[tuple[str, int]]:
     before, name, after = volume.unit.label
     lines = [(line, SMALL) for line in wrap(before.split(" · "), " · ", SMALL, ROOM) if line]
     lines += [(clip(line, BIG, 1.3 * ROOM), BIG) for line in wrap(name.split(", "), ", ", BIG, ROOM)]
@@ -156,8 +157,7 @@ def stacks(found: list[Volume]) -> tuple[list[Mark], float, float]:
         w, _ = volume.size
         middle = volume.x + w / 2
         title = _title(volume)
-        for top in volume.tops():
-            marks.append(Sheets(volume.stack(top), volume.kind, title, volume.unit.id))
+        marks += [Sheets(volume.stack(top), volume.kind, title, volume.unit.id) for top in volume.tops()]
         for i, text in enumerate(volume.above):
             marks.append(Label(middle, -volume.tall / 2 - 22 + 13 * i, text, SMALL, "middle", "name" if i == 0 else ""))
             left, right = min(left, middle - width(text, SMALL) / 2), max(right, middle + width(text, SMALL) / 2)

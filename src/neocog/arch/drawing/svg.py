@@ -5,14 +5,13 @@ contrast of at least 4.5 : 1. Each rule names its light colour before the variab
 """
 
 from collections.abc import Iterable
+from itertools import pairwise
 from xml.sax.saxutils import escape
 
-from neocog.arch.drawing.measure import width
+from neocog.arch.drawing.measure import BIG, LINE, width
 from neocog.arch.drawing.scene import Box, Label, Line, Mark, Panel, Point, Sheets
-from neocog.arch.drawing.words import KINDS
 
 FONT = "Helvetica,Arial,'Liberation Sans','Segoe UI',Roboto,'DejaVu Sans',sans-serif"
-LINE_HEIGHT = {12: 15, 10: 13}
 
 # name: light fill, light edge, dark fill, dark edge
 COLOURS = {
@@ -111,7 +110,7 @@ def element(mark: Mark) -> str:
         return f"<g><title>{escape(mark.title)}</title>{rect}</g>" if mark.title else rect
     if isinstance(mark, Label):
         anchor = f' text-anchor="{mark.anchor}"' if mark.anchor != "start" else ""
-        style = mark.style + (" t" if mark.size == 12 else "")
+        style = mark.style + (" t" if mark.size == BIG else "")
         turn = f' transform="rotate(-90 {number(mark.x)} {number(mark.y)})"' if mark.up else ""
         return f'<text x="{number(mark.x)}" y="{number(mark.y)}" class="{style}"{anchor}{turn}>{escape(mark.text)}</text>'
     if isinstance(mark, Sheets):
@@ -143,11 +142,11 @@ def _box(box: Box) -> str:
         path = "".join(f"M{number(cx + a)} {number(cy + b)}L{number(cx + c)} {number(cy + e)}" for a, b, c, e in ends)
         ring = f'<circle class="sign" cx="{number(cx)}" cy="{number(cy)}" r="7"/>' if box.lines else ""
         parts.append(f'{ring}<path class="sign" d="{path}"/>')
-    y = box.y + (box.h - sum(LINE_HEIGHT[size] for _, size in box.lines)) / 2
+    y = box.y + (box.h - sum(LINE[size] for _, size in box.lines)) / 2
     for text, size in box.lines:
-        y += LINE_HEIGHT[size]
-        style = ' class="t"' if size == 12 else ""
-        parts.append(f'<text x="{number(middle)}" y="{number(y - (4 if size == 12 else 3))}"{style}>{escape(text)}</text>')
+        y += LINE[size]
+        style = ' class="t"' if size == BIG else ""
+        parts.append(f'<text x="{number(middle)}" y="{number(y - (4 if size == BIG else 3))}"{style}>{escape(text)}</text>')
     return f'<g class="b {box.kind}">{"".join(parts)}</g>'
 
 
@@ -171,7 +170,7 @@ def corners(points: tuple[Point, ...], radius: float) -> str:
 def curve(points: tuple[Point, ...]) -> str:
     """Downwards through the points, upright at each."""
     out = [f"M{number(points[0][0])} {number(points[0][1])}"]
-    for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
+    for (x0, y0), (x1, y1) in pairwise(points):
         middle = number((y0 + y1) / 2)
         straight = f"L{number(x1)} {number(y1)}"
         out.append(straight if x0 == x1 else f"C{number(x0)} {middle} {number(x1)} {middle} {number(x1)} {number(y1)}")
@@ -185,6 +184,3 @@ def _distance(a: Point, b: Point) -> float:
 def _toward(a: Point, b: Point, r: float) -> Point:
     length = _distance(a, b) or 1.0
     return (a[0] + (b[0] - a[0]) * r / length, a[1] + (b[1] - a[1]) * r / length)
-
-
-__all__ = ["KINDS", "document"]

@@ -50,8 +50,8 @@ class Unit:
     def key(self) -> tuple:
         """Equal for boxes that one drawing can stand for: all but paths, shapes and what training starts from."""
         assert self.main is not None
-        return tuple((row.node.record.type, words.follower(row), row.node.record.describe() if row is self.main else "")
-                     for row in self.rows) + (self.label, words.kind(self.main))  # fmt: skip
+        rows = [(row.node.record.type, words.follower(row)) for row in (*self.before, *self.after)]
+        return (*rows, self.main.node.record.type, self.main.node.record.describe(), self.label, words.kind(self.main))
 
     def shape(self, table: Analysis) -> str:
         """The shape that flows out; a range where the repeats differ."""

@@ -64,7 +64,7 @@ def label(row: Row) -> str:
     if isinstance(record, Cat):
         return "concat"
     if isinstance(record, Scale):
-        return {(-1, 1): "1 − x", (-1, 0): "−x"}.get((record.factor, record.shift), record.describe())
+        return {(-1.0, 1.0): "1 − x", (-1.0, 0.0): "−x"}.get((record.factor, record.shift), record.describe())
     if isinstance(record, Slice) and record.of and record.stop == record.start + 1:
         return f"part {record.stop} of {record.of}"
     if isinstance(record, PadChannels):

@@ -71,7 +71,8 @@ class SCell(Windowed):
     learning_selectivity: float | None = None
 
     def describe(self) -> str:
-        return f"S-cells {self.describe_window()}, r {self.selectivity:g}"
+        learning = "" if self.learning_selectivity is None else f", {self.learning_selectivity:g} while it learns"
+        return f"S-cells {self.describe_window()}, r {self.selectivity:g}{learning}"
 
     def output(self, *inputs: Shape) -> Shape:
         return (self.planes, *self.places(need_map(self, inputs[0])))

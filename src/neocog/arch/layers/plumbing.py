@@ -49,7 +49,6 @@ class ConstantPad2d(Leaf):
 
     padding: Padding
     value: float = 0.0
-    follows = True
 
     def __post_init__(self) -> None:
         padding = normal_padding(self.padding)

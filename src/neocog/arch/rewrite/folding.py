@@ -100,7 +100,10 @@ class _Folding:
             sources = tuple(self.made[have[role]] for role in named)
             return Move(f"{path}.{what}", sources, f"{op}_{what}", (norm.eps, " ".join(named), groups))
 
-        weight, bias = move("weight", "weight var gamma"), move("bias", "bias mean var gamma beta" + (" weight" if op == "unfold" else ""))
+        weight, bias = (
+            move("weight", "weight var gamma"),
+            move("bias", "bias mean var gamma beta" + (" weight" if op == "unfold" else "")),
+        )
         self.made |= {weight.new: weight, bias.new: bias}
         self.nodes[path] = dataclasses.replace(self.nodes[path], record=record.replace(bias=True))
 

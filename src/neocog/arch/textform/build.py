@@ -6,8 +6,9 @@ from neocog.arch.account import analyse
 from neocog.arch.architecture import Architecture, Mark, Node
 from neocog.arch.layers import Add, Cat, Conv2d, Flatten, Linear, Mul
 from neocog.arch.record import Leaf, Windowed
+from neocog.arch.textform.spelling import words_of
 from neocog.arch.textform.syntax import Group, Layer, Line, TextError, read, write
-from neocog.arch.textform.vocabulary import CLASSES, WIDEST, WIDTH, WORDS, Options, record, words_of
+from neocog.arch.textform.vocabulary import CLASSES, WIDEST, WIDTH, WORDS, Options, record
 from neocog.arch.window import Shape, pair, times
 from neocog.errors import ShapeError, UserError
 
@@ -56,7 +57,7 @@ class _Builder:
             self.add("flatten", Flatten())
         if isinstance(leaf, Flatten) and len(self.shape) == 1:
             raise self.fail(layer.column, "FLATTEN: there are features already")
-        elif isinstance(leaf, Windowed) and len(self.shape) == 1:
+        if isinstance(leaf, Windowed) and len(self.shape) == 1:
             raise self.fail(layer.column, f"{layer.word} needs maps, but behind FC or FLATTEN there are features only")
         word = layer.word.lower() + ("_" if layer.word[-1].isdigit() else "")
         try:
@@ -84,12 +85,16 @@ class _Builder:
         if self.head is None:
             raise self.fail(self.line.end, "nothing here learns: end in FC, which gives the scores")
         if len(self.shape) == 3 and self.shape[1:] != (1, 1):
-            raise self.fail(self.line.end, f"the line ends in maps of {times(self.shape)}: end in FC, or in GAP for their means")
+            raise self.fail(
+                self.line.end, f"the line ends in maps of {times(self.shape)}: end in FC, or in GAP for their means"
+            )
         if len(self.shape) == 3:
             self.add("flatten", Flatten())
         path, said = self.head
         if not said:
-            self.nodes = [Node(n.path, n.record.replace(out=CLASSES) if n.path == path else n.record, n.inputs) for n in self.nodes]
+            self.nodes = [
+                Node(n.path, n.record.replace(out=CLASSES) if n.path == path else n.record, n.inputs) for n in self.nodes
+            ]
         return Architecture(name, input, tuple(self.nodes), self.nodes[-1].path, marks=(Mark("head", path),))
 
 
@@ -121,7 +126,7 @@ def input_of(line: Line) -> Shape | None:
         line_end = Options(line.text, line.input, "one size, such as 3x32x32")
         line_end.left = list(options[1:])
         line_end.done()
-    token = options[0]
+    (token, *_) = options
     parts = token.text.split("x")
     if not all(part.isdecimal() and part.isascii() and len(part) <= 5 and int(part) for part in parts) or len(parts) > 3:
         raise TextError(line.text, token.column, f"INPUT takes a size such as 3x32x32, 32x32 or 32, not '{token.text}'")

@@ -178,7 +178,8 @@ class _Reader:
     def unknown(self, text: str) -> str:
         if text.upper() == "INPUT":
             return "INPUT stands once, at the beginning"
-        if self.at and self.tokens[self.at - 1].text in ("*", "?", "]") or not text[0].isalpha():
+        behind = self.at and self.tokens[self.at - 1].text in ("*", "?", "]")
+        if behind or not text[0].isalpha():
             return f"'{text}' is no layer; options stand right behind their layer, before * and ?"
         return f"'{text}' is no layer" + offer(text, self.words)
 

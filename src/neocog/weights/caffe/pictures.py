@@ -67,8 +67,9 @@ def preprocessing(
         resize = "squash"
         way = f"to 256×256, then the middle {height}×{width}" if side else f"to {height}×{width}"
         notes.append(f"assumed: pictures are squashed {way}")
+    # OpenCV, and so Caffe, resizes without antialiasing.
     record = Preprocessing(
-        height, width, color, resize, side, scale=scale, mean=tuple(m * scale for m in means)
+        height, width, color, resize, side, scale=scale, mean=tuple(m * scale for m in means), antialias=resize == "pad"
     )
     return record, tuple(notes)
 

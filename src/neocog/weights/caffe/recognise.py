@@ -28,6 +28,7 @@ from neocog.arch import (
     Window,
     analyse,
 )
+from neocog.arch.depth import depth
 from neocog.arch.rewrite import with_classes, with_input, without_taps
 from neocog.arch.window import size, times
 from neocog.errors import UserError
@@ -36,7 +37,6 @@ from neocog.nets.index import Entry, entries
 
 SILENT = (Dropout, DropPath, Flatten)  # nothing in the test phase, or nothing but another shape of the same numbers
 ANY_ORDER = ("Add", "Mul", "Maximum")
-WEIGHTED = (Conv2d, DepthwiseConv2d, Linear)
 Key = tuple
 
 
@@ -50,10 +50,10 @@ class Same:
 
 def recognise(found: Architecture) -> Same | None:
     """The network of ours that `found` is, if it is one."""
-    macs, layers = analyse(found).total("macs"), _weighted(found)
+    macs, layers = analyse(found).total("macs"), depth(found)
     listed = known()
     likely = [name for name, entry in listed.items() if entry.macs == macs and entry.input == found.input]
-    others = [name for name in listed if name not in likely and layers == _layers(name)]
+    others = [name for name, entry in listed.items() if name not in likely and entry.depth == layers]
     return next((same for name in (*likely, *others) if (same := _same(name, found)) is not None), None)
 
 
@@ -71,15 +71,6 @@ def match(name: str, found: Architecture, where: str) -> Same:
 def known() -> dict[str, Entry]:
     """Every network's entry; worked out once, for that takes seconds where the saved list is out of date."""
     return entries()
-
-
-def _weighted(arch: Architecture) -> int:
-    return sum(isinstance(node.record, WEIGHTED) for node in arch.nodes if node.path in arch.main)
-
-
-@cache
-def _layers(name: str) -> int:
-    return _weighted(resolve(name).build())
 
 
 def _adapted(name: str, found: Architecture) -> Architecture | None:

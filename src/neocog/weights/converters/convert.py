@@ -59,7 +59,8 @@ def convert(
     """
     arch = resolve(net).build() if isinstance(net, str) else net
     dialect = dialect_for(arch.name, dialect) if isinstance(dialect, str) else dialect
-    found = {dialect.today(key): value for key, value in values.items()}
+    today = dialect.today(values)
+    found = {today[key]: value for key, value in values.items()}
     shapes = {key: tuple(value.shape) for key, value in found.items()}
     arch, matched = fitted(arch, dialect, shapes)
     whose = f"{dialect.party}'s {dialect.name}" if dialect.party != "neocog" else arch.name

@@ -1,13 +1,13 @@
 """How another toolkit writes down one of our networks: names by rules, layouts by convention."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from neocog.arch import Architecture, analyse
 from neocog.arch.account import Row
-from neocog.arch.layers import BatchNorm2d, Conv2d, DepthwiseConv2d, Flatten, LayerNorm2d, Linear
+from neocog.arch.layers import BatchNorm2d, Conv2d, DepthwiseConv2d, Flatten, LayerNorm2d, LayerScale, Linear
 from neocog.arch.record import Param
 from neocog.arch.window import Shape
 from neocog.pictures.preprocessing import Preprocessing
@@ -15,6 +15,8 @@ from neocog.weights.converters.pair import Pair, arranged, same
 
 Rules = tuple[tuple[str, str], ...]
 """(pattern, replacement) pairs; each is applied to what the one before left. Patterns match anywhere."""
+
+COUNTED = re.compile(r"(conv2d|batch_normalization)(?:_(\d+))?/")
 
 Naming = Rules | Callable[[Architecture], Mapping[str, str]]
 """Our layers' paths to their layers' names: by rules, or from the whole network where they number their layers."""
@@ -28,7 +30,8 @@ class Dialect:
     connections that are convolutions there; as_linear: our 1×1 convolutions that are full connections there. eps: their ε
     of batch normalisation. biased: convolutions that have a bias there, before batch normalisation. gamma: whether their
     normalisation is scaled. background: their classes begin with one that means none. legacy: rules that bring keys of
-    their older files to those of today. ignore: keys of theirs that are no part of the network. preprocessing: what their
+    their older files to those of today; counted: their layers without a name have numbers that go on from file to file: the
+    n-th of its kind is called conv2d#n here. ignore: keys of theirs that are no part of the network. preprocessing: what their
     weights want of pictures, where it is not what the card says.
     """
 
@@ -44,6 +47,7 @@ class Dialect:
     gamma: bool = True
     background: bool = False
     legacy: Rules = ()
+    counted: bool = False
     ignore: str = ""
     preprocessing: Preprocessing | None = field(default=None, compare=False)
 
@@ -52,9 +56,19 @@ class Dialect:
         """Whether their tensors are laid out as TensorFlow's: (kh, kw, in, out), maps flattened as H, W, C."""
         return self.party in ("keras", "slim")
 
-    def today(self, key: str) -> str:
-        """A key of their file as today's files have it."""
-        return renamed(self.legacy, key)
+    def today(self, keys: Iterable[str]) -> dict[str, str]:
+        """Each key of their file as today's files have it."""
+        named = {key: renamed(self.legacy, key) for key in keys}
+        if not self.counted:
+            return named
+        found = {key: match for key, name in named.items() if (match := COUNTED.match(name))}
+        kinds: dict[str, set[int]] = {}
+        for match in found.values():
+            kinds.setdefault(match[1], set()).add(int(match[2] or 0))
+        order = {kind: sorted(numbers) for kind, numbers in kinds.items()}
+        return named | {
+            key: f"{m[1]}#{order[m[1]].index(int(m[2] or 0))}/{named[key][m.end() :]}" for key, m in found.items()
+        }
 
     def passes_over(self, key: str) -> bool:
         """Whether the key is no part of the network."""
@@ -144,6 +158,8 @@ def depthwise(row: Row) -> bool:
 def _arranged(by_path: Mapping[str, Row], row: Row, param: Param, ours: str, theirs: str, dialect: Dialect) -> Pair:
     """The pair with their layout."""
     record, shape = row.node.record, param.shape
+    if isinstance(record, LayerScale) and dialect.party == "torchvision":
+        return same(ours, shape, theirs, (*shape, 1, 1))
     if param.name != "weight" or not isinstance(record, (Conv2d, DepthwiseConv2d, Linear)):
         return same(ours, shape, theirs)
     if isinstance(record, Linear):

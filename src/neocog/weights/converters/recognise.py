@@ -44,7 +44,8 @@ def candidates(numbers: int) -> list[str]:
 
 def fits(arch: Architecture, dialect: Dialect, shapes: Mapping[str, Shape]) -> Architecture | None:
     """The network as the file has it (its classes, its auxiliary heads); None if it is another's."""
-    named = {dialect.today(key): shape for key, shape in shapes.items()}
+    today = dialect.today(shapes)
+    named = {today[key]: shape for key, shape in shapes.items()}
     counted = {key: shape for key, shape in named.items() if not dialect.passes_over(key)}
     try:
         arch, matched = fitted(arch, dialect, named)
