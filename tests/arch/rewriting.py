@@ -1,11 +1,12 @@
 """What the tests of rewrites share."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 import pytest
 import torch
 
-from neocog.arch import Architecture
+from neocog.arch import Architecture, analyse
 from neocog.arch.rewrite import Rewrite, tensors
 from neocog.nets import nets, resolve
 from neocog.nn import Model
@@ -32,6 +33,10 @@ def model(name: str, change: Callable[[Architecture], Architecture] = lambda arc
     """Its Module in evaluation, biases and running statistics random."""
     built = Model(change(build(name)), rng()).eval()
     randomise(built)
+    with torch.no_grad():
+        for value in built.parameters():
+            if not value.any():  # a perceptron and a Neocognitron start from nothing, which would show nothing
+                value.uniform_(0, 0.2, generator=rng(1))
     return built
 
 
@@ -45,6 +50,19 @@ def moved(old: Model, rewrite: Rewrite) -> Model:
     assert not unexpected
     assert set(missing) == set(tensors(arch)) - plan.kept
     return new
+
+
+@contextmanager
+def exactly(name: str) -> Iterator[None]:
+    """The nets of the slow tier at 64 bits, the largest apart: at 32 the deepest overflow on random weights, and gates near
+    their threshold (SE-ResNet-101, EfficientNet-B7) turn a rounding in the last place into another answer."""
+    wide = name not in QUICK and analyse(build(name)).total("params") < 80e6
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64 if wide else torch.float32)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
 
 
 @torch.no_grad()

@@ -5,6 +5,7 @@ import torch
 
 from neocog.arch import (
     GELU,
+    Activation,
     Architecture,
     AvgPool2d,
     BatchNorm2d,
@@ -15,8 +16,12 @@ from neocog.arch import (
     Identity,
     Linear,
     MaxPool2d,
+    Product,
+    Ref,
     ReLU,
+    Scale,
     Sequential,
+    Sigmoid,
     Sum,
     Tanh,
     analyse,
@@ -30,6 +35,7 @@ from neocog.arch.rewrite import (
     drop,
     replace,
     tensors,
+    with_activation,
     with_channels,
     with_classes,
     with_dropout,
@@ -40,7 +46,7 @@ from neocog.errors import ShapeError, UserError
 from neocog.nets import nets, resolve
 from neocog.nn import Model
 from neocog.weights import apply_plan
-from tests.conftest import error, picture, randomise, rng
+from tests.conftest import deep_is_slow, error, picture, randomise, rng
 
 from .cases import CASES
 
@@ -60,7 +66,7 @@ def moved(old: Model, rewrite: Rewrite) -> Model:
 
 
 def model(name: str) -> Model:
-    built = Model(resolve(name).build() if name in nets() else CASES[name].build(), rng()).eval()
+    built = Model(CASES[name].build() if name in CASES else resolve(name).build(), rng()).eval()
     randomise(built)
     return built
 
@@ -223,6 +229,31 @@ def test_replace_of_a_layer_with_weights():
     assert {"conv1.weight", "conv2.weight"} & plan.kept == {"conv2.weight"}
     assert isinstance(plan, WeightPlan)
     assert tensors(new)["conv1.weight"].shape == (6, 1, 3, 3)
+
+
+@pytest.mark.parametrize("name", deep_is_slow(nets()))
+def test_with_activation(name: str):
+    """Every unit of every network gets the new function; gates, which must stay between 0 and 1, keep theirs."""
+    arch = resolve(name).build()
+    before = [n for n in arch.nodes if isinstance(n.record, Activation)]
+    if not before:
+        with pytest.raises(UserError, match="nothing to replace by tanh"):
+            with_activation(arch, Tanh())
+        return
+    new, plan = with_activation(arch, Tanh())
+    kept = {n.record.type for n in new.nodes if isinstance(n.record, Activation) and n.record != Tanh()}
+    assert kept <= {"Sigmoid", "HardSigmoid", "Softmax"}
+    assert plan.kept == set(tensors(new)) == set(tensors(arch))
+    assert [(n.path, n.inputs) for n in new.nodes] == [(n.path, n.inputs) for n in arch.nodes]
+
+
+def test_gates_keep_their_function():
+    new, _ = with_activation(CASES["se_block"].build(), GELU())
+    assert {n.record.type for n in new.nodes if isinstance(n.record, Activation)} == {"GELU", "Sigmoid"}
+    gate = Sequential(out=Sum(Product(Sequential(H=Linear(5), s=Sigmoid()), T=Sequential(Linear(5), Sigmoid())),
+                              Product(Identity(), Sequential(Ref("T"), Scale(-1, 1)))))  # fmt: skip
+    highway, _ = with_activation(architecture("h", (5,), Sequential(a=Tanh(), b=gate)), ReLU())
+    assert [n.path for n in highway.nodes if isinstance(n.record, ReLU)] == ["a"], "H's sigmoid is multiplied too"
 
 
 def test_drop_a_node():

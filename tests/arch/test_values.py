@@ -245,7 +245,7 @@ def test_table_adds_up(name: str):
         assert sum(line.macs for line in found if not line.aux) == table.total("macs")
     assert len(lines(table, True)) == len(table.rows)
     runs = repeated(lines(table))
-    assert sum(line.params * n for line, n in runs) == table.total("params")
+    assert sum(line.params * n for line, n in runs) == table.total("params") + table.params_aux
     assert all(len(line) <= 140 for line in text(table))
 
 

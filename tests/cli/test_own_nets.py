@@ -1,8 +1,13 @@
 """A line of text where a network's name is taken; lint; diff of two and more."""
 
 import json
+import subprocess
+import sys
 
 import pytest
+import torch
+
+from neocog import create_model
 
 LINE = "INPUT -> [[CONV 8 -> BN -> RELU]*1 -> POOL?]*4 -> FC"
 NAME = "INPUT [CONV 8 BN RELU POOL?]*4 FC"
@@ -65,3 +70,19 @@ def test_a_line_is_trained_resumed_judged_and_compared(neocog, tmp_path):
 @pytest.mark.parametrize("verb", ["show", "lint"])
 def test_unknown_names_are_told_as_before(neocog, verb: str):
     assert "did you mean alexnet" in neocog(verb, "alexnt").check(2).err
+
+
+@pytest.mark.parametrize("args", [["lint", "alexnet"], ["show", LINE], ["diff", "vgg11", "vgg13", LINE]], ids=lambda a: a[0])
+def test_they_answer_without_torch(args: list[str]):
+    program = (
+        "import sys; from neocog.cli import main; code = main(sys.argv[1:])\n"
+        "print([m for m in ('torch', 'numpy') if m in sys.modules], code)"
+    )
+    done = subprocess.run([sys.executable, "-c", program, *args], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[] 0"
+
+
+def test_create_model_takes_a_line():
+    model = create_model(LINE, num_classes=4, in_chans=1, img_size=40)
+    assert model.arch.name == NAME
+    assert model(torch.zeros(2, 1, 40, 40)).shape == (2, 4)

@@ -9,9 +9,19 @@ import torch
 from PIL import Image
 
 from neocog.errors import UserError
-from neocog.explain import Group, Planes, Templates, default_layers, diverging, draw_planes, draw_templates, planes, positive
+from neocog.explain import (
+    Group,
+    Planes,
+    Templates,
+    default_layers,
+    diverging,
+    draw_planes,
+    draw_templates,
+    planes,
+    positive,
+    templates,
+)
 from neocog.explain import sheet as sheet_of
-from neocog.explain import templates
 from neocog.explain.sheet import PAPER
 from neocog.nets import resolve
 from neocog.nn import Model, create_model

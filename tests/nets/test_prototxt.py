@@ -21,6 +21,7 @@ from neocog.arch import (
 )
 from neocog.arch.architecture import Architecture, Node
 from neocog.nets import resolve
+from tests.conftest import Agree
 
 TOKEN = re.compile(r'#[^\n]*|"(?P<text>[^"]*)"|(?P<brace>[{}])|(?P<word>[\w.+-]+)\s*(?P<colon>:?)')
 Message = list[tuple[str, "str | Message"]]
@@ -224,16 +225,17 @@ BRANCHED = {*TYPES, "Concat"}
      ("squeezenet1_0.caffe", "squeezenet/v1.0_deploy.prototxt", 65),
      ("squeezenet1_1", "squeezenet/v1.1_deploy.prototxt", 65)],
 )  # fmt: skip
-def test_branched_nets(name: str, file: str, count: int, shared: Path):
+def test_branched_nets(name: str, file: str, count: int, shared: Path, agree: Agree):
     """Layer for layer, wiring included."""
     theirs = [layer for layer in layers(shared / "prototxt" / file) if one(layer, "type") in BRANCHED]
     arch = resolve(name).build()
     assert len(theirs) == count
     same_graph([n for n in arch.nodes if n.path in arch.main], theirs, {"data": "input"})
     assert sum(isinstance(n.record, Cat) for n in arch.nodes) == {"googlenet": 9}.get(name, 8)
+    agree(name, "Caffe definition", f"{file}: {count} layers, each with all that it reads")
 
 
-def test_googlenet_in_training(shared: Path):
+def test_googlenet_in_training(shared: Path, agree: Agree):
     """The auxiliary heads, where they read and what they weigh; and how every layer starts."""
     found = layers(shared / "prototxt" / "bvlc_googlenet" / "train_val.prototxt")
     theirs = [layer for layer in found if one(layer, "type") in BRANCHED]
@@ -253,6 +255,7 @@ def test_googlenet_in_training(shared: Path):
         assert one(sub(p, "weight_filler"), "type") == "xavier"
         assert (type(record.init).__name__, record.bias_init) == (
             "CaffeXavier", Constant(float(one(sub(p, "bias_filler"), "value"))))  # fmt: skip
+    agree("googlenet", "Caffe definition", "bvlc_googlenet/train_val.prototxt: auxiliary heads, their weights, every start")
 
 
 def our_convs(name: str) -> dict[str, tuple[int, ...]]:

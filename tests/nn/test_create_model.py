@@ -10,7 +10,7 @@ from neocog.arch import Conv2d, Dropout, analyse, smallest_input
 from neocog.arch.rewrite import tensors
 from neocog.errors import ShapeError, UnknownName, UserError
 from neocog.nets import list_models, nets, resolve
-from neocog.nn import Model, create_model
+from neocog.nn import Model, Outputs, create_model
 from tests.conftest import check_declared, check_shapes, picture, rng
 
 # One or two of each family are built in the quick tier, the others (of tens of millions of parameters) in the slow one.
@@ -73,11 +73,11 @@ def test_contract(name: str):
         assert torch.equal(seen[0], before), "pre_logits are what the classifier reads"
 
     keys, kept = list(model.state_dict()), {k: v.clone() for k, v in model.state_dict().items()}
-    head = arch.head.path
+    heads = tuple(f"{mark.path}." for mark in arch.marked("head"))
     model.reset_classifier(3, generator=rng(1))
     assert model.num_classes == 3
     assert list(model.state_dict()) == keys
-    assert all(torch.equal(v, kept[k]) for k, v in model.state_dict().items() if not k.startswith(head + "."))
+    assert all(torch.equal(v, kept[k]) for k, v in model.state_dict().items() if not k.startswith(heads))
     check_declared(model)
     with torch.no_grad():
         assert model(x).shape == (2, 3)
@@ -92,7 +92,8 @@ def test_training_step(name: str):
         if isinstance(module, nn.Dropout):
             module.p = 0.0
     out = model(pictures(model, 4))
-    nn.functional.cross_entropy(out, torch.tensor([0, 1, 2, 3])).backward()
+    logits = [out.logits, *out.aux.values()] if isinstance(out, Outputs) else [out]
+    sum(nn.functional.cross_entropy(scores, torch.tensor([0, 1, 2, 3])) for scores in logits).backward()
     for key, p in model.named_parameters():
         assert (p.grad is not None) == p.requires_grad, key
         assert p.grad is None or torch.isfinite(p.grad).all(), key

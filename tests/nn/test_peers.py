@@ -10,7 +10,7 @@ from torch import nn
 from neocog.arch import analyse
 from neocog.nets import nets, resolve
 from neocog.nn import Model, create_model
-from tests.conftest import error, randomise, rng
+from tests.conftest import Agree, error, randomise, rng, version
 
 EQUAL = {
     net.name: alias.removeprefix("tv:")
@@ -36,15 +36,17 @@ def test_which_networks_are_meant_to_be_equal():
     } == EQUAL  # fmt: skip
 
 
-def compare(ours: Model, theirs: nn.Module) -> None:
-    """Their state_dict as it is, and one batch through both."""
+def compare(ours: Model, theirs: nn.Module) -> float:
+    """Their state_dict as it is, and one batch through both: the largest relative difference, at most 1e-5."""
     randomise(theirs)
     state = theirs.state_dict()
     assert list(ours.state_dict()) == list(state), "keys and their order"
     ours.load_state_dict(state, assign=True)
     x = torch.randn(2, *ours.arch.input, generator=rng())
     with torch.no_grad():
-        assert error(ours.eval()(x), theirs.eval()(x)) <= 1e-5
+        found = error(ours.eval()(x), theirs.eval()(x))
+    assert found <= 1e-5
+    return found
 
 
 def without_start(theirs: type | object, **options: object) -> nn.Module:
@@ -68,11 +70,11 @@ def without_start(theirs: type | object, **options: object) -> nn.Module:
      *((name, 64) for name in ("resnext50_32x4d", "mobilenet_v2", "mobilenet_v3_small", "shufflenet_v2", "efficientnet_b0")),
      *(pytest.param(name, None, marks=slow) for name in EQUAL)],
 )  # fmt: skip
-def test_torchvision(torchvision: ModuleType, name: str, side: int | None):
+def test_torchvision(torchvision: ModuleType, agree: Agree, name: str, side: int | None):
     theirs = without_start(getattr(torchvision.models, EQUAL[name]), **OPTIONS.get(name, {}))
     ours = create_model(name, img_size=side, generator=rng())
     try:
-        compare(ours, theirs)
+        agree(name, version("torchvision"), "equal outputs, random weights, its own keys", compare(ours, theirs))
     finally:
         del ours, theirs
         gc.collect()

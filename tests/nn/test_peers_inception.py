@@ -11,7 +11,7 @@ from torch import nn
 
 from neocog.nets import resolve
 from neocog.nn import Outputs, create_model
-from tests.conftest import error, randomise, rng
+from tests.conftest import Agree, error, randomise, rng, version
 
 from .test_peers import OPTIONS, compare, slow, without_start
 
@@ -33,18 +33,18 @@ def test_names():
     ("name", "side"),
     [("xception", 71), *(pytest.param(name, None, marks=slow) for name in TIMM)],
 )  # fmt: skip
-def test_timm(timm: ModuleType, name: str, side: int | None):
+def test_timm(timm: ModuleType, agree: Agree, name: str, side: int | None):
     peer = without_start(lambda weights: timm.create_model(TIMM[name]))
     ours = create_model(name, img_size=side, generator=rng())
     try:
-        compare(ours, peer)
+        agree(name, version("timm"), "equal outputs, random weights, its own keys", compare(ours, peer))
     finally:
         del ours, peer
         gc.collect()
 
 
 @slow
-def test_inception_v3_of_timm(timm: ModuleType):
+def test_inception_v3_of_timm(timm: ModuleType, agree: Agree):
     """timm leaves the auxiliary head out; all else has our keys."""
     theirs = without_start(lambda weights: timm.create_model("inception_v3"))
     randomise(theirs)
@@ -54,7 +54,9 @@ def test_inception_v3_of_timm(timm: ModuleType):
     assert {key.partition(".")[0] for key in missing} == {"AuxLogits"}
     x = torch.randn(1, *ours.arch.input, generator=rng())
     with torch.no_grad():
-        assert error(ours.eval()(x), theirs.eval()(x)) <= 1e-5
+        found = error(ours.eval()(x), theirs.eval()(x))
+    assert found <= 1e-5
+    agree("inception_v3", version("timm"), "equal outputs, random weights, its own keys, no auxiliary head", found)
 
 
 def certain(model: nn.Module) -> nn.Module:
@@ -70,7 +72,7 @@ def certain(model: nn.Module) -> nn.Module:
     [("googlenet.tv", 64, {"aux1": "aux_logits1", "aux2": "aux_logits2"}),
      pytest.param("inception_v3", None, {"AuxLogits": "aux_logits"}, marks=slow)],
 )  # fmt: skip
-def test_auxiliary_heads(torchvision: ModuleType, name: str, side: int | None, heads: dict[str, str]):
+def test_auxiliary_heads(torchvision: ModuleType, agree: Agree, name: str, side: int | None, heads: dict[str, str]):
     """In training, statistics of the batch and all: the logits of the network and of each head, by name."""
     theirs = without_start(getattr(torchvision.models, resolve(name).card.same_as[0].removeprefix("tv:")), **OPTIONS[name])
     randomise(theirs)
@@ -80,13 +82,14 @@ def test_auxiliary_heads(torchvision: ModuleType, name: str, side: int | None, h
     with torch.no_grad():
         got, want = certain(ours)(x), certain(theirs)(x)
     assert isinstance(got, Outputs)
-    assert error(got.logits, want.logits) <= 1e-5
     assert set(got.aux) == set(heads)
-    for mine, other in heads.items():
-        assert error(got.aux[mine], getattr(want, other)) <= 1e-5
+    pairs = [(got.logits, want.logits), *((got.aux[mine], getattr(want, other)) for mine, other in heads.items())]
+    found = max(error(*both) for both in pairs)
+    assert found <= 1e-5
+    agree(name, version("torchvision"), "equal outputs in training, auxiliary heads included", found)
 
 
-def test_the_papers_googlenet(torchvision: ModuleType):
+def test_the_papers_googlenet(torchvision: ModuleType, agree: Agree):
     """torchvision's wiring with the paper's parts put in: 5×5, biases for BN, LRN behind both starts, a 3×3 fourth pool."""
     peer = importlib.import_module("torchvision.models.googlenet")  # the attribute is the function of that name
 
@@ -115,4 +118,6 @@ def test_the_papers_googlenet(torchvision: ModuleType):
     assert {key.partition(".")[0] for key in missing} == {"aux1", "aux2"}
     x = torch.randn(2, *ours.arch.input, generator=rng())
     with torch.no_grad():
-        assert error(ours(x), theirs.eval()(x)) <= 1e-5
+        found = error(ours(x), theirs.eval()(x))
+    assert found <= 1e-5
+    agree("googlenet", version("torchvision"), "equal outputs of its wiring with the paper's parts put in", found)

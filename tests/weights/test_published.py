@@ -50,7 +50,7 @@ class Site:
                 self.end_headers()
                 self.wfile.write(data[begin : begin + site.cut.pop(0)] if site.cut else data[begin:])
 
-            def log_message(self, *_: object) -> None:
+            def log_message(self, format: str, *args: object) -> None:
                 return
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -134,7 +134,9 @@ def test_a_wrong_checksum(site: Site, cache: Path):
 
 
 def test_no_such_file(site: Site, cache: Path):
-    with pytest.raises(UserError, match=r"nothing-01234567\.pth cannot be fetched \(HTTP Error 404.*put it there by hand") as caught:
+    with pytest.raises(
+        UserError, match=r"nothing-01234567\.pth cannot be fetched \(HTTP Error 404.*put it there by hand"
+    ) as caught:
         download.fetch(site.url("nothing-01234567.pth"))
     assert str(cache) in str(caught.value) and "\n" not in str(caught.value)
 
@@ -180,7 +182,9 @@ def test_the_table():
             assert entry.checksum.removeprefix("sha256:") in entry.file
         if published.by_file(entry.file) is not None:
             arch, record = resolve(entry.net).build(), entry.preprocessing
-            seen, _ = with_input(arch, (3, record.height, record.width))  # EfficientNet-B2 was published at 288, not the paper's 260
+            seen, _ = with_input(
+                arch, (3, record.height, record.width)
+            )  # EfficientNet-B2 was published at 288, not the paper's 260
             assert {key: p.shape for key, p in tensors(seen).items()} == {key: p.shape for key, p in tensors(arch).items()}
     first, second = (published.find(tag, "resnet50.v1_5") for tag in ("tv:V1", "tv:V2"))
     assert (first.preprocessing.resize_to, second.preprocessing.resize_to) == (256, 232)

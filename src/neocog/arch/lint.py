@@ -81,7 +81,7 @@ def halves(table: Analysis) -> Found:
             near = [n for n in (side // step * step, -(-side // step) * step) if n]
             yield (
                 "input",
-                f"{side} cannot be halved {times_halved} times, as the network does (stride {table.stride[axis]}): sides get odd",
+                f"{side} cannot be halved {times_halved} times, as the network does (stride {table.stride[axis]})",
                 f"pictures of {' or '.join(map(str, near))}",
                 SIZES,
             )

@@ -1,7 +1,8 @@
 """Weights from elsewhere in, a run folder out, on which every verb works.
 
 FILES is one weight file (.pth, .pt, .th, .bin, .safetensors, Keras's .h5 and .keras), or a Caffe network's deploy.prototxt and
-its .caffemodel; an address or hf:OWNER/NAME is fetched first. Which network it is, and whose, is read off its keys and shapes; nothing in it is ever executed.
+its .caffemodel; an address or hf:OWNER/NAME is fetched first. Which network it is, and whose, is read off its keys and shapes;
+nothing in it is ever executed.
 
 examples:
   neocog import resnet50-0676ba61.pth --out runs/resnet50
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.add_argument("files", metavar="FILE", nargs="+", help="a weight file, or a prototxt and a caffemodel")
-    parser.add_argument("--net", help="which network it is: a name (`neocog list`), tv:NAME or timm:NAME; else it is recognised")
+    parser.add_argument(
+        "--net", help="which network it is: a name (`neocog list`), tv:NAME or timm:NAME; else it is recognised"
+    )
     parser.add_argument("--out", metavar="RUN", help="the run folder (default: runs/NET)")
     parser.add_argument("--mean", help="what is subtracted from pictures: numbers joined by commas; for Caffe also a mean file")
     parser.add_argument("--labels", metavar="FILE", help="the names of the classes, one a line")
@@ -45,7 +48,9 @@ def run(args: argparse.Namespace) -> int:
     if args.out is not None:
         RunFolder(args.out).check_free()  # told before anything is read
     with Progress(quiet=args.json) as progress:
-        files = [fetched(file, None, lambda done, total: progress.update("fetching", done, total or done)) for file in args.files]
+        files = [
+            fetched(file, None, lambda done, total: progress.update("fetching", done, total or done)) for file in args.files
+        ]
     made = import_files([file.path for file in files], args.net, args.mean, args.labels, files[0].preprocessing)
     folder = write_imported(made, args.out or free_name(made.net), [file.path for file in files], versions())
     print(json.dumps(as_json(made, folder), ensure_ascii=False) if args.json else "\n".join(lines(made, folder)))

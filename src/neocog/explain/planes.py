@@ -1,6 +1,6 @@
 """What a network's layers answer to one picture: their maps, as arrays."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,14 +61,20 @@ def planes(model: Model, picture: Image.Image | np.ndarray, layers: Sequence[str
             raise UserError(
                 f"{model.arch.name} has no layer '{path}'" + (f": did you mean {' or '.join(near)}?" if near else "")
             )
+        if path not in model.arch.main:
+            raise UserError(f"{model.arch.name}: '{path}' belongs to an auxiliary head, which only training uses")
         if len(table.by_path[path].output) != 3:
             raise UserError(f"{model.arch.name}: '{path}' gives {table.by_path[path].output[0]} numbers, no maps to draw")
     x = torch.from_numpy(record_of(model).normalise(pixels_of(model, picture)[None]))
     found: dict[str, torch.Tensor] = {}
-    hooks = [
-        model.get_submodule(path).register_forward_hook(lambda _, __, out, path=path: found.__setitem__(path, out[0]))
-        for path in wanted
-    ]
+
+    def keep(path: str) -> Callable[[torch.nn.Module, object, torch.Tensor], None]:
+        def hook(module: torch.nn.Module, inputs: object, out: torch.Tensor) -> None:
+            found[path] = out[0]
+
+        return hook
+
+    hooks = [model.get_submodule(path).register_forward_hook(keep(path)) for path in wanted]
     was = model.training
     model.eval()
     try:

@@ -124,8 +124,9 @@ def alexnet_slim(num_classes: int = 1000) -> Architecture:
 PAPER = "ImageNet classification with deep convolutional neural networks"
 AUTHORS = "A. Krizhevsky, I. Sutskever, G. E. Hinton"
 RGB_MEAN = (123.68, 116.779, 103.939)
-CAFFE = Preprocessing(227, 227, color="BGR", resize="squash", resize_to=256, scale=1.0, mean=(104.007, 116.669, 122.679),
-                      antialias=False)
+CAFFE = Preprocessing(
+    227, 227, color="BGR", resize="squash", resize_to=256, scale=1.0, mean=(104.007, 116.669, 122.679), antialias=False
+)
 TORCHVISION = Preprocessing(224, 224, resize="shorter", resize_to=256, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
 # Crops here are of the padded picture; the papers cut theirs from a larger one.
 STEPS = Recipe(

@@ -24,9 +24,9 @@ from neocog.arch import (
 )
 from neocog.arch.record import Leaf
 from neocog.nets.card import Card, Result
+from neocog.nets.mobilenet_v1 import QUICK
 from neocog.nets.mobilenet_v2 import conv_bn, depthwise_bn, divisible
 from neocog.nets.registry import register
-from neocog.nets.resnet import QUICK
 from neocog.nets.se_resnet import squeeze_excite
 from neocog.pictures.preprocessing import Preprocessing
 

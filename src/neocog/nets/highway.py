@@ -80,7 +80,7 @@ def cifar(name: str, num_classes: int = 10) -> Architecture:
     stages: dict[str, Any] = {}
     number = 1
     for s, (width, count) in enumerate(((32, 4), (80, 5), (128, 5)), 1):
-        plain = conv(width) if s > 1 else Conv2d(width, 3, padding=1, init=Normal(0.05), bias_init=ZERO)
+        plain = conv(width) if s > 1 else Conv2d(width, 3, padding=1, init=Normal(1.0), bias_init=ZERO)
         stages |= {f"conv{number}": plain, f"relu{number}": ReLU()}
         for i in range(number + 1, number + count + 1):
             stages[f"conv{i}"] = highway(conv(width), -2.0)
@@ -136,7 +136,7 @@ register("highway19.cifar", lambda: cifar("highway19.cifar"), Card(
              Result("CIFAR-100 test", "one picture as it is, 100 classes, best of the runs", 32.24)),
     paper_recipe=steps(0.025, 400, (0.5, 0.75, 0.875), ("flip", "crop")), quick=QUICK,
     notes=("As in the authors' Caffe files, with ten outputs; their CIFAR-10 file keeps the hundred of CIFAR-100.",
-           "Their conv1 asks for deviation 0.05 under a name that Caffe does not read, which makes it 1; here it is 0.05.",
+           "Their conv1 gives a deviation of 0.05 under a name that Caffe does not read, so it starts from 1; so does this.",
            "They normalise contrast globally and pad by 8 before they crop; here mean and deviation, and 4.",
            "The paper's nets of 11 and 32 layers (236 thousand and 1.25 million parameters) are not here: no definition of "
            "their widths was found."),

@@ -122,10 +122,10 @@ def c(count: bool) -> Sequential:
 
 def auxiliary(classes: int) -> Aux:
     """Section 4: BN in the head's full connection too, here the 5×5 ("BN-auxiliary"). Weight 0.4 in the released code."""
-    return Aux(Sequential(
+    return Aux(block(Sequential(
         pool=AvgPool2d(5, 3), conv0=conv_bn(128, 1), conv1=conv_bn(768, 5, padding=0, init=Normal(0.01)),
         avgpool=AdaptiveAvgPool2d(1), flatten=Flatten(), fc=head(Linear(classes, init=Normal(0.001))),
-    ), weight=0.4)  # fmt: skip
+    )), weight=0.4)  # fmt: skip
 
 
 def inception_v3(name: str = "inception_v3", count: bool = True, num_classes: int = 1000) -> Architecture:

@@ -22,8 +22,9 @@ from neocog.arch import (
 )
 from neocog.arch.record import Leaf
 from neocog.nets.card import Card, Result
+from neocog.nets.mobilenet_v1 import QUICK
 from neocog.nets.registry import register
-from neocog.nets.resnet import PREPROCESSING, QUICK
+from neocog.nets.resnet import PREPROCESSING
 
 ZERO = Constant(0.0)
 

@@ -20,9 +20,10 @@ from neocog.arch import (
 )
 from neocog.arch.record import Leaf
 from neocog.nets.card import Card, Result
+from neocog.nets.mobilenet_v1 import QUICK
 from neocog.nets.mobilenet_v2 import ZERO, conv_bn, depthwise_bn, divisible
 from neocog.nets.registry import register
-from neocog.nets.resnet import PREPROCESSING, QUICK
+from neocog.nets.resnet import PREPROCESSING
 from neocog.nets.se_resnet import squeeze_excite
 
 BN = BatchNorm2d(eps=1e-3, momentum=0.01)

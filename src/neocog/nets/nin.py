@@ -56,7 +56,9 @@ def nin_cifar(name: str, num_classes: int) -> Architecture:
 PAPER = "Network in network"
 AUTHORS = "M. Lin, Q. Chen, S. Yan"
 VENUE = "ICLR 2014 (arXiv 1312.4400)"
-CAFFE = Preprocessing(227, 227, color="BGR", resize="squash", resize_to=256, scale=1.0, mean=(104.007, 116.669, 122.679))
+CAFFE = Preprocessing(
+    227, 227, color="BGR", resize="squash", resize_to=256, scale=1.0, mean=(104.007, 116.669, 122.679), antialias=False
+)
 CIFAR = Preprocessing(32, 32, resize="none", mean=(0.4914, 0.4822, 0.4465), std=(0.2470, 0.2435, 0.2616))
 # Section 4.1: the rate is divided by ten when the training error stalls, twice; the milestones and the length are ours.
 STEPS = Recipe(

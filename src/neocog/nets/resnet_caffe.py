@@ -18,7 +18,13 @@ def resnet_caffe(depth: int) -> Architecture:
 
 # The authors subtract a mean picture; these are its means over the channels.
 CAFFE = Preprocessing(
-    224, 224, color="BGR", resize="shorter", resize_to=256, scale=1.0, mean=(103.0626238, 115.9028826, 123.1516308),
+    224,
+    224,
+    color="BGR",
+    resize="shorter",
+    resize_to=256,
+    scale=1.0,
+    mean=(103.0626238, 115.9028826, 123.1516308),
     antialias=False,
 )
 ONE_CROP = {50: (24.7, 7.8), 101: (23.6, 7.1), 152: (23.0, 6.7)}

@@ -21,8 +21,9 @@ from neocog.arch import (
     stage,
 )
 from neocog.nets.card import Card, Result
+from neocog.nets.mobilenet_v1 import QUICK
 from neocog.nets.registry import register
-from neocog.nets.resnet import PREPROCESSING, QUICK, conv
+from neocog.nets.resnet import PREPROCESSING, conv
 
 
 def unit(before: int, out: int, groups: int, first: bool) -> Sequential:

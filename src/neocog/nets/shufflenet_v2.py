@@ -19,8 +19,9 @@ from neocog.arch import (
     stage,
 )
 from neocog.nets.card import Card, Result
+from neocog.nets.mobilenet_v1 import QUICK
 from neocog.nets.registry import register
-from neocog.nets.resnet import PREPROCESSING, QUICK, conv
+from neocog.nets.resnet import PREPROCESSING, conv
 
 
 def conv_bn_relu(out: int) -> tuple[object, ...]:

@@ -60,10 +60,12 @@ def fetch(url: str, checksum: str | None = None, on_progress: OnProgress | None 
                 _get(url, target, checksum, on_progress)
             elif (wrong := _differs(target, checksum)) is not None:
                 raise UserError(f"{target} is not what was published at {url}: {wrong}; delete it to fetch it anew")
-    except (HTTPException, urllib.error.URLError, TimeoutError, ConnectionError) as error:
-        raise UserError(f"{url} cannot be fetched ({_why(error)}), and {name} is not in {folder}: put it there by hand") from None
     except Timeout:
         raise UserError(f"another neocog has been fetching {url} for {LOCK_SECONDS:.0f} s; wait for it and try again") from None
+    except (HTTPException, urllib.error.URLError, TimeoutError, ConnectionError) as error:
+        raise UserError(
+            f"{url} cannot be fetched ({_why(error)}), and {name} is not in {folder}: put it there by hand"
+        ) from None
     return target
 
 
@@ -108,7 +110,7 @@ def _piece(url: str, part: Path, on_progress: OnProgress | None) -> None:
         if error.code != 416:  # nothing is left to send: it is all here, or it is another file
             raise
         if error.headers.get("Content-Range", "").rpartition("/")[2] == str(have):
-            return
+            return None
         part.unlink()
         return _piece(url, part, on_progress)
     with response:

@@ -19,12 +19,14 @@ MANY = 6  # names in a message
 def read_any(path: str | Path) -> dict[str, Tensor]:
     """The tensors of a weight file by the keys that its maker gave them. Raises UserError for what is none."""
     path = Path(path)
-    from neocog.weights import keras_file
+    from neocog.weights import keras_file, tf_checkpoint
 
     if path.suffix.lower() in keras_file.SUFFIXES:
         if not path.is_file():
             raise UserError(f"{path}: there is no such weight file")
         return keras_file.read_keras(path)
+    if tf_checkpoint.is_checkpoint(path):
+        return tf_checkpoint.read_checkpoint(path)
     return read_tensors(path)
 
 
@@ -81,7 +83,7 @@ def _of(net: str, shapes: dict[str, tuple[int, ...]], what: str, values: dict[st
     for dialect in ways:
         if (match := fits(arch, dialect, shapes)) is not None:
             return Match(dialect, match)
-    known = {key for key in shapes}
+    known = set(shapes)
     closest = max(ways, key=lambda d: len(known & _keys(arch, d)))
     convert(values, arch, closest, what)  # says what is missing, unknown or of another shape
     raise UserError(f"{what}: not the weights of {entry.name}")

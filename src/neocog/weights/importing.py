@@ -19,11 +19,15 @@ from neocog.weights.foreign import find_match, read_any
 from neocog.weights.imported import Imported
 from neocog.weights.published import by_file
 
+CAFFE = (".caffemodel", ".net")  # the second: SqueezeNet's compressed weights
 PREFIXES = {"tv": "torchvision", "timm": "timm", "keras": "keras"}
 
 
 def import_files(
-    files: Sequence[str | Path], net: str | None = None, mean: str | None = None, labels: str | Path | None = None,
+    files: Sequence[str | Path],
+    net: str | None = None,
+    mean: str | None = None,
+    labels: str | Path | None = None,
     wants: Preprocessing | None = None,
 ) -> Imported:
     """The network in `files`: one weight file of any kind, or a Caffe prototxt and its caffemodel.
@@ -33,7 +37,7 @@ def import_files(
     fetched from says of pictures. Raises UserError, one line.
     """
     paths = [Path(f) for f in files]
-    if any(path.suffix in (".caffemodel", ".prototxt") for path in paths):
+    if any(path.suffix in (*CAFFE, ".prototxt") for path in paths):
         made = _caffe(paths, net, mean)
     elif len(paths) != 1:
         raise UserError(f"{len(paths)} files: give one weight file, or a .prototxt and its .caffemodel")
@@ -62,7 +66,7 @@ def _caffe(paths: list[Path], net: str | None, mean: str | None) -> Imported:
     from neocog.weights.caffe import read_caffe
 
     definition = [p for p in paths if p.suffix == ".prototxt"]
-    weights = [p for p in paths if p.suffix == ".caffemodel"]
+    weights = [p for p in paths if p.suffix in CAFFE]
     if len(definition) != 1 or len(weights) != 1 or len(paths) != 2:
         raise UserError("a Caffe network is two files: its deploy.prototxt and its .caffemodel")
     return read_caffe(definition[0], weights[0], net=net, mean=mean)
@@ -108,7 +112,7 @@ def _recognised(path: Path, net: str | None, wants: Preprocessing | None) -> Imp
         notes.append(f"{dialect.net} as {dialect.party} keeps it")
     arch, made = convert(values, net or dialect.net, dialect, str(path))
     known = known if known is not None and known.net == dialect.net else None
-    preprocessing = wants or (known.preprocessing if known else preprocessing_of(dialect, arch))
+    preprocessing = wants or (known.preprocessing if known else preprocessing_of(dialect))
     notes.append(f"pictures: {describe(preprocessing)} ({_whence(dialect, wants or known)}; --mean changes what is subtracted)")
     side = (arch.input[0], preprocessing.height, preprocessing.width)
     if preprocessing.channels == arch.input[0] and side != arch.input:
@@ -140,4 +144,6 @@ def _with_mean(record: Preprocessing, words: str) -> Preprocessing:
     try:
         return replace(record, mean=tuple(float(word) for word in words.split(",")))
     except ValueError:
-        raise UserError(f"--mean is one number or three, joined by commas, in the order {record.color}, not '{words}'") from None
+        raise UserError(
+            f"--mean is one number or three, joined by commas, in the order {record.color}, not '{words}'"
+        ) from None

@@ -11,7 +11,6 @@ from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 from neocog.errors import UnknownName, UserError
-from neocog.nets import resolve
 from neocog.pictures.preprocessing import Preprocessing
 from neocog.weights.converters import dialects, preprocessing_of
 from neocog.weights.converters.dialect import Dialect
@@ -19,8 +18,8 @@ from neocog.weights.converters.dialect import Dialect
 T = TypeVar("T")
 TABLE = "published.txt"
 SHORT = {"tv": "torchvision", "torchvision": "torchvision", "keras": "keras", "timm": "timm", "neocog": "neocog"}
-IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
-HALVES = {"mean": (0.5,) * 3, "std": (0.5,) * 3}
+IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # mean, std
+HALVES = (0.5,) * 3, (0.5,) * 3
 FROM_TENSORFLOW = ("googlenet", "inception_v3")  # torchvision undoes ImageNet's mean and std inside these: `transform_input`
 
 
@@ -61,11 +60,12 @@ class Published:
     @property
     def preprocessing(self) -> Preprocessing:
         """What it wants of pictures."""
-        net = resolve(self.net)
         if self.party != "torchvision" or self.crop is None:
-            return preprocessing_of(self.dialect, net.build())
-        numbers = HALVES if self.name in FROM_TENSORFLOW else IMAGENET
-        return Preprocessing(self.crop, self.crop, resize_to=self.resize, interpolation=self.interpolation or "bilinear", **numbers)
+            return preprocessing_of(self.dialect)
+        mean, std = HALVES if self.name in FROM_TENSORFLOW else IMAGENET
+        return Preprocessing(
+            self.crop, self.crop, resize_to=self.resize, interpolation=self.interpolation or "bilinear", mean=mean, std=std
+        )
 
 
 @cache

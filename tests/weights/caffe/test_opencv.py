@@ -60,7 +60,9 @@ def test_probabilities(name: str, cv2: ModuleType, tmp_path: Path):
     np.testing.assert_allclose(got, want.reshape(got.shape), atol=1e-5)
 
 
-@pytest.mark.parametrize(("version", "style"), [(2, "four"), (2, "double"), (2, "unpacked"), (2, "pieces"), (1, "four"), (0, "four")])
+@pytest.mark.parametrize(
+    ("version", "style"), [(2, "four"), (2, "double"), (2, "unpacked"), (2, "pieces"), (1, "four"), (0, "four")]
+)
 def test_ways_of_writing(version: int, style: str, tmp_path: Path):
     """The same numbers, however the file keeps them."""
     *_, found, ours = both(NETS["bn_scale"], tmp_path)

@@ -129,7 +129,9 @@ def test_another_network_by_name(shared: Path, tmp_path: Path):
     definition = shared / "prototxt" / "lenet" / "lenet.prototxt"
     weights = two_files(definition, tmp_path)
     assert read_caffe(definition, weights, net="lenet.caffe").net == "lenet.caffe"
-    with pytest.raises(UserError, match=r"not lenet5\.modern: pictures of 1×28×28 .*it is lenet\.caffe: use --net lenet\.caffe"):
+    with pytest.raises(
+        UserError, match=r"not lenet5\.modern: pictures of 1×28×28 .*it is lenet\.caffe: use --net lenet\.caffe"
+    ):
         read_caffe(definition, weights, net="lenet5.modern")
     alexnet = shared / "prototxt" / "squeezenet" / "v1.0_deploy.prototxt"
     with pytest.raises(UserError, match="conv10 is conv 1×1/1 p1 to 1000×15×15 where squeezenet1_0 has classifier.1"):
@@ -217,21 +219,21 @@ def test_authors_squeezenet_on_photographs(squeezenet: tuple[Path, Path, Path], 
     rows = list(csv.DictReader((folder / "labels.csv").open()))
     truth = np.array([int(row["class_index"]) for row in rows])
     theirs = cv2.dnn.readNetFromCaffe(str(definition), str(weights))
-    for file in (weights, compressed):
-        made = read_caffe(definition, file)
-        ours = Model(made.arch).eval()
-        ours.load_state_dict(made.values)
-        right, worst = np.zeros(2), 0.0
-        for row, label in zip(rows, truth, strict=True):
-            x = made.preprocessing.transform()(Image.open(folder / row["file"]))[None]
-            with torch.no_grad():
-                got = ours(torch.from_numpy(x)).softmax(1).numpy()[0]
-            theirs.setInput(x)
-            scores = theirs.forward().reshape(-1)
-            want = np.exp(scores - scores.max())
-            worst = max(worst, float(np.abs(got - want / want.sum()).max()))
-            best = np.argsort(-got)[:5]
-            right += (best[0] == label, label in best)
-        assert len(rows) == 200
-        assert (right / 2).tolist() == [50.5, 76.5]
-        assert worst < 1e-4
+    made, small = read_caffe(definition, weights), read_caffe(definition, compressed)
+    assert all(torch.equal(value, small.values[key]) for key, value in made.values.items())
+    ours = Model(made.arch).eval()
+    ours.load_state_dict(made.values)
+    right, worst = np.zeros(2), 0.0
+    for row, label in zip(rows, truth, strict=True):
+        x = made.preprocessing.transform()(Image.open(folder / row["file"]))[None]
+        with torch.no_grad():
+            got = ours(torch.from_numpy(x)).softmax(1).numpy()[0]
+        theirs.setInput(x)
+        scores = theirs.forward().reshape(-1)
+        want = np.exp(scores - scores.max())
+        worst = max(worst, float(np.abs(got - want / want.sum()).max()))
+        best = np.argsort(-got)[:5]
+        right += (best[0] == label, label in best)
+    assert len(rows) == 200
+    assert (right / 2).tolist() == [50.5, 76.5]
+    assert worst < 1e-4

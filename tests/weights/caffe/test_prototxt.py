@@ -39,7 +39,7 @@ def test_the_last_of_several_holds_and_messages_merge():
 @pytest.mark.parametrize(
     ("text", "place", "what"),
     [
-        ("name: \"x\nlayer {}", "line 1, column 7", "'\"' has no meaning here"),
+        ('name: "x\nlayer {}', "line 1, column 7", "'\"' has no meaning here"),
         ("layer {\n  a: 1\n", "line 3, column 1", "not the end of the file; 'layer' of line 1 is not closed"),
         ("a: 1\n  }", "line 2, column 3", "a field's name should be here, not '}'"),
         ("a b", "line 1, column 3", "a colon or { should follow 'a', not 'b'"),

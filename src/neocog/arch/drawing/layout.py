@@ -31,13 +31,13 @@ class Layout:
         out = Piece(0, 0, 0, [], [Exit(((0.0, 0.0),), style)])
         y = 0.0
         for k, item in enumerate(items):
-            after = next((i for i in items[k + 1 :] if isinstance(i, Unit)), join)
+            after = items[k + 1] if k + 1 < len(items) else join
             if isinstance(item, Unit) and item.joins and len(out.exits) + len(item.inputs) > 2:
                 if k:
                     y += GAP - 2
                 piece = self.joined(item, out.exits, y)
             else:
-                piece = self.piece(item, wide, after, style, shown)
+                piece = self.piece(item, wide, after if isinstance(after, Unit) else None, style, shown)
                 gap = 4 if isinstance(item, Fork | Tangle) else GAP
                 if k:
                     y += gap

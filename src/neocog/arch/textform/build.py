@@ -126,7 +126,7 @@ def input_of(line: Line) -> Shape | None:
         line_end = Options(line.text, line.input, "one size, such as 3x32x32")
         line_end.left = list(options[1:])
         line_end.done()
-    (token, *_) = options
+    token = next(iter(options))
     parts = token.text.split("x")
     if not all(part.isdecimal() and part.isascii() and len(part) <= 5 and int(part) for part in parts) or len(parts) > 3:
         raise TextError(line.text, token.column, f"INPUT takes a size such as 3x32x32, 32x32 or 32, not '{token.text}'")

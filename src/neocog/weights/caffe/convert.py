@@ -93,5 +93,7 @@ def _fit(blob: np.ndarray, shape: Shape, name: str, i: int, where: str) -> np.nd
     found, want = [n for n in blob.shape if n != 1], [n for n in shape if n != 1]
     whole_map = len(found) > 2 and len(want) == 2 and found[0] == want[0] and blob.size == size(shape)
     if found != want and not whole_map:
-        raise UserError(f"{where}: layer '{name}', blob {i}: {times(blob.shape) or '1'}, but the .prototxt asks for {times(shape)}")
+        raise UserError(
+            f"{where}: layer '{name}', blob {i}: {times(blob.shape) or '1'}, but the .prototxt asks for {times(shape)}"
+        )
     return blob.reshape(shape)

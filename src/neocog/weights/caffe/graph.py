@@ -123,7 +123,7 @@ def graph(root: Message) -> Graph:
             tops[top] = (len(layers), i)
         layers.append(layer)
     if input is None:
-        raise UserError(f"{root.where}: says nowhere how large its pictures are; add input: \"data\" and four lines input_dim: …")
+        raise UserError(f'{root.where}: says nowhere how large its pictures are; add input: "data" and four lines input_dim: …')
     if not layers:
         raise UserError(f"{root.where}: holds no layers that compute")
     return Graph(root.text("name"), root.where, input, tuple(layers), tuple(losses), transform, readers)

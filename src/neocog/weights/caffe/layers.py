@@ -144,7 +144,7 @@ def filler(p: Message, key: str, b: Builder, layer: Layer, default: Init) -> Ini
         return CaffeXavier() if norm == "FAN_IN" else GlorotUniform()
     if kind == "msra" and norm in ("FAN_IN", "FAN_OUT"):
         return HeNormal("fan_in" if norm == "FAN_IN" else "fan_out")
-    b.note(f"{layer.name} would start from Caffe's filler \"{kind}\" ({norm}), which neocog lacks; {default} if trained afresh")
+    b.note(f'{layer.name} would start from Caffe\'s filler "{kind}" ({norm}), which neocog lacks; {default} if trained afresh')
     return default
 
 

@@ -85,9 +85,7 @@ def _scale(transform: Message, habit: Habit | None) -> tuple[float, str]:
     return 1.0, "assumed: scale 1; the .prototxt says none"
 
 
-def _mean(
-    transform: Message, habit: Habit | None, given: str | Path | None, channels: int
-) -> tuple[tuple[float, ...], str]:
+def _mean(transform: Message, habit: Habit | None, given: str | Path | None, channels: int) -> tuple[tuple[float, ...], str]:
     """(what is subtracted from each channel before scaling, whence)."""
     if given is not None:
         means, how = read_mean(given, channels)

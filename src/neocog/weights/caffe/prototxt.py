@@ -1,6 +1,6 @@
 """Protobuf's text format, in which Caffe's networks are written. Errors name the line and the column.
 
-    name: "LeNet"  layer { type: "Convolution" convolution_param { num_output: 20 kernel_size: [5, 5] } }
+name: "LeNet"  layer { type: "Convolution" convolution_param { num_output: 20 kernel_size: [5, 5] } }
 """
 
 import math
@@ -196,9 +196,7 @@ def _fields(tokens: "_Tokens", into: Message, close: str, depth: int) -> None:
         _ = tokens.take(",") or tokens.take(";")
 
 
-def _value(
-    tokens: "_Tokens", into: Message, key: str, at: tuple[int, int], colon: bool, depth: int
-) -> "Scalar | Message":
+def _value(tokens: "_Tokens", into: Message, key: str, at: tuple[int, int], colon: bool, depth: int) -> "Scalar | Message":
     for opening, closing in (("{", "}"), ("<", ">")):
         if tokens.take(opening):
             inner = Message(into.where, key, at)

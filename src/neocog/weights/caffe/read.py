@@ -99,7 +99,9 @@ def _notes(found: Network, graph: Graph, same: Same | None, layers: Mapping[str,
     used = {name for source in found.sources.values() for name in (source.layer, source.scale)}
     spare = [name for name in layers if name not in used]
     if spare:
-        notes.append(f"not used, since the .prototxt has no such layer: {', '.join(spare[:5])}" + (" …" if len(spare) > 5 else ""))
+        notes.append(
+            f"not used, since the .prototxt has no such layer: {', '.join(spare[:5])}" + (" …" if len(spare) > 5 else "")
+        )
     if not all(graph.input):
         notes.append(f"assumed: pictures of {times(found.arch.input)}; the data layer says {times(graph.input[1:])} only")
     return tuple(notes)

@@ -73,9 +73,16 @@ def known() -> dict[str, Entry]:
     return entries()
 
 
+def _weighted(arch: Architecture) -> int:
+    """How many convolutions and full connections there are on the main way."""
+    return sum(isinstance(n.record, Conv2d | DepthwiseConv2d | Linear) and n.path in arch.main for n in arch.nodes)
+
+
 def _adapted(name: str, found: Architecture) -> Architecture | None:
     """Our network with their number of classes, picture size and auxiliary heads; None if it cannot be had."""
     ours = resolve(name).build()
+    if _weighted(ours) != _weighted(found):
+        return None  # soon said, where many are asked
     try:
         if not found.taps:
             ours, _ = without_taps(ours)
@@ -167,7 +174,9 @@ def _axes(row: Row, windows: tuple[Window, Window]) -> Iterator[tuple[Window, in
 
 
 def _whole_map(windows: tuple[Window, Window], shape: tuple[int, ...]) -> bool:
-    return all(w.dilation == 1 and w.kernel == n and not w.before and not w.after for w, n in zip(windows, shape[1:], strict=True))
+    return all(
+        w.dilation == 1 and w.kernel == n and not w.before and not w.after for w, n in zip(windows, shape[1:], strict=True)
+    )
 
 
 def _places(window: Window, n: int) -> tuple[int, ...]:

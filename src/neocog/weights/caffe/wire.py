@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from neocog.errors import UserError
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
-MOST_FIELDS = 65_536  # of one message; the deepest published nets have a few thousand layers
+MOST_FIELDS = 20_000  # of one message; the deepest published nets have a few thousand layers
 
 Value = int | memoryview
 
@@ -47,6 +47,8 @@ def fields(data: memoryview, where: str) -> Iterator[tuple[int, int, Value]]:
 
 def varint(data: memoryview, at: int, where: str) -> tuple[int, int]:
     """(a number of up to 64 bits, the place behind it)."""
+    if at < len(data) and data[at] < 0x80:
+        return data[at], at + 1
     value = 0
     for i, byte in enumerate(data[at : at + 10]):
         value |= (byte & 0x7F) << (7 * i)

@@ -12,19 +12,19 @@ from neocog.arch.window import Shape
 from neocog.errors import UserError
 from neocog.nets import resolve
 from neocog.pictures.preprocessing import Preprocessing
-from neocog.weights.converters import keras, timm, torchvision
+from neocog.weights.converters import keras, slim, timm, torchvision
 from neocog.weights.converters.dialect import Dialect, pairs
 from neocog.weights.converters.pair import Pair
 from neocog.weights.files import check_keys
 
-PARTIES = ("neocog", "torchvision", "timm", "keras")
+PARTIES = ("neocog", "torchvision", "timm", "keras", "slim")
 BACKGROUND = 1001  # classes of TensorFlow's files: the first means none of the others
 
 
 @cache
 def dialects() -> tuple[Dialect, ...]:
     """Every network that another toolkit keeps in its own way."""
-    return (*torchvision.dialects(), *timm.dialects(), *keras.dialects())
+    return (*torchvision.dialects(), *timm.dialects(), *keras.dialects(), *slim.dialects())
 
 
 def own(net: str) -> Dialect:
@@ -94,15 +94,19 @@ def classes_of(arch: Architecture, matched: Iterable[Pair], dialect: Dialect, sh
     """How many classes the file's classifier tells apart, read off its weight; None where that cannot be seen."""
     head = f"{arch.head.path}.weight" if arch.head else ""
     for pair in matched:
-        if pair.ours == head and pair.theirs in shapes and len(shapes[pair.theirs]) == len(pair.their_shape):
+        if (
+            pair.ours == head
+            and pair.theirs is not None
+            and pair.theirs in shapes
+            and len(shapes[pair.theirs]) == len(pair.their_shape)
+        ):
             return shapes[pair.theirs][-1 if dialect.tensorflow else 0]
     return None
 
 
-def preprocessing_of(dialect: Dialect, arch: Architecture) -> Preprocessing:
+def preprocessing_of(dialect: Dialect) -> Preprocessing:
     """What the other toolkit's weights want of pictures: its own convention, else the card's."""
-    record = dialect.preprocessing or resolve(dialect.net).card.preprocessing
-    return record
+    return dialect.preprocessing or resolve(dialect.net).card.preprocessing
 
 
 def _counter(pair: Pair) -> bool:

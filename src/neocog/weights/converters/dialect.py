@@ -66,9 +66,7 @@ class Dialect:
         for match in found.values():
             kinds.setdefault(match[1], set()).add(int(match[2] or 0))
         order = {kind: sorted(numbers) for kind, numbers in kinds.items()}
-        return named | {
-            key: f"{m[1]}#{order[m[1]].index(int(m[2] or 0))}/{named[key][m.end() :]}" for key, m in found.items()
-        }
+        return named | {key: f"{m[1]}#{order[m[1]].index(int(m[2] or 0))}/{named[key][m.end() :]}" for key, m in found.items()}
 
     def passes_over(self, key: str) -> bool:
         """Whether the key is no part of the network."""

@@ -59,7 +59,9 @@ class Pair:
         value = ours[self.ours]
         if self.theirs is None:
             if not self.free and bool((value != self.fill).any()):
-                raise UserError(f"{self.ours} is not {self.fill:g} throughout, and the other toolkit's network has no place for it")
+                raise UserError(
+                    f"{self.ours} is not {self.fill:g} throughout, and the other toolkit's network has no place for it"
+                )
             return {}
         if self.shift:
             value = value - self.shift

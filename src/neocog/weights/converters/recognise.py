@@ -11,7 +11,6 @@ from neocog.nets import index, nets, resolve
 from neocog.weights.converters.convert import dialects_of, fitted
 from neocog.weights.converters.dialect import Dialect
 
-
 LEAST, MOST = 0.25, 8.0  # of a network's own parameters: without its classifier's share, or with a far larger one
 
 

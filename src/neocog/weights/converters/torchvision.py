@@ -12,9 +12,7 @@ CONVNEXT = {"as_linear": r"\.block\.[35]$", "keys": ((r"\.layer_scale\.weight$",
 
 def dialects() -> tuple[Dialect, ...]:
     """One for each network of ours that is torchvision's too: the cards know which."""
-    return tuple(
-        Dialect("torchvision", net, name, **_rules(name)) for net, name in aliases("tv")
-    )
+    return tuple(Dialect("torchvision", net, name, **_rules(name)) for net, name in aliases("tv"))
 
 
 def _rules(name: str) -> dict:
