@@ -16,7 +16,8 @@ from tests.conftest import randomise, rng
 from .cases import CASES
 
 QUICK = {"lenet5", "lenet5.modern", "lenet.caffe", "mlp", "linear", "resnet8.cifar", "plain20.cifar", "resnet20.cifar_b",
-         "squeezenet1_1", "mobilenetv2", "googlenet.bn", "highway.mnist", "allcnn.c"}  # fmt: skip
+         "squeezenet1_1", "mobilenet_v1.w025", "allcnn_c", "neocognitron",
+         "neocognitron.two_thresholds"}  # fmt: skip
 
 
 def every_net(names: Iterable[str] | None = None) -> list:

@@ -4,10 +4,8 @@ import pytest
 
 from neocog.arch.compare import compare
 from neocog.arch.textform import parse
-from neocog.nets import nets
-from tests.conftest import deep_is_slow
 
-from .rewriting import build
+from .rewriting import build, every_net
 
 VGG = ["vgg11", "vgg11.lrn", "vgg13", "vgg16.c", "vgg16", "vgg19"]
 
@@ -49,7 +47,7 @@ def test_stages_of_other_sizes_are_matched_by_halvings():
     assert {row.stage for row in rows} == {"/1", "/2", "/4", "features"}
 
 
-@pytest.mark.parametrize("name", deep_is_slow(nets()))
+@pytest.mark.parametrize("name", every_net())
 def test_every_network_fills_a_column(name: str):
     arch, other = build(name), build("lenet5.modern")
     rows = compare([arch, other, arch])

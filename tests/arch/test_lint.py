@@ -5,10 +5,8 @@ import pytest
 from neocog.arch import DepthwiseConv2d, Sequential, architecture
 from neocog.arch.lint import RULES, lint
 from neocog.arch.textform import parse
-from neocog.nets import nets
-from tests.conftest import deep_is_slow
 
-from .rewriting import build
+from .rewriting import build, every_net
 
 
 def broken(net: str) -> dict[str, list[str]]:
@@ -79,7 +77,7 @@ def test_input_of_another_size():
     assert [f.rule for f in lint(build("resnet8.cifar"), (3, 30, 30))][:1] == ["input-halves"]
 
 
-@pytest.mark.parametrize("name", deep_is_slow(nets()))
+@pytest.mark.parametrize("name", every_net())
 def test_every_network_can_be_linted(name: str):
     """Each finding names a rule and a layer of the main network, and says why, what to do and who says so."""
     arch = build(name)

@@ -46,9 +46,10 @@ from neocog.errors import ShapeError, UserError
 from neocog.nets import nets, resolve
 from neocog.nn import Model
 from neocog.weights import apply_plan
-from tests.conftest import deep_is_slow, error, picture, randomise, rng
+from tests.conftest import error, picture, randomise, rng
 
 from .cases import CASES
+from .rewriting import every_net
 
 SMALL = ["lenet5", "lenet5.modern", "lenet.caffe", "mlp", "resnet8.cifar", "plain20.cifar", "resnet20.cifar_b"]
 
@@ -231,7 +232,7 @@ def test_replace_of_a_layer_with_weights():
     assert tensors(new)["conv1.weight"].shape == (6, 1, 3, 3)
 
 
-@pytest.mark.parametrize("name", deep_is_slow(nets()))
+@pytest.mark.parametrize("name", every_net())
 def test_with_activation(name: str):
     """Every unit of every network gets the new function; gates, which must stay between 0 and 1, keep theirs."""
     arch = resolve(name).build()

@@ -20,10 +20,10 @@ from neocog.arch import (
 )
 from neocog.arch.rewrite import fully_convolutional, one_answer, tensors, with_classes, with_input
 from neocog.errors import UserError
-from neocog.nets import nets, resolve
+from neocog.nets import resolve
 from neocog.nn import Model
 from neocog.nn.model import feature_cut, feature_maps
-from tests.conftest import deep_is_slow, error, picture, rng
+from tests.conftest import error, picture, rng
 
 from .rewriting import answer, build, every_net, exactly, model, moved
 
@@ -40,7 +40,7 @@ def test_the_same_answer_at_the_native_size(name: str):
         assert error(answer(new, x), answer(old, x)) <= 1e-5
 
 
-@pytest.mark.parametrize("name", deep_is_slow(nets()))
+@pytest.mark.parametrize("name", every_net())
 def test_a_map_of_answers_on_larger_pictures(name: str):
     """Two strides of the last map more give two places more, for every network."""
     arch = build(name)

@@ -26,7 +26,7 @@ from neocog.arch import (
 from neocog.arch.rewrite import fold_bn, not_folded, rewritten, tensors, with_channels, with_classes, without_train_only
 from neocog.nets import nets
 from neocog.nn import Model
-from tests.conftest import deep_is_slow, error, picture, randomise, rng
+from tests.conftest import error, picture, randomise, rng
 
 from .rewriting import answer, build, every_net, exactly, model, moved
 
@@ -48,7 +48,7 @@ def test_the_same_function(name: str):
         assert error(answer(new, x), answer(old, x)) <= 1e-5
 
 
-@pytest.mark.parametrize("name", deep_is_slow(WITH_BN))
+@pytest.mark.parametrize("name", every_net(WITH_BN))
 def test_what_stays_has_a_reason(name: str):
     arch = build(name)
     new, plan = fold_bn(arch)

@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 from itertools import pairwise
+from time import process_time
 
 import pytest
 import torch
@@ -143,3 +144,14 @@ def test_a_thousand_layers_forward_and_backward(name: str):
     assert len(norms) == len(list(model.parameters()))
     assert all(norm == norm and norm < float("inf") for norm in norms)
     assert norms[0] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["preact_resnet1001.cifar", "resnet1202.cifar", "efficientnet_b7", "densenet201"])
+def test_construction_takes_less_than_a_second(name: str, monkeypatch: pytest.MonkeyPatch):
+    """Of the processor's time, from the function that defines it to the Module: all but the drawing of its weights."""
+    monkeypatch.setattr(Model, "_draw", lambda self, row, generator: None)
+    build = resolve(name).build
+    start = process_time()
+    Model(build())
+    assert process_time() - start < 1

@@ -2,6 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar, TypeVar, dataclass_transform
 
 from neocog.arch.init import Constant, Init
@@ -38,6 +39,12 @@ def record(cls: type[T]) -> type[T]:
     return dataclass(frozen=True, eq=False, repr=False)(cls)
 
 
+@cache
+def field_names(cls: type) -> tuple[str, ...]:
+    """A record's fields. Networks of a thousand layers are hashed and compared: asking dataclasses each time is the cost."""
+    return tuple(field.name for field in dataclasses.fields(cls))
+
+
 @record
 class Leaf:
     """A node's record. Shapes come without the batch axis: (C, H, W) or (F,)."""
@@ -54,13 +61,13 @@ class Leaf:
             Leaf.types[cls.__name__] = cls
 
     def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if field.name in COUNTS and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
-                raise UserError(f"{self.type}: {field.name} is a whole number above 0, not {value!r}")
+        for name in field_names(type(self)):
+            value = getattr(self, name)
+            if name in COUNTS and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+                raise UserError(f"{self.type}: {name} is a whole number above 0, not {value!r}")
 
     def _values(self) -> tuple:
-        return tuple(getattr(self, field.name) for field in dataclasses.fields(self))
+        return tuple([getattr(self, name) for name in field_names(type(self))])
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and self._values() == other._values()  # type: ignore[attr-defined]

@@ -1,6 +1,6 @@
 """Weights from elsewhere in, a run folder out, on which every verb works.
 
-FILES is one weight file (.pth, .pt, .th, .bin, .safetensors, Keras's .h5 and .keras), or a Caffe network's deploy.prototxt and
+FILES is one weight file (.pth, .pt, .th, .bin, .safetensors, Keras's .h5 and .keras, a TensorFlow checkpoint), or a Caffe network's deploy.prototxt and
 its .caffemodel; an address or hf:OWNER/NAME is fetched first. Which network it is, and whose, is read off its keys and shapes;
 nothing in it is ever executed.
 
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     from neocog.runs import RunFolder
     from neocog.runs.imported import write_imported
     from neocog.train.machine import versions
-    from neocog.weights.importing import import_files
+    from neocog.weights.importing import import_files, settled
     from neocog.weights.pretrained import fetched
 
     if args.out is not None:
@@ -51,8 +51,9 @@ def run(args: argparse.Namespace) -> int:
         files = [
             fetched(file, None, lambda done, total: progress.update("fetching", done, total or done)) for file in args.files
         ]
-    made = import_files([file.path for file in files], args.net, args.mean, args.labels, files[0].preprocessing)
-    folder = write_imported(made, args.out or free_name(made.net), [file.path for file in files], versions())
+    paths = settled([file.path for file in files])
+    made = import_files(paths, args.net, args.mean, args.labels, files[0].preprocessing)
+    folder = write_imported(made, args.out or free_name(made.net), paths, versions())
     print(json.dumps(as_json(made, folder), ensure_ascii=False) if args.json else "\n".join(lines(made, folder)))
     return DONE
 

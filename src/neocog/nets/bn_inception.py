@@ -104,7 +104,9 @@ register("bn_inception", bn_inception, Card(
            "the paper says neither from what decay nor how fast, so there is no recipe here.",
            "Averages count the zeros of the padding, as the Caffe port does."),
     deviations=("The Caffe port, and its weights for torch, keep biases in front of the normalisation: 11,295,240 parameters.",
-                "TF-slim's inception_v2 has a separable 7×7 at the start: 11,278,528 parameters.",
+                "Caffe2's file and TF-slim's inception_v2 have 96 maps, not 128, in the pooling branches of 4c and 4d, so that "
+                "576, 576 and 1,024 maps come out of 4c to 4e instead of 608, 608 and 1,056: 11,194,984 parameters.",
+                "TF-slim's has a separable 7×7 at the start besides, of 2,712 weights: 11,188,288 parameters, γ counted.",
                 "TF-slim pads its convolutions of stride 2 as TensorFlow does, more behind than in front."),
     same_as=("inception_v2",),
 ))  # fmt: skip

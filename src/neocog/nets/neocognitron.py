@@ -17,13 +17,14 @@ def neocognitron(num_classes: int = 5) -> Architecture:
 
 def two_thresholds(num_classes: int = 5) -> Architecture:
     """64 planes a layer, which choose more sharply while they learn than when they recognise."""
-    return build("neocognitron.two_thresholds", 64, (2.0, 2.0, 1.0), (4.0, 4.0, 3.0), num_classes)
+    return build("neocognitron.two_thresholds", 64, (2.0, 1.5, 1.0), (4.0, 4.0, 4.0), num_classes)
 
 
 def build(name: str, planes: int, r: tuple[float, ...], learning_r: tuple[float | None, ...], num_classes: int) -> Architecture:
     """Cells read 5×5 cells of each plane before them, those of U_C3 the whole 2×2. U_C1 reads only the middle of U_S1.
 
-    The paper ends with the cells of U_C3. The readout, weights of 0 and 1 that learning sets, names them after classes.
+    The paper ends with the cells of U_C3. The readout, weights of 0 and 1 that learning sets, names them after classes; before
+    that, every cell counts for every class alike.
     """
 
     def s_layer(i: int, padding: int, speed: float, column: int) -> SCell:
@@ -34,7 +35,7 @@ def build(name: str, planes: int, r: tuple[float, ...], learning_r: tuple[float 
         S1=s_layer(0, 2, 1.0, 5), C1=CCell(5, padding=-1, decay=D_DECAY, gain=D_SUMS[0]),
         S2=s_layer(1, 1, 16.0, 5), C2=CCell(5, padding=1, decay=D_DECAY, gain=D_SUMS[1]),
         S3=s_layer(2, 0, 16.0, 2), C3=CCell(2),
-        flatten=Flatten(), readout=head(Linear(num_classes, bias=False, init=Constant(0.0))),
+        flatten=Flatten(), readout=head(Linear(num_classes, bias=False, init=Constant(1.0))),
     ))  # fmt: skip
 
 
@@ -64,10 +65,10 @@ register("neocognitron", neocognitron, Card(
 register("neocognitron.two_thresholds", two_thresholds, Card(
     title="Neocognitron with two thresholds",
     paper="Use of different thresholds in learning and recognition",
-    authors="K. Fukushima, M. Tanigawa", venue="Neurocomputing 11", year=1996,
+    authors="K. Fukushima, M. Tanigawa", venue="Neurocomputing, doi 10.1016/0925-2312(94)00065-4", year=1996,
     preprocessing=CELLS,
     quick=Recipe(learner="neocognitron", lr=1.0, epochs=1, batch=10, augment=()),
-    notes=("Not the network of 1980: that one, with the later idea that S-cells choose sharply while they learn, so that planes "
-           "learn different features, and broadly when they recognise, so that a deformed feature still counts; and with 64 "
-           "planes a layer instead of 24. The numbers are ours.", *OPEN[1:]),
+    notes=("Not the network of 1980: that one, with the later idea that S-cells choose sharply while they learn, so that "
+           "planes learn different features, and broadly when they recognise, so that a deformed feature still counts; and "
+           "with 64 planes a layer instead of 24. The numbers are ours.", *OPEN[1:]),
 ))  # fmt: skip

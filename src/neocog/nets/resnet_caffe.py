@@ -10,7 +10,7 @@ from neocog.pictures.preprocessing import Preprocessing
 
 
 def resnet_caffe(depth: int) -> Architecture:
-    """The paper's network with the authors' first pool: unpadded and rounded up, so that every window lies a pixel further on."""
+    """The paper's network with the authors' first pool: unpadded, rounded up: every window lies a pixel further on."""
     net = resnet(f"resnet{depth}.caffe", depth)
     pool = MaxPool2d(3, 2, ceil=True)
     return replace(net, nodes=tuple(replace(n, record=pool) if n.path == "maxpool" else n for n in net.nodes))

@@ -65,7 +65,7 @@ class Preprocessing:
             if self.resize == "squash" and self.resize_to < max(self.height, self.width):
                 _complain(f"resize_to={self.resize_to} is smaller than the {self.height}×{self.width} crop of it")
         if not isinstance(self.antialias, bool) or not (self.antialias or self.interpolation == "bilinear"):
-            _complain(f"antialias is true, or false with bilinear interpolation, not {self.antialias!r} with {self.interpolation}")
+            _complain(f"antialias is true, or false if bilinear, not {self.antialias!r} with {self.interpolation}")
         if not _is_number(self.scale) or self.scale <= 0:
             _complain(f"scale must be a number above 0, not {self.scale!r}")
         object.__setattr__(self, "scale", float(self.scale))

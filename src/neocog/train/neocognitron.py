@@ -212,6 +212,8 @@ def fit(
         if (saved := session.begin(batches.per_epoch)) is not None:
             model.load_state_dict({k.removeprefix("model."): v for k, v in saved[0].items()})
             done = saved[1]["step"]
+        else:
+            names.zero_()
         saved_at = told_at = time.monotonic()
         reinforced = shown = 0
         while done < config.steps:

@@ -99,6 +99,8 @@ def _parsed(words: str) -> tuple[str, str | None]:
 def _hub() -> Any:
     try:
         import huggingface_hub
+        import huggingface_hub.constants
+        import huggingface_hub.errors
     except ImportError:
         raise UserError("the hub needs huggingface_hub: pip install 'neocog[hub]'") from None
     return huggingface_hub

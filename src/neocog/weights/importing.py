@@ -18,9 +18,10 @@ from neocog.weights.files import read_safetensors
 from neocog.weights.foreign import find_match, read_any
 from neocog.weights.imported import Imported
 from neocog.weights.published import by_file
+from neocog.weights.tf_checkpoint import index_of
 
 CAFFE = (".caffemodel", ".net")  # the second: SqueezeNet's compressed weights
-PREFIXES = {"tv": "torchvision", "timm": "timm", "keras": "keras"}
+PREFIXES = {"tv": "torchvision", "timm": "timm", "keras": "keras", "slim": "slim"}
 
 
 def import_files(
@@ -36,7 +37,7 @@ def import_files(
     mean: what is subtracted from pictures, if not what the weights' makers subtracted. wants: what the place they were
     fetched from says of pictures. Raises UserError, one line.
     """
-    paths = [Path(f) for f in files]
+    paths = settled([Path(f) for f in files])
     if any(path.suffix in (*CAFFE, ".prototxt") for path in paths):
         made = _caffe(paths, net, mean)
     elif len(paths) != 1:
@@ -49,6 +50,11 @@ def import_files(
     if labels is not None:
         made = replace(made, classes=read_labels(labels, len(made.classes)), notes=(*made.notes, f"classes: from {labels}"))
     return replace(made, values=values)
+
+
+def settled(paths: Sequence[Path]) -> list[Path]:
+    """The files, a TensorFlow checkpoint's by its index whichever of its parts was named."""
+    return list(dict.fromkeys(index_of(path) or path for path in paths))
 
 
 def finite(values: Mapping[str, Tensor], what: str) -> dict[str, Tensor]:

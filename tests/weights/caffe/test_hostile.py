@@ -212,13 +212,22 @@ BOMBS: dict[str, tuple[bytes, str]] = {
     "claims a terabyte": (varint(100 << 3 | 2) + varint(1 << 40), "claims 1099511627776 bytes, 0 are left"),
     "claims 2^63": (chunk(100, chunk(7, varint(5 << 3 | 2) + varint((1 << 63) - 1) + b"1234")), "claims"),
     "endless number": (b"\xff" * 1000, "more than 64 bits"),
-    "huge shape": (chunk(100, chunk(1, b"c1") + chunk(7, chunk(7, chunk(1, varint(HUGE - 1) * 3)) + chunk(5, b"1234"))),
-                   "2147483647×2147483647×2147483647 declared, 1 numbers there"),
-    "negative shape": (chunk(100, chunk(1, b"c1") + chunk(7, chunk(7, chunk(1, varint((1 << 64) - 5))) + chunk(5, b"1234"))),
-                       "a size that is no whole number"),
-    "a thousand axes": (chunk(100, chunk(1, b"c1") + chunk(7, chunk(7, chunk(1, b"\1" * 1000)) + chunk(5, b"1234"))), "more than 32"),
-    "old shape, too large": (chunk(100, chunk(1, b"c1") + chunk(7, number(1, 1 << 30) + number(2, 1 << 30) + chunk(5, b"1234"))),
-                             "declared, 1 numbers there"),
+    "huge shape": (
+        chunk(100, chunk(1, b"c1") + chunk(7, chunk(7, chunk(1, varint(HUGE - 1) * 3)) + chunk(5, b"1234"))),
+        "2147483647×2147483647×2147483647 declared, 1 numbers there",
+    ),
+    "negative shape": (
+        chunk(100, chunk(1, b"c1") + chunk(7, chunk(7, chunk(1, varint((1 << 64) - 5))) + chunk(5, b"1234"))),
+        "a size that is no whole number",
+    ),
+    "a thousand axes": (
+        chunk(100, chunk(1, b"c1") + chunk(7, chunk(7, chunk(1, b"\1" * 1000)) + chunk(5, b"1234"))),
+        "more than 32",
+    ),
+    "old shape, too large": (
+        chunk(100, chunk(1, b"c1") + chunk(7, number(1, 1 << 30) + number(2, 1 << 30) + chunk(5, b"1234"))),
+        "declared, 1 numbers there",
+    ),
     "no numbers": (chunk(100, chunk(1, b"c1") + chunk(7, chunk(7, chunk(1, b"\0")))), "holds no numbers"),
     "half a number": (chunk(100, chunk(1, b"c1") + chunk(7, chunk(5, b"12345"))), "not 4 bytes each"),
     "two kinds": (chunk(100, chunk(1, b"c1") + chunk(7, chunk(5, b"1234") + chunk(8, b"12345678"))), "numbers of two kinds"),
@@ -229,7 +238,7 @@ BOMBS: dict[str, tuple[bytes, str]] = {
     "group": (b"\x0b\x0b\x0b", "wire type 3"),
     "no weights": (chunk(1, b"a net") + chunk(100, chunk(1, b"relu")), "without weights"),
     "twice": (model({"c1": [np.ones(2)]}) * 2, "two layers with weights are called 'c1'"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", BOMBS)

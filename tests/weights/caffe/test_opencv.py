@@ -75,7 +75,11 @@ def test_ways_of_writing(version: int, style: str, tmp_path: Path):
 def at(model: Model, path: str, x: Tensor) -> tuple[Tensor, Tensor]:
     """(what a node reads, what it gives)."""
     seen: dict[str, Tensor] = {}
-    model.get_submodule(path).register_forward_hook(lambda m, args, out: seen.update(a=args[0], b=out))
+
+    def hook(module: torch.nn.Module, args: tuple[Tensor, ...], out: Tensor) -> None:
+        seen.update(a=args[0], b=out)
+
+    model.get_submodule(path).register_forward_hook(hook)
     with torch.no_grad():
         model(x)
     return seen["a"], seen["b"]
@@ -85,7 +89,8 @@ def test_without_opencv(tmp_path: Path):
     *_, ours = both(NETS["bias"], tmp_path)
     x = torch.from_numpy(pictures(ours.arch))
     a, b = at(ours, "f", x)
-    assert torch.equal(b, a + ours.f.bias.view(1, -1, 1, 1)) and ours.f.bias.abs().min() > 0
+    bias = ours.get_parameter("f.bias")
+    assert torch.equal(b, a + bias.view(1, -1, 1, 1)) and bias.abs().min() > 0
     a, b = at(both(NETS["log"], tmp_path)[3], "f", x)
     assert torch.allclose(b, torch.log10(0.5 + 2 * a), atol=1e-6)
     a, b = at(both(NETS["lrn_across"], tmp_path)[3], "n", x)

@@ -10,12 +10,16 @@ from PIL import Image
 
 from neocog.arch import Shape, analyse
 from neocog.errors import UserError
-from neocog.nets import resolve
+from neocog.nets import nets, resolve
 from neocog.nn import Model
 from neocog.weights.caffe import network, read_caffe, read_caffemodel, read_graph
 from neocog.weights.caffe.convert import values
+from neocog.weights.caffe.graph import graph
+from neocog.weights.caffe.pictures import HABITS
+from neocog.weights.caffe.prototxt import parse
 from neocog.weights.caffe.recognise import recognise
 from neocog.weights.caffe.squeezenet_compressed import read_compressed
+from tests.conftest import Agree
 
 from .nets import NETS
 from .writer import binaryproto, model, random_blobs
@@ -54,7 +58,7 @@ def test_every_definition_is_here(shared: Path):
 
 
 @pytest.mark.parametrize("name", DEFINITIONS)
-def test_definition(name: str, shared: Path):
+def test_definition(name: str, shared: Path, agree: Agree):
     """It parses, its parameters are counted, and it is the network of ours that it should be: every layer the same."""
     ours, params, shape = DEFINITIONS[name]
     found = network(read_graph(shared / "prototxt" / f"{name}.prototxt"), "theirs", shape).arch
@@ -70,6 +74,7 @@ def test_definition(name: str, shared: Path):
             assert np.prod(mine.by_path[a].output) == np.prod(table.by_path[b].output), (a, b)
         assert len(same.theirs) == sum(n.record.type not in ("Dropout", "Flatten") for n in same.arch.nodes)
         assert [tap.weight for tap in found.taps] == [tap.weight for tap in same.arch.taps]
+        agree(same.arch.name, f"authors' definition ({name}.prototxt)", f"what each of {len(same.theirs)} layers computes")
 
 
 def test_auxiliary_heads_come_with_the_training_file(shared: Path):
@@ -134,7 +139,7 @@ def test_another_network_by_name(shared: Path, tmp_path: Path):
     ):
         read_caffe(definition, weights, net="lenet5.modern")
     alexnet = shared / "prototxt" / "squeezenet" / "v1.0_deploy.prototxt"
-    with pytest.raises(UserError, match="conv10 is conv 1×1/1 p1 to 1000×15×15 where squeezenet1_0 has classifier.1"):
+    with pytest.raises(UserError, match=r"conv10 is conv 1×1/1 p1 to 1000×15×15 where squeezenet1_0 has classifier\.1"):
         read_caffe(alexnet, two_files(alexnet, tmp_path), net="squeezenet1_0")
 
 
@@ -206,12 +211,12 @@ def test_damaged_compressed_file(bad: str, squeezenet: tuple[Path, Path, Path], 
     data = {"cut": data[:-5], "long": data + b"1234", "counts": b"\xff" * 104 + data[104:]}[bad]
     path = tmp_path / "bad.net"
     path.write_bytes(data)
-    with pytest.raises(UserError, match="cut off|bytes too many|codes for the"):
+    with pytest.raises(UserError, match=r"cut off|bytes too many|codes for the"):
         read_compressed(path, network(read_graph(squeezenet[0]), "x"))
 
 
 @pytest.mark.slow
-def test_authors_squeezenet_on_photographs(squeezenet: tuple[Path, Path, Path], shared: Path):
+def test_authors_squeezenet_on_photographs(squeezenet: tuple[Path, Path, Path], shared: Path, agree: Agree):
     """50.5 and 76.5 %, from both files; each picture's probabilities are OpenCV's."""
     cv2 = pytest.importorskip("cv2", reason="OpenCV below 5, for its dnn that reads Caffe's files")
     definition, weights, compressed = squeezenet
@@ -237,3 +242,32 @@ def test_authors_squeezenet_on_photographs(squeezenet: tuple[Path, Path, Path], 
     assert len(rows) == 200
     assert (right / 2).tolist() == [50.5, 76.5]
     assert worst < 1e-4
+    agree(made.net, "published weights", "50.5 and 76.5 % of 200 photographs right, first and within five", worst)
+    agree(made.net, "OpenCV", "each photograph's probabilities with the published weights", worst)
+
+
+def test_vgg16_in_the_style_of_2014():
+    """VGG's own definition is of V1 layers; here it is written anew from the paper's column D."""
+    text, bottom = 'input: "data" input_dim: 10 input_dim: 3 input_dim: 224 input_dim: 224\n', "data"
+
+    def add(name: str, kind: str, top: str, param: str = "") -> None:
+        nonlocal text, bottom
+        text += f'layers {{ bottom: "{bottom}" top: "{top}" name: "{name}" type: {kind} {param} }}\n'
+        bottom = top
+
+    for stage, (count, width) in enumerate(((2, 64), (2, 128), (3, 256), (3, 512), (3, 512)), 1):
+        for i in range(1, count + 1):
+            conv = f"conv{stage}_{i}"
+            add(conv, "CONVOLUTION", conv, f"convolution_param {{ num_output: {width} pad: 1 kernel_size: 3 }}")
+            add(f"relu{stage}_{i}", "RELU", conv)
+        add(f"pool{stage}", "POOLING", f"pool{stage}", "pooling_param { pool: MAX kernel_size: 2 stride: 2 }")
+    for name, width in (("fc6", 4096), ("fc7", 4096), ("fc8", 1000)):
+        add(name, "INNER_PRODUCT", name, f"inner_product_param {{ num_output: {width} }}")
+        if width == 4096:
+            add(f"relu_{name}", "RELU", name)
+            add(f"drop_{name}", "DROPOUT", name, "dropout_param { dropout_ratio: 0.5 }")
+    add("prob", "SOFTMAX", "prob")
+    same = recognise(network(graph(parse(text, "vgg")), "theirs").arch)
+    assert same is not None and same.arch.name == "vgg16"
+    assert HABITS["vgg16"].mean == (103.939, 116.779, 123.68)
+    assert set(HABITS) <= set(nets())

@@ -7,6 +7,8 @@ cannot express exactly it refuses in one line.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Protocol
 
 from neocog.arch import (
     ELU,
@@ -66,28 +68,28 @@ class Source:
     transposed: bool = False
 
 
-class Builder:
+class Builder(Protocol):
     """What the functions below may do; `network.py` has the one that does it."""
 
     def shape(self, path: str) -> Shape:
         """The shape of a value."""
-        raise NotImplementedError
+        ...
 
     def add(self, layer: Layer, record: Leaf, inputs: tuple[str, ...], source: Source | None = None, suffix: str = "") -> str:
         """A node more; its path."""
-        raise NotImplementedError
+        ...
 
     def record(self, path: str) -> Leaf | None:
         """The record of a node that only the current layer reads; None for any other."""
-        raise NotImplementedError
+        ...
 
     def exchange(self, path: str, record: Leaf, scale: str, shift: bool) -> None:
         """Another record for a node, filled from the layer `scale` besides, which has a `shift` or has none."""
-        raise NotImplementedError
+        ...
 
     def note(self, text: str) -> None:
         """Something that the user should know of."""
-        raise NotImplementedError
+        ...
 
 
 Paths = tuple[str, ...]
@@ -153,9 +155,9 @@ ZERO = Constant(0.0)
 
 @handles("Convolution")
 def _(b: Builder, layer: Layer, inputs: Paths) -> Paths:
-    p = layer.param("convolution_param", "num_output", "bias_term", "pad", "kernel_size", "stride", "dilation", "pad_h", "pad_w",
-                    "kernel_h", "kernel_w", "stride_h", "stride_w", "group", "weight_filler", "bias_filler", "engine", "axis",
-                    "force_nd_im2col")  # fmt: skip
+    p = layer.param("convolution_param", "num_output", "bias_term", "pad", "kernel_size", "stride", "dilation", "pad_h",
+                    "pad_w", "kernel_h", "kernel_w", "stride_h", "stride_w", "group", "weight_filler", "bias_filler", "engine",
+                    "axis", "force_nd_im2col")  # fmt: skip
     if p.whole("axis", 1) != 1:
         layer.complain("axis is 1, the maps")
     rows, columns = _axes(p, "pad", 0, 0)
@@ -379,10 +381,9 @@ def _(b: Builder, layer: Layer, inputs: Paths) -> Paths:
     if not points and parts and maps % parts == 0:
         points = [maps // parts * i for i in range(1, parts)]
     ends = [0, *points, maps]
-    if len(ends) != parts + 1 or any(a >= z for a, z in zip(ends, ends[1:], strict=False)):
+    if len(ends) != parts + 1 or any(a >= z for a, z in pairwise(ends)):
         layer.complain(f"{parts} tops need {parts - 1} rising slice points below {maps}")
-    slices = zip(ends, ends[1:], strict=False)
-    return tuple(b.add(layer, Slice(a, z), inputs, suffix=str(i)) for i, (a, z) in enumerate(slices))
+    return tuple(b.add(layer, Slice(a, z), inputs, suffix=str(i)) for i, (a, z) in enumerate(pairwise(ends)))
 
 
 @handles("Split")
@@ -416,4 +417,4 @@ def _(b: Builder, layer: Layer, inputs: Paths) -> Paths:
             return (value,)
         if rest == [size]:
             return (b.add(layer, Flatten(), (value,)),)
-    layer.complain("only a reshape that flattens has a counterpart: shape { dim: 0 dim: -1 }")
+    return layer.complain("only a reshape that flattens has a counterpart: shape { dim: 0 dim: -1 }")

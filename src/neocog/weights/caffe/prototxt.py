@@ -111,7 +111,7 @@ class Message:
             return True
         if value.text in ("false", "False", "f", "0"):
             return False
-        self.complain(f"{key} is true or false, not {value.text[:40]}", value.at)
+        return self.complain(f"{key} is true or false, not {value.text[:40]}", value.at)
 
     def whole(self, key: str, default: int, least: int = 0) -> int:
         """The whole number of this name."""
@@ -218,7 +218,7 @@ def _value(tokens: "_Tokens", into: Message, key: str, at: tuple[int, int], colo
 
 def _unquoted(token: str) -> str:
     def one(match: re.Match) -> str:
-        code = match.group(1)
+        code = str(match.group(1))
         if code[0] in "xX" and len(code) > 1:
             return chr(int(code[1:], 16))
         if code[0] in "01234567":

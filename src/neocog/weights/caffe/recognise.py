@@ -156,8 +156,10 @@ def _key(row: Row, before_bn: bool) -> Key | None:
         return ("mean",)
     if isinstance(record, AvgPool2d):
         windows = record.windows(shape)
-        return ("mean",) if _whole_map(windows, shape) else ("average", *(_places(w, n) for w, n in _axes(row, windows)),
-                                                             record.count_padding and any(w.before or w.after for w in windows))  # fmt: skip
+        if _whole_map(windows, shape):
+            return ("mean",)
+        counted = record.count_padding and any(w.before or w.after for w in windows)
+        return "average", *(_places(w, n) for w, n in _axes(row, windows)), counted
     if isinstance(record, MaxPool2d):  # padding behind the map is as good as none: nothing is below -∞
         return "max", *(_places(w, n)[:-1] for w, n in _axes(row, record.windows(shape)))
     if isinstance(record, LRN):
