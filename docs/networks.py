@@ -8,6 +8,7 @@ writes OUT/index.html, a line of time, and OUT/NAME.html. They need no network a
 import argparse
 import dataclasses
 import html
+import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -74,7 +75,7 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]], numbers: Iterable[
 
 def bullets(items: Iterable[str]) -> str:
     """A list; nothing where there are no items."""
-    found = "".join(f"<li>{html.escape(item)}</li>" for item in items)
+    found = "".join(f"<li>{re.sub('`([^`]+)`', '<code>\\1</code>', html.escape(item))}</li>" for item in items)
     return f"<ul>{found}</ul>" if found else ""
 
 
@@ -157,7 +158,7 @@ def proof(name: str) -> str:
 def preprocessing(net: Net) -> str:
     """What a picture goes through."""
     pre = net.card.preprocessing
-    return table(("pictures", ""), [(f.name, str(getattr(pre, f.name))) for f in dataclasses.fields(pre)])
+    return table(("pictures", "how"), [(f.name, _word(getattr(pre, f.name))) for f in dataclasses.fields(pre)])
 
 
 def recipes(paper: Recipe | None, quick: Recipe) -> str:
@@ -172,7 +173,9 @@ def recipes(paper: Recipe | None, quick: Recipe) -> str:
 
 
 def _word(value: object) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    if isinstance(value, tuple):
+        return ", ".join(map(_word, value)) or "none"
+    return f"{value:.4g}" if isinstance(value, float) else {None: "none", True: "yes", False: "no"}.get(value, str(value))  # type: ignore[call-overload]
 
 
 def commands(name: str) -> str:

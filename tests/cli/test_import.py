@@ -136,7 +136,7 @@ def test_what_cannot_be_imported(neocog: Server, foreign: Path, imported: Path, 
         "theirs.pth", "not the weights of resnet18", "missing"
     )
     neocog("import", foreign, "--net", "rensnet18", "--out", run).complaint("rensnet18", "resnet18")
-    neocog("import", foreign, foreign, "--out", run).complaint("2 files", "prototxt")
+    neocog("import", foreign, tmp_path / "other.pth", "--out", run).complaint("2 files", "prototxt")
     neocog("import", foreign, "--net", NET, "--out", imported).complaint("holds a run already")
     (tmp_path / "names.txt").write_text("a\nb\n")
     neocog("import", foreign, "--net", NET, "--labels", tmp_path / "names.txt", "--out", run).complaint(

@@ -1,6 +1,7 @@
 """Random weights in their model and, through a converter, in ours: equal outputs, and the same tensors back."""
 
 import os
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,6 +17,7 @@ from neocog.nets import resolve
 from neocog.nn import Model, create_model
 from neocog.weights import write_safetensors
 from neocog.weights.converters import Dialect, convert, dialect_for, dialects, export_as, recognise
+from neocog.weights.converters.recognise import fits
 from neocog.weights.foreign import find_match
 from neocog.weights.keras_file import read_keras
 from tests.conftest import error, randomise, rng
@@ -192,6 +194,14 @@ def test_a_link_out_of_a_keras_file(keras: ModuleType, tmp_path: Path):
         assert "\n" not in str(caught.value) and name in str(caught.value)
 
 
+def test_without_h5py(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The line names what to install."""
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    (tmp_path / "w.h5").write_bytes(b"x")
+    with pytest.raises(UserError, match=r"w\.h5: reading Keras's files needs h5py: pip install 'neocog\[keras\]'"):
+        read_keras(tmp_path / "w.h5")
+
+
 @pytest.fixture(scope="module")
 def small() -> dict[str, Tensor]:
     model = create_model("resnet18", generator=rng())
@@ -202,16 +212,18 @@ def small() -> dict[str, Tensor]:
 def test_tensors_are_recognised(small: dict[str, Tensor]):
     """By keys and shapes alone; another number of classes does not hide them, a changed shape does."""
     shapes = {key: tuple(value.shape) for key, value in small.items()}
-    assert [match.dialect.net for match in recognise(shapes)] == ["resnet18"]
-    assert [analyse(m.arch).output[0] for m in recognise(shapes | {"fc.weight": (7, 512), "fc.bias": (7,)})] == [7]
-    assert recognise(shapes | {"conv1.weight": (64, 3, 5, 5)}) == []
-    assert recognise(shapes | {"more.weight": (1,)}) == []
+    assert [
+        (m.dialect.net, analyse(m.arch).output[0]) for m in recognise(shapes | {"fc.weight": (7, 512), "fc.bias": (7,)})
+    ] == [("resnet18", 7)]
+    arch, dialect = resolve("resnet18").build(), dialect_for("resnet18", "timm")
+    assert fits(arch, dialect, shapes | {"conv1.weight": (64, 3, 5, 5)}) is None
+    assert fits(arch, dialect, shapes | {"more.weight": (1,)}) is None
 
 
 def test_several_networks_fit():
     """The paper's ResNet-50 and the one of the toolkits have the same tensors; the message says whose is which."""
     values = {key: torch.zeros(param.shape) for key, param in shapes_of("resnet50").items()}
-    with pytest.raises(UserError, match=r"w\.pth: fits 2 networks.*resnet50, resnet50\.v1_5.*torchvision.*--net"):
+    with pytest.raises(UserError, match=r"w\.pth: fits \d networks.*: resnet50, .*resnet50\.v1_5 \(torchvision's.*--net"):
         find_match(values, None, "w.pth")
     assert find_match(values, "tv:resnet50", "w.pth").dialect.net == "resnet50.v1_5"
 

@@ -100,7 +100,7 @@ def test_push_and_load(library: ModuleType):
 
 
 def test_no_such_repository(library: ModuleType):
-    with pytest.raises(UserError, match="hf:me/other: model.safetensors: there is no such repository") as caught:
+    with pytest.raises(UserError, match=r"hf:me/other: model\.safetensors: there is no such repository") as caught:
         load("hf:me/other")
     assert "\n" not in str(caught.value)
     with pytest.raises(UserError, match="there is no such file in the repository"):

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from neocog.arch.account import Analysis, Row
-from neocog.arch.layers import Add, Flatten
-from neocog.arch.window import Shape, times
+from neocog.arch.layers import AvgPool2d, Conv2d, DepthwiseConv2d, Flatten, Linear, MaxPool2d
+from neocog.arch.record import Leaf
+from neocog.arch.window import Shape, pair, times
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,26 +70,52 @@ def _follows(row: Row, group: list[Row]) -> bool:
 def _words(rows: list[Row], block: bool) -> str:
     if not block:
         return " · ".join(row.node.record.describe() for row in rows if not isinstance(row.node.record, Flatten))
-    sums = [row for row in rows if isinstance(row.node.record, Add)]
-    if len(sums) != 1:
-        return _chain(rows)
-    inputs = {row.path: row.node.inputs for row in rows}
-    branches = []
-    for end in sums[0].node.inputs:
-        todo, mine = [end], set()
-        while todo:
-            path = todo.pop()
-            if path in inputs:
-                mine.add(path)
-                todo += inputs[path]
-        branches.append(_chain([row for row in rows if row.path in mine]) or "x")
-    return " + ".join(branches)
+    return _Block({row.path: row for row in rows}).words(rows[-1].path)
 
 
-def _chain(rows: list[Row]) -> str:
-    return " → ".join(
-        r.node.record.describe() for r in rows if not r.node.record.follows and not isinstance(r.node.record, Add)
-    )
+@dataclass(frozen=True)
+class _Block:
+    """A block in the shorthand of the papers: `1×1:64 → 3×3:64 → 1×1:256 + x`, `1×1:64 ; 1×1:96 → 3×3:128 ; …`."""
+
+    rows: dict[str, Row]
+
+    def words(self, path: str) -> str:
+        """What leads to a node, from the block's own input, x."""
+        if path not in self.rows:
+            return ""
+        node = self.rows[path].node
+        if node.record.joins:
+            sign = {"Add": " + ", "Cat": " ; "}.get(node.record.type, " · ")
+            return sign.join(self.part(name, sign) or "x" for name in node.inputs)
+        before = self.words(node.inputs[0])
+        if node.record.follows:
+            return before
+        if any(sign in before for sign in (" + ", " ; ", " · ")):
+            before = f"({before})"
+        return f"{before} → {short(node.record)}" if before else short(node.record)
+
+    def part(self, path: str, sign: str) -> str:
+        """A branch; in brackets where it holds a join of its own."""
+        found = self.words(path)
+        return f"({found})" if any(s in found for s in {" + ", " ; ", " · "} - {sign}) else found
+
+
+def short(record: Leaf) -> str:
+    """A convolution as papers write it in a block: kernel, stride where it is not 1, groups, maps."""
+    if isinstance(record, Conv2d | DepthwiseConv2d):
+        (kh, kw), (sh, _) = pair(record.kernel), pair(record.stride)
+        maps = f":{record.out}" if isinstance(record, Conv2d) else ""
+        groups = f" g{record.groups}" if isinstance(record, Conv2d) and record.groups > 1 else ""
+        deep = "dw " if isinstance(record, DepthwiseConv2d) else ""
+        dilation = f" d{pair(record.dilation)[0]}" if pair(record.dilation) != (1, 1) else ""
+        return f"{deep}{kh}×{kw}" + (f"/{sh}" if sh > 1 else "") + groups + dilation + maps
+    if isinstance(record, MaxPool2d | AvgPool2d):
+        (kh, kw), (sh, _) = pair(record.kernel), pair(record.stride)
+        kind = "max" if isinstance(record, MaxPool2d) else "average"
+        return f"{kind} {kh}×{kw}" + (f"/{sh}" if sh > 1 else "")
+    if isinstance(record, Linear):
+        return f"fc:{record.out}"
+    return record.describe()
 
 
 def _line(rows: list[Row], path: str, what: str) -> Line:

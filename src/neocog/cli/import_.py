@@ -1,8 +1,8 @@
 """Weights from elsewhere in, a run folder out, on which every verb works.
 
-FILES is one weight file (.pth, .pt, .th, .bin, .safetensors, Keras's .h5 and .keras, a TensorFlow checkpoint), or a Caffe network's deploy.prototxt and
-its .caffemodel; an address or hf:OWNER/NAME is fetched first. Which network it is, and whose, is read off its keys and shapes;
-nothing in it is ever executed.
+FILES is one weight file (.pth, .pt, .th, .bin, .safetensors, Keras's .h5 and .keras, a TensorFlow checkpoint), or a Caffe
+network's deploy.prototxt and its .caffemodel; an address, hf:OWNER/NAME or (with --net) tv:V1 is fetched first. Which network
+it is, and whose, is read off its keys and shapes; nothing in it is ever executed.
 
 examples:
   neocog import resnet50-0676ba61.pth --out runs/resnet50
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from neocog.cli import DONE
 from neocog.cli.progress import Progress
+from neocog.nets import resolve
 
 if TYPE_CHECKING:
     from neocog.runs import RunFolder
@@ -47,9 +48,10 @@ def run(args: argparse.Namespace) -> int:
 
     if args.out is not None:
         RunFolder(args.out).check_free()  # told before anything is read
+    net = resolve(args.net).name if args.net is not None else None  # an unknown name is told before anything is fetched
     with Progress(quiet=args.json) as progress:
         files = [
-            fetched(file, None, lambda done, total: progress.update("fetching", done, total or done)) for file in args.files
+            fetched(file, net, lambda done, total: progress.update("fetching", done, total or done)) for file in args.files
         ]
     paths = settled([file.path for file in files])
     made = import_files(paths, args.net, args.mean, args.labels, files[0].preprocessing)

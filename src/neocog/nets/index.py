@@ -43,6 +43,7 @@ def saved() -> dict[str, Entry] | None:
     return rows and {row["name"]: Entry(**{k: tuple(v) if k in tuples else v for k, v in row.items()}) for row in rows}
 
 
+@cache
 def entries() -> dict[str, Entry]:
     """Every network's entry by name, oldest first."""
     return saved() or {entry.name: entry for entry in compute()}

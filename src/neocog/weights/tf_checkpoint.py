@@ -1,4 +1,4 @@
-"""TensorFlow's checkpoints without TensorFlow: version 2 (x.index beside x.data-00000-of-00001) and version 1 (one file, x.ckpt).
+"""TensorFlow's checkpoints without TensorFlow: version 2 (x.index beside x.data-00000-of-00001), version 1 (one file, x).
 
 Both keep a sorted table in LevelDB's format, whose values are protobuf messages: of version 2 where in the data file a tensor
 lies, of version 1 the tensor itself. No size is believed before it was compared with the bytes that are there.

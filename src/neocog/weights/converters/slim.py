@@ -1,4 +1,4 @@
-"""TF-slim's checkpoints of 2016 to 2018: variables named by scope, kernels (kh, kw, in, out), full connections as convolutions."""
+"""TF-slim's checkpoints, 2016 to 2018: variables named by scope, weights (kh, kw, in, out), convolutions for dense layers."""
 
 import re
 from collections.abc import Mapping
