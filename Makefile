@@ -4,7 +4,9 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: demo test test-slow lint format index clean
+PROOF := tests/nets tests/nn/test_peers.py tests/nn/test_peers_inception.py tests/nn/test_peers_residual.py tests/weights
+
+.PHONY: demo test test-slow lint format index proof docs clean
 
 demo: $(VENV)/.core
 	$(BIN)/neocog demo
@@ -14,7 +16,7 @@ test: $(VENV)/.dev
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m pytest
 
-test-slow: $(VENV)/.dev
+test-slow: $(VENV)/.peers
 	$(BIN)/python -m pytest -m "slow or not slow"
 
 lint: $(VENV)/.dev
@@ -39,6 +41,17 @@ $(VENV)/.dev: $(VENV)/.core
 
 index: $(VENV)/.core
 	$(BIN)/python -m neocog.nets.index
+
+proof: $(VENV)/.peers
+	$(BIN)/python -m pytest -m "slow or not slow" --proof src/neocog/nets/proof.json $(PROOF)
+
+docs: $(VENV)/.core
+	$(BIN)/python docs/networks.py site
+
+$(VENV)/.peers: $(VENV)/.dev
+	$(PIP) -e ".[peers]"
+	$(PIP) --no-deps torchvision timm
+	@touch $@
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -75,7 +75,8 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]], numbers: Iterable[
 
 def bullets(items: Iterable[str]) -> str:
     """A list; nothing where there are no items."""
-    found = "".join(f"<li>{re.sub('`([^`]+)`', '<code>\\1</code>', html.escape(item))}</li>" for item in items)
+    marked = (re.sub("`([^`]+)`", r"<code>\1</code>", html.escape(item)) for item in items)
+    found = "".join(f"<li>{item}</li>" for item in marked)
     return f"<ul>{found}</ul>" if found else ""
 
 

@@ -37,7 +37,7 @@ def test_golden_row(row: dict, agree: Agree):
 
 
 def test_every_golden_network_is_ours_once():
-    assert len({(row["id"], *row["input"]) for row in GOLDEN}) == len(GOLDEN) == 124
+    assert len({(row["id"], *row["input"]) for row in GOLDEN}) == len(GOLDEN) >= 124
 
 
 LINES = [(name, line) for name, lines in TABLES.items() for line in lines]

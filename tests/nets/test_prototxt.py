@@ -98,7 +98,7 @@ TYPES = {"Convolution": "Conv2d", "InnerProduct": "Linear", "Pooling": "MaxPool2
     [("alexnet", "bvlc_alexnet/deploy.prototxt"), ("caffenet", "bvlc_reference_caffenet/deploy.prototxt"),
      ("lenet.caffe", "lenet/lenet.prototxt")],
 )  # fmt: skip
-def test_chain_nets(name: str, file: str, shared: Path):
+def test_chain_nets(name: str, file: str, shared: Path, agree: Agree):
     """Layer for layer: type, order, maps, kernel, stride, padding, groups, LRN's constants, dropout."""
     theirs = [layer for layer in layers(shared / "prototxt" / file) if one(layer, "type") in TYPES]
     ours = [n for n in resolve(name).build().nodes if not isinstance(n.record, Flatten)]
@@ -120,6 +120,7 @@ def test_chain_nets(name: str, file: str, shared: Path):
                 # Caffe divides α by the size and starts from k = 1: its CaffeNet does, the paper's AlexNet does not
                 convention = (float(one(p, "k", "1")), True) if name == "caffenet" else (2.0, False)
                 assert (record.k, record.divide_alpha) == convention, node.path
+    agree(name, "Caffe definition", f"{file}: {len(ours)} layers, their settings and order")
 
 
 def block(arch: Architecture, scope: str) -> list[Conv2d]:
@@ -130,7 +131,7 @@ def block(arch: Architecture, scope: str) -> list[Conv2d]:
 
 
 @pytest.mark.parametrize("depth", [50, 101, 152])
-def test_resnets(depth: int, shared: Path):
+def test_resnets(depth: int, shared: Path, agree: Agree):
     """Every convolution of every block, the strides in the first 1×1 included: what sets them apart from torchvision's."""
     found = [f for f in layers(shared / "prototxt" / "resnet" / f"ResNet-{depth}-deploy.prototxt")
              if one(f, "type") == "Convolution"]  # fmt: skip
@@ -148,6 +149,7 @@ def test_resnets(depth: int, shared: Path):
         main = [their_conv(layer) for layer in group if "branch1" not in one(layer, "name")]
         projection = [their_conv(layer) for layer in group if "branch1" in one(layer, "name")]
         assert [our_conv(c) for c in block(arch, scope)] == main + projection, scope
+    agree(f"resnet{depth}", "Caffe definition", f"ResNet-{depth}-deploy.prototxt: every convolution, strides and projections")
 
 
 def test_resnets_first_pool(shared: Path):

@@ -12,7 +12,7 @@ from neocog.errors import UserError
 from neocog.nets import resolve
 from neocog.nn import Model, create_model
 from neocog.weights import load_weights, read_tensors
-from tests.conftest import rng
+from tests.conftest import Agree, rng
 
 CHECKPOINTS = {20: "resnet20-12fca82f.th", 44: "resnet44-014dd654.th"}
 
@@ -57,9 +57,14 @@ def test_resnet20_on_a_thousand(checkpoints: Path, cifar_test: tuple[Tensor, Ten
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("depth", "correct"), [(20, 9173), (44, 9310)])
-def test_published_accuracy(checkpoints: Path, cifar_test: tuple[Tensor, Tensor], depth: int, correct: int):
+def test_published_accuracy(checkpoints: Path, cifar_test: tuple[Tensor, Tensor], depth: int, correct: int, agree: Agree):
     """91.73 % and 93.10 %: the publisher's own table. The zero maps of option A lie half before and half behind."""
     assert hits(published(depth, checkpoints), *cifar_test) == correct
+    agree(
+        f"resnet{depth}.cifar",
+        "published weights",
+        f"{CHECKPOINTS[depth]}: {correct:,} of CIFAR-10's 10,000 test pictures right",
+    )
 
 
 def test_the_other_padding_of_option_a_is_another_network(checkpoints: Path, cifar_test: tuple[Tensor, Tensor]):

@@ -14,8 +14,8 @@ import torch
 from safetensors.torch import save, save_file
 
 from neocog.errors import UserError
-from neocog.nn import create_model
 from neocog.files import write_bytes
+from neocog.nn import create_model
 from neocog.weights import apply_plan, load_weights, read_safetensors, read_tensors, write_safetensors
 from tests.arch.cases import CASES
 from tests.conftest import picture, rng

@@ -10,7 +10,7 @@ from neocog.pictures.preprocessing import Preprocessing
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A published error rate, with the protocol without which it means nothing. Errors in percent. `nets`: how many together."""
+    """A published error rate in percent, with the protocol without which it means nothing. `nets`: how many together."""
 
     data: str
     protocol: str

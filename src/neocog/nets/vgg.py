@@ -89,6 +89,11 @@ MORE = {
           Result("ILSVRC-2012 test", "two nets, D and E, crops and dense together", None, 6.8, nets=2)),
 }  # fmt: skip
 
+
+def _one_scale(label: str) -> Result:
+    return Result("ILSVRC-2012 val", "dense, one scale", *ERRORS[label], verified=label in ("D", "E"))
+
+
 for _name, _config, _lrn, _bn in (
     ("vgg11", "A", False, False), ("vgg11.lrn", "A", True, False), ("vgg13", "B", False, False),
     ("vgg16.c", "C", False, False), ("vgg16", "D", False, False), ("vgg19", "E", False, False),
@@ -112,8 +117,7 @@ for _name, _config, _lrn, _bn in (
             venue="ICLR 2015 (arXiv 1409.1556)",
             year=2014,
             preprocessing=PREPROCESSING,
-            results=() if _bn else (Result("ILSVRC-2012 val", "dense, one scale", *ERRORS[_label], verified=_config in "DE"),
-                                    *MORE.get(_label, ())),  # fmt: skip
+            results=() if _bn else (_one_scale(_label), *MORE.get(_label, ())),
             paper_recipe=STEPS,
             quick=QUICK,
             notes=_notes,

@@ -382,9 +382,7 @@ class SCell(nn.Module):
 class CCell(nn.Module):
     """Neocognitron's C-cells (Fukushima 1980, eqs. 3 to 5)."""
 
-    def __init__(
-        self, channels: int, kernel: tuple[int, int], stride: tuple[int, int], pads: Pads, decay: float, gain: float
-    ):
+    def __init__(self, channels: int, kernel: tuple[int, int], stride: tuple[int, int], pads: Pads, decay: float, gain: float):
         super().__init__()
         self.stride, self.pads = stride, pads
         mask = gain * falling_mask(kernel, decay)

@@ -1,4 +1,4 @@
-"""Every layer table, gathered from the modules of this package: each has TABLES, and REST where the rows leave parameters out."""
+"""Every layer table, gathered from the modules of this package: TABLES, and REST where rows leave parameters out."""
 
 import importlib
 import pkgutil

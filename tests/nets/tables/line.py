@@ -2,7 +2,7 @@
 
 Shape = tuple[int, ...]
 Line = tuple[str, Shape, int, int, int | None, int | None]
-"""(path or block, output, params, MACs, receptive field, stride); None: not printed, or none (a full connection has no field)."""
+"""(path or block, output, params, MACs, receptive field, stride); None: not printed, or a full connection's field."""
 
 
 def blocks(scope: str, first: int, last: int, output: Shape, params: int, macs: int, field: int, stride: int) -> list[Line]:
