@@ -1,18 +1,23 @@
 """What `list` and `resolve` know of every network without loading any: a file that `python -m neocog.nets.index` writes.
 
-It carries a checksum of the sources that it was made from. Where they have changed since, everything is worked out anew, which
-takes seconds instead of milliseconds but is never wrong; a test says when the file is due.
+It carries a checksum of the sources that it was made from. Where they have changed since, everything is worked out anew and
+kept in the cache folder: that takes seconds once, and is never wrong; a test says when the file itself is due.
 """
 
+import contextlib
 import json
 import zlib
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
+
+from neocog.files import cache_folder, write_text
 
 HERE = Path(__file__).parent
 FILE = HERE / "index.json"
-FRAMEWORK = {"card", "history", "index", "own", "proof", "registry"}
+CACHED = "networks.json"
+FRAMEWORK = {"card", "chart", "history", "index", "own", "proof", "registry"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +38,34 @@ class Entry:
 
 @cache
 def saved() -> dict[str, Entry] | None:
-    """The file's entries by name, oldest first; None where the sources have changed since it was written."""
-    try:
-        found = json.loads(FILE.read_text("utf-8"))
-        rows = found["nets"] if found["sources"] == sources() else None
-    except (OSError, ValueError, KeyError):
-        return None
-    tuples = ("input", "same_as")
-    return rows and {row["name"]: Entry(**{k: tuple(v) if k in tuples else v for k, v in row.items()}) for row in rows}
+    """The entries by name, oldest first, where they were written down since the sources last changed; else None."""
+    now = sources()
+    for file in (FILE, cache_folder() / CACHED):
+        try:
+            found = json.loads(file.read_text("utf-8"))
+            if found["sources"] == now:
+                return {row["name"]: _entry(row) for row in found["nets"]}
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return None
+
+
+def _entry(row: dict[str, Any]) -> Entry:
+    values: dict[str, Any] = {**row, "input": tuple(row["input"]), "same_as": tuple(row["same_as"])}
+    return Entry(**values)
 
 
 @cache
 def entries() -> dict[str, Entry]:
     """Every network's entry by name, oldest first."""
-    return saved() or {entry.name: entry for entry in compute()}
+    known = saved()
+    if known is None:
+        found = compute()
+        known = {entry.name: entry for entry in found}
+        with contextlib.suppress(OSError):
+            cache_folder().mkdir(parents=True, exist_ok=True)
+            write(cache_folder() / CACHED, found)
+    return known
 
 
 def sources() -> int:
@@ -84,11 +103,11 @@ def compute() -> list[Entry]:
     return out
 
 
-def write() -> None:
-    """Bring the index up to date, one network a line."""
-    rows = ",\n".join(json.dumps(asdict(entry), ensure_ascii=False) for entry in compute())
-    FILE.write_text(f'{{"sources": {sources()}, "nets": [\n{rows}\n]}}\n', "utf-8")
+def write(file: Path, found: list[Entry]) -> None:
+    """Write the index, one network a line."""
+    rows = ",\n".join(json.dumps(asdict(entry), ensure_ascii=False) for entry in found)
+    write_text(file, f'{{"sources": {sources()}, "nets": [\n{rows}\n]}}\n')
 
 
 if __name__ == "__main__":
-    write()
+    write(FILE, compute())

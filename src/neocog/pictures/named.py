@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neocog.errors import UnknownName
+from neocog.files import cache_folder
 
 if TYPE_CHECKING:
     from neocog.pictures.fetch import OnProgress
@@ -118,12 +119,9 @@ def load_data(
 def data_folders(name: str) -> list[Path]:
     """Where a named set is looked for, in this order; the first is where a download goes.
 
-    `$NEOCOG_DATA/<name>` if that is set, the cache (`$XDG_CACHE_HOME/neocog/<name>`, by default below `~/.cache`), and
-    the folder of Debian's package.
+    `$NEOCOG_DATA/<name>` if that is set, the cache folder (`neocog.files.cache_folder`), and the folder of Debian's package.
     """
-    cache = os.environ.get("XDG_CACHE_HOME", "")
-    bases = [Path(cache) if Path(cache).is_absolute() else Path("~/.cache").expanduser()]
-    places = [base / "neocog" / name for base in bases]
+    places = [cache_folder() / name]
     if own := os.environ.get("NEOCOG_DATA"):
         places.insert(0, Path(own).expanduser() / name)
     return places + ([Path(NAMED[name].system)] if NAMED[name].system else [])

@@ -1,11 +1,11 @@
 """Fetching a published file: resumed where it was cut off, checked, and never half there.
 
-Files lie in NEOCOG_CACHE, else in neocog/ below XDG_CACHE_HOME or ~/.cache. A file that was put there by hand is used.
+Files lie in NEOCOG_CACHE, else in neocog/ below XDG_CACHE_HOME or ~/.cache. A file that was put there by hand is used. A file
+without a published checksum lies in a folder of its address there: many addresses end in model.safetensors.
 """
 
 import contextlib
 import hashlib
-import os
 import queue
 import re
 import threading
@@ -20,7 +20,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from neocog.errors import UserError
-from neocog.files import PART
+from neocog.files import PART, cache_folder
 
 OnProgress = Callable[[int, int], None]
 """Called with (bytes here, bytes in all); 0 in all means that the server did not say."""
@@ -28,16 +28,9 @@ OnProgress = Callable[[int, int], None]
 CONNECT_SECONDS, READ_SECONDS, LOCK_SECONDS = 10.0, 20.0, 600.0
 TRIES = 4  # in a row without a byte of progress
 CHUNK = 1 << 18
+RESERVED = "%:/?#[]@!$&'()*+,;=~"  # what an address may hold as it is; the rest, spaces and letters beyond ASCII, is written as %20
+LONGEST_NAME = 200  # bytes; file systems take 255, and a lock's or a part's name is longer
 NAMED_SUM = re.compile(r"-([0-9a-f]{8,64})\.[A-Za-z0-9.]+$")  # torch's custom: resnet18-f37072fd.pth
-
-
-def cache_folder() -> Path:
-    """Where fetched files lie."""
-    own = os.environ.get("NEOCOG_CACHE")
-    if own:
-        return Path(own)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "neocog"
 
 
 def fetch(url: str, checksum: str | None = None, on_progress: OnProgress | None = None) -> Path:
@@ -46,12 +39,12 @@ def fetch(url: str, checksum: str | None = None, on_progress: OnProgress | None 
     checksum: "sha256:" or "md5:" and (the first) hexadecimal digits; without it, the digits that the file's name carries, if
     it does. Raises UserError, one line that names the address and where a copy would be found.
     """
-    name = PurePosixPath(urllib.parse.unquote(urllib.parse.urlsplit(url).path)).name
-    if not name:
-        raise UserError(f"{url} names no file")
+    name = _name(url)
     if checksum is None and (named := NAMED_SUM.search(name)):
         checksum = f"sha256:{named[1]}"
     folder = cache_folder()
+    if checksum is None:
+        folder /= hashlib.sha256(url.encode()).hexdigest()[:12]
     target = folder / name
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -62,11 +55,26 @@ def fetch(url: str, checksum: str | None = None, on_progress: OnProgress | None 
                 raise UserError(f"{target} is not what was published at {url}: {wrong}; delete it to fetch it anew")
     except Timeout:
         raise UserError(f"another neocog has been fetching {url} for {LOCK_SECONDS:.0f} s; wait for it and try again") from None
-    except (HTTPException, urllib.error.URLError, TimeoutError, ConnectionError) as error:
+    except (HTTPException, urllib.error.URLError, TimeoutError, ConnectionError, ValueError) as error:
         raise UserError(
             f"{url} cannot be fetched ({_why(error)}), and {name} is not in {folder}: put it there by hand"
         ) from None
     return target
+
+
+def _name(url: str) -> str:
+    """What the file is called. Raises UserError for an address that is none of the web's, or has no file at its end."""
+    try:
+        parts = urllib.parse.urlsplit(url)
+        known = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        known = False
+    if not known:
+        raise UserError(f"{url} is no address of a file: https://host/path")
+    name = PurePosixPath(urllib.parse.unquote(parts.path)).name
+    if name in ("", ".", "..") or not name.isprintable() or len(name.encode()) > LONGEST_NAME:
+        raise UserError(f"{url} names no file")
+    return name
 
 
 def _get(url: str, target: Path, checksum: str | None, on_progress: OnProgress | None) -> None:
@@ -105,7 +113,7 @@ def _piece(url: str, part: Path, on_progress: OnProgress | None) -> None:
     have = part.stat().st_size if part.exists() else 0
     headers = {"User-Agent": "neocog", **({"Range": f"bytes={have}-"} if have else {})}
     try:
-        response = opened(urllib.request.Request(url, headers=headers))
+        response = opened(urllib.request.Request(urllib.parse.quote(url, safe=RESERVED), headers=headers))
     except urllib.error.HTTPError as error:
         if error.code != 416:  # nothing is left to send: it is all here, or it is another file
             raise
@@ -116,7 +124,8 @@ def _piece(url: str, part: Path, on_progress: OnProgress | None) -> None:
     with response:
         begins = re.match(rf"bytes {have}-\d+/", response.headers.get("Content-Range", ""))
         have = have if response.status == 206 and begins else 0
-        length = int(response.headers.get("Content-Length") or 0)
+        said = response.headers.get("Content-Length") or ""
+        length = int(said) if said.isdecimal() else 0
         total = have + length if length else 0
         with part.open("r+b" if have else "wb") as out:
             out.seek(have)

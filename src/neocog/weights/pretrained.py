@@ -24,7 +24,8 @@ def fetched(words: str | Path, net: str | None, on_progress: OnProgress | None =
         path, config = hub.fetch_with_config(words)
         return Here(path, hub.timm_preprocessing(config))
     if published.is_address(words):
-        path = fetch(words, on_progress=on_progress)
+        listed = next((entry for entry in published.table() if entry.url == words), None)
+        path = fetch(words, listed.checksum if listed else None, on_progress)
         known = published.by_file(path.name)
         return Here(path, known.preprocessing if known and known.net == net else None)
     if net is None:
