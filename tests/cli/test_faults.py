@@ -448,7 +448,7 @@ def test_going_on_with_other_wishes_is_not_done_in_silence(neocog, copy, idx, op
         "--augment wobble",
         "--augment ,",
         "--schedule never",
-        "--loss hinge",
+        "--loss focal",
         "--weight-decay -1",
         "--weight-decay nan",
         "--size 100000",

@@ -23,7 +23,7 @@ from neocog.weights.keras_file import read_keras
 from tests.conftest import error, randomise, rng
 
 slow = pytest.mark.slow
-QUICK = {"torchvision": ("squeezenet1_1", "mobilenet_v3_small"), "timm": ("resnet18", "mobilenetv2_035")}
+QUICK = {"torchvision": ("squeezenet1_1", "mobilenet_v3_small"), "timm": ("resnet18", "mobilenetv3_small_100")}
 TOLERANCE = 1e-5
 
 
@@ -57,7 +57,7 @@ def theirs(party: str, name: str, toolkits: dict[str, ModuleType]) -> nn.Module:
 
 
 def check(dialect: Dialect, model: nn.Module, x: Tensor | None = None) -> None:
-    """Equal answers; every tensor back as it was."""
+    """Equal answers; every tensor back as it was (variances that took another ε in: to within rounding)."""
     state = model.state_dict()
     arch, values = convert(state, dialect.net, dialect)
     ours = Model(arch, rng())
@@ -68,7 +68,9 @@ def check(dialect: Dialect, model: nn.Module, x: Tensor | None = None) -> None:
         assert error(ours.eval()(x), want) <= TOLERANCE
     back = export_as(values, arch, dialect)
     assert back.keys() == state.keys()
-    assert all(torch.equal(back[key], value) for key, value in state.items())
+    shifted = {key for key in state if key.endswith("running_var")} if dialect.eps else set()
+    assert all(torch.equal(back[key], value) for key, value in state.items() if key not in shifted)
+    assert all(torch.allclose(back[key], state[key], rtol=1e-6, atol=0) for key in shifted)
 
 
 @pytest.mark.parametrize("dialect", cases("torchvision"))
@@ -81,7 +83,9 @@ def test_torchvision(torchvision: ModuleType, dialect: Dialect):
 
 @pytest.mark.parametrize("dialect", cases("timm"))
 def test_timm(timm: ModuleType, dialect: Dialect):
-    check(dialect, theirs("timm", dialect.name, {"timm": timm}))
+    small = dialect.name.startswith("efficientnet")  # b7's own 600×600 would take minutes and show nothing more
+    x = torch.randn(1, 3, 160, 160, generator=rng()) if small else None
+    check(dialect, theirs("timm", dialect.name, {"timm": timm}), x)
 
 
 KERAS = {

@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
 
 def years(found: list[Point]) -> list[str]:
     """A bar for each entry of the challenge."""
-    lines = ["The ImageNet challenge: top-5 error of its test pictures, percent (mostly ensembles)", ""]
+    lines = ["Test pictures of the ImageNet challenge: top-5 error in percent of entries and later nets, mostly ensembles", ""]
     width = max(len(p.label) for p in found)
     most = max(p.top5 for p in found)
     for p in found:
@@ -64,7 +64,8 @@ def depths(found: list[Point]) -> list[str]:
             row = cells.setdefault(p.net, {})
             if p.kind not in row or p.top5 < row[p.kind].top5:
                 row[p.kind] = p
-    lines = ["One net on ImageNet's validation pictures: top-5 error in percent. Errors compare within a column only.", ""]
+    lines = ["One net on ImageNet's validation pictures: top-5 error in percent. Errors compare within a column only,",
+             "and there between crops of one size only: `neocog show NET` tells the protocol.", ""]  # fmt: skip
     names = max(len(name) for name in cells)
     lines.append(f"year  depth  {'net':<{names}}  " + "  ".join(f"{k:>9}" for k in kinds))
     for name, row in sorted(

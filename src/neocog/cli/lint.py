@@ -40,7 +40,8 @@ def run(args: argparse.Namespace) -> int:
         print(f"{arch.name} on {times(shape)} keeps all {len(RULES)} rules")
         return 0
     broken = dict.fromkeys(f.rule for f in found)
-    print(f"{arch.name} on {times(shape)}: {len(found)} findings, {len(broken)} of {len(RULES)} rules of thumb\n")
+    findings = "1 finding" if len(found) == 1 else f"{len(found)} findings"
+    print(f"{arch.name} on {times(shape)}: {findings}, {len(broken)} of {len(RULES)} rules of thumb\n")
     for rule in broken:
         print("\n".join(_lines(rule, [f for f in found if f.rule == rule])))
     return 0

@@ -57,7 +57,8 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(rows, ensure_ascii=False, indent=1))
         return 0
     print("\n".join(timeline(found, args.sort == "year")))
-    print(f"\n{len(found)} networks. `neocog show NAME` prints a card and its layer table, `neocog history` what they reached.")
+    networks = "1 network" if len(found) == 1 else f"{len(found)} networks"
+    print(f"\n{networks}. `neocog show NAME` prints a card and its layer table, `neocog history` what they reached.")
     return 0
 
 

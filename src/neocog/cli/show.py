@@ -81,8 +81,10 @@ def draw_to(path: str, table: Analysis, style: str | None, full: bool) -> int:
 
 def show_proof(name: str, as_object: bool) -> int:
     """Print who agrees with us about a network."""
-    from neocog.nets.proof import agreements
+    from neocog.nets.proof import FILE, agreements
 
+    if not FILE.exists():
+        raise UserError(f"{FILE.name} is missing: nobody has been asked yet; in a checkout, `make proof` asks")
     found = agreements(name)
     if as_object:
         rows = [{"party": a.party, "what": a.what, "error": a.error, "command": a.command} for a in found]
@@ -215,7 +217,7 @@ def totals(table: Analysis) -> list[str]:
     if not serious:
         lines.append(
             "every layer reads its whole input"
-            + (f"; {len(found)} lose only padding, or leave places to a branch beside them" if found else "")
+            + (f", but for padding or what a branch beside it reads (layers: {len(found)})" if found else "")
         )
     return lines
 

@@ -102,11 +102,15 @@ register("bn_inception", bn_inception, Card(
            "in 13.3 million, BN-x5, with five times the rate, in 2.1 million; BN-x30 in 2.7 million, and 74.8 % at last.",
            "BN-x5 and x30 also drop dropout and LRN, divide the weight decay by 5 and let the rate fall six times faster; "
            "the paper says neither from what decay nor how fast, so there is no recipe here.",
+           "The paper's table contradicts itself: its widths make 608, 608 and 1,056 maps behind 4c to 4e, as here and in the "
+           "Caffe port; it prints 576, 576 and 1,024.",
+           "The paper's first convolution is separable, with eight maps for each colour (2,712 weights); here it is a whole "
+           "7×7, as in the Caffe port.",
            "Averages count the zeros of the padding, as the Caffe port does."),
     deviations=("The Caffe port, and its weights for torch, keep biases in front of the normalisation: 11,295,240 parameters.",
                 "Caffe2's file and TF-slim's inception_v2 have 96 maps, not 128, in the pooling branches of 4c and 4d, so that "
                 "576, 576 and 1,024 maps come out of 4c to 4e instead of 608, 608 and 1,056: 11,194,984 parameters.",
-                "TF-slim's has a separable 7×7 at the start besides, of 2,712 weights: 11,188,288 parameters, γ counted.",
+                "TF-slim's has the paper's separable 7×7 at the start besides: 11,188,288 parameters, γ counted.",
                 "TF-slim pads its convolutions of stride 2 as TensorFlow does, more behind than in front."),
     same_as=("inception_v2",),
 ))  # fmt: skip

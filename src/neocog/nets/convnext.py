@@ -94,7 +94,7 @@ def _register(size: str) -> None:
                 224, 224, resize="shorter", resize_to=resized, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)
             ),
             results=(
-                Result("ILSVRC-2012 val", "one crop of 224", round(100 - accuracy, 1)),
+                Result("ILSVRC-2012 val", "1 crop of 224", round(100 - accuracy, 1)),
                 Result(
                     "ILSVRC-2012 val", f"1 centre crop of 224 from {resized}, torchvision's weights",
                     round(100 - top1, 3), round(100 - top5, 3),

@@ -145,7 +145,7 @@ def _register(size: str) -> None:
                 interpolation="bicubic", mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225),
             ),
             results=(
-                Result("ILSVRC-2012 val", f"one crop of {scaling.side}", *_errors(*ACCURACY[size]), verified=False),
+                Result("ILSVRC-2012 val", f"1 crop of {scaling.side}", *_errors(*ACCURACY[size]), verified=False),
                 Result("ILSVRC-2012 val", protocol, *_errors(top1, top5)),
             ),
             quick=QUICK,

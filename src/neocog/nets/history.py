@@ -39,7 +39,7 @@ def kind(result: Result) -> str:
     words = result.protocol
     if result.nets > 1:
         return KINDS[5]
-    if re.search(r"weights|authors' (Caffe|released)|Caffe's|retrained", words):
+    if re.search(r"weights|authors' (Caffe|released|published|later)|Caffe's|retrained", words):
         return ""
     if found := re.search(r"\b(10|12|144) crops\b", words):
         return f"{found[1]} crops"

@@ -48,7 +48,7 @@ def lenet5(num_classes: int = 10) -> Architecture:
 
     The RBF units give squared distances to fixed codes; their negative is the score.
     """
-    init = FanInUniform(2.4)  # section III.C; fan-in counts the links of each unit
+    init = FanInUniform(2.4)  # appendix A; fan-in counts the links of each unit
 
     def squash() -> Tanh:
         return Tanh(1.7159, 2 / 3)  # appendix A
@@ -88,7 +88,7 @@ def lenet_caffe(num_classes: int = 10) -> Architecture:
     ))  # fmt: skip
 
 
-# Section III.A: background -0.1, ink 1.175, so that a mean picture is 0 and the variance 1. 28×28 digits lie in 32×32.
+# Section II.B: background -0.1, ink 1.175, so that a mean picture is 0 and the variance 1. 28×28 digits lie in 32×32.
 LECUN = Preprocessing(32, 32, color="L", resize="pad", mean=(0.1 / 1.275,), std=(1 / 1.275,))
 
 register("lenet5", lenet5, Card(

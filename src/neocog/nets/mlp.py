@@ -1,4 +1,4 @@
-"""Multi-layer perceptrons of LeCun et al. 1998, section III.A: 28×28 pixels, tanh units, ten outputs."""
+"""Multi-layer perceptrons of LeCun et al. 1998, section III.C: 28×28 pixels, tanh units, ten outputs."""
 
 from neocog.arch import Architecture, Constant, FanInUniform, Flatten, Linear, Sequential, Tanh, architecture, head
 from neocog.nets.card import Card, Recipe, Result
@@ -30,7 +30,7 @@ for _name, _hidden, _error in (
         lambda n=_name, h=_hidden: mlp(n, h),
         Card(
             title=f"Multi-layer perceptron {_sizes}",
-            paper="Gradient-based learning applied to document recognition (its section III.A)",
+            paper="Gradient-based learning applied to document recognition (its section III.C)",
             authors="Y. LeCun, L. Bottou, Y. Bengio, P. Haffner",
             venue="Proc. IEEE 86(11)",
             year=1998,

@@ -96,8 +96,8 @@ ACCURACY = {
 def _register(width: float) -> None:
     name = "mobilenet_v2" if width == 1 else f"mobilenet_v2.w{100 * width:03.0f}"
     paper, (top1, top5) = ACCURACY[width]
-    results = [Result("ILSVRC-2012 val", "one crop of 224", round(100 - paper, 1))] if paper else []
-    protocol = "one crop of 224, the authors' published files"
+    results = [Result("ILSVRC-2012 val", "1 crop of 224", round(100 - paper, 1))] if paper else []
+    protocol = "1 crop of 224, the authors' published files"
     results.append(Result("ILSVRC-2012 val", protocol, round(100 - top1, 1), round(100 - top5, 1)))
     if width == 1:
         results.append(Result("ILSVRC-2012 val", "1 centre crop, torchvision's weights", 28.122, 9.714))

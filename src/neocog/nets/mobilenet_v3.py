@@ -110,7 +110,7 @@ def _register(size: str, table: tuple[Bneck, ...], last: int, error: float, publ
             year=2019,
             preprocessing=PREPROCESSING,
             results=(
-                Result("ILSVRC-2012 val", "one crop of 224", error, verified=False),
+                Result("ILSVRC-2012 val", "1 crop of 224", error, verified=False),
                 Result("ILSVRC-2012 val", "1 centre crop, torchvision's weights", *published),
             ),
             quick=QUICK,

@@ -25,7 +25,7 @@ def own(text: str) -> tuple[str, Callable[[], Architecture], Card, Callable[[Sha
         title="A network of your own",
         paper=name,
         authors="In the text form",
-        venue=f"INPUT {'x'.join(map(str, shape))}" + ("" if said else ", or what the data has"),
+        venue=f"For pictures of {'x'.join(map(str, shape))}" + ("" if said else ", or what the data has"),
         year=date.today().year,
         preprocessing=Preprocessing(shape[1], shape[2], "L" if shape[0] == 1 else "RGB", mean=(0.5,), std=(0.25,)),
         quick=Recipe(lr=0.02, nesterov=True, weight_decay=5e-4, batch=64, label_smoothing=0.1, augment=("flip",)),

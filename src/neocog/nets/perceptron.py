@@ -40,7 +40,7 @@ register(
     lambda: one_layer("linear"),
     Card(
         title="Linear classifier",
-        paper="Gradient-based learning applied to document recognition (its section III.A, linear classifier)",
+        paper="Gradient-based learning applied to document recognition (its section III.C, linear classifier)",
         authors="Y. LeCun, L. Bottou, Y. Bengio, P. Haffner",
         venue="Proc. IEEE 86(11)",
         year=1998,

@@ -69,6 +69,9 @@ def _register(name: str, depth: int, option: str = "A", plain: bool = False) -> 
     notes = () if paper else ("6n+2 layers by the paper's rule, but not a net of the paper: for small budgets.",)
     if depth in (20, 44) and not plain and option == "A":
         results += (Result("CIFAR-10 test", "one picture as it is, published checkpoint", {20: 8.27, 44: 6.90}[depth]),)
+    notes += ("Pixels lose ImageNet's mean and deviation, as for the published checkpoints; in the paper, the mean picture.",)
+    if option == "A" and not plain:
+        notes += ("Half of the shortcuts' zero maps stand in front, as in the published checkpoints; the paper does not say.",)
     if depth == 110:
         notes += ("The paper warms up at 0.01 until the training error is below 80 %, about 400 steps.",)
     register(

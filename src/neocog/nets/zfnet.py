@@ -68,7 +68,7 @@ register("zfnet", zfnet, Card(
     title="ZFNet", paper=PAPER, authors=AUTHORS, venue=VENUE, year=2013, preprocessing=PREPROCESSING,
     results=(
         Result("ILSVRC-2012 val", "one net", 38.4, 16.5),
-        Result("ILSVRC-2012 val", "six nets: five of these and one zfnet.big", 36.0, 14.7, verified=False, nets=6),
+        Result("ILSVRC-2012 val", "six nets: five of these and one zfnet.big", 36.0, 14.7, nets=6),
         Result("ILSVRC-2012 test", "six nets: five of these and one zfnet.big", None, 14.8, nets=6)),
     paper_recipe=STEPS, quick=QUICK, notes=NOTES,
     deviations=("The 11.7 % (11.2 % with more data) often printed for ZFNet is Clarifai's entry to ILSVRC-2013, another net.",),
