@@ -2,6 +2,7 @@
 
 import xml.etree.ElementTree as ET
 from itertools import combinations
+from pathlib import Path
 
 import pytest
 
@@ -79,3 +80,9 @@ def test_the_chart_can_be_read():
         assert len(words) > 10
         for (a, one), (b, other) in combinations(words, 2):
             assert a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1], f"{one!r} lies on {other!r}"
+
+
+def test_the_readme_shows_what_the_command_draws_now():
+    """After a change on a card: neocog history --out docs/history.svg."""
+    drawn = Path(__file__).parents[2] / "docs" / "history.svg"
+    assert drawn.read_text("utf-8") == draw(points())

@@ -145,6 +145,8 @@ class Architecture:
             obj = json.loads(data) if isinstance(data, str) else data
             if obj.get("schema") != SCHEMA:
                 raise UserError(f"architecture file: schema {obj.get('schema')!r}; this neocog reads schema {SCHEMA}")
+            if not isinstance(obj["name"], str) or not all(type(n) is int for n in obj["input"]):
+                raise TypeError("a name is a text, an input is of whole numbers")
             nodes = tuple(Node(path, from_json(record), tuple(inputs)) for path, record, inputs in obj["nodes"])
             return Architecture(
                 obj["name"],

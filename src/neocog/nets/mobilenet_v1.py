@@ -110,4 +110,8 @@ for _width in (0.75, 0.5, 0.25):
     _register(f"mobilenet_v1.w{100 * _width:03.0f}", f"{_width:g} MobileNet", _width)
 _register("mobilenet_v1.full_conv", "MobileNet with whole convolutions", full=True)
 _register("mobilenet_v1.shallow", "Shallow MobileNet", shallow=True)
-_register("mobilenet_v1.slim", "MobileNet as released", notes=("TF-slim's and Keras's network: ReLU6, TensorFlow's padding, ε = 1e-3.",))
+_register(
+    "mobilenet_v1.slim",
+    "MobileNet as released",
+    notes=("TF-slim's and Keras's network: ReLU6, TensorFlow's padding, ε = 1e-3.",),
+)

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from neocog.arch import Architecture
 from neocog.arch.rewrite import tensors
 from neocog.errors import BadPicture, UserError
 from neocog.nn import Model
@@ -17,9 +16,9 @@ from neocog.pictures.store import Store
 from neocog.runs.folder import RunFolder
 from neocog.weights import check_keys, hub, read_safetensors
 from neocog.weights.converters import convert
+from neocog.weights.header import OWN, read_header
 
 BATCH = 256
-OWN = "neocog"  # whose keys a weight file has, unless it says otherwise
 
 
 @dataclass
@@ -108,17 +107,12 @@ def load_predictor(run: str | Path) -> Predictor:
     elif not path.is_file():
         raise UserError(f"{path}: there is no such weight file")
     values, meta = read_safetensors(path)
-    try:
-        arch = Architecture.from_json(meta["arch"])
-        preprocessing, classes, net = Preprocessing.from_json(meta["preprocessing"]), tuple(meta["classes"]), meta["net"]
-    except (KeyError, TypeError):
-        raise UserError(
-            f"{path}: weights without their network and preprocessing; import them with a net's name first"
-        ) from None
-    if meta.get("keys", OWN) != OWN:  # exported in another toolkit's words
-        arch, values = convert(values, arch.renamed(net), meta["keys"], str(path))
+    header = read_header(meta, path)
+    arch = header.arch
+    if header.keys != OWN:  # exported in another toolkit's words
+        arch, values = convert(values, arch.renamed(header.net), header.keys, str(path))
     check_keys(values, tensors(arch), f"{path}: not the weights of the network it names")
     model = Model(arch)
     model.load_state_dict(values)
-    model.preprocessing, model.classes = preprocessing, classes
-    return Predictor(model.eval(), preprocessing, classes, net)
+    model.preprocessing, model.classes = header.preprocessing, header.classes
+    return Predictor(model.eval(), header.preprocessing, header.classes, header.net)

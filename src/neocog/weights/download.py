@@ -28,7 +28,9 @@ OnProgress = Callable[[int, int], None]
 CONNECT_SECONDS, READ_SECONDS, LOCK_SECONDS = 10.0, 20.0, 600.0
 TRIES = 4  # in a row without a byte of progress
 CHUNK = 1 << 18
-RESERVED = "%:/?#[]@!$&'()*+,;=~"  # what an address may hold as it is; the rest, spaces and letters beyond ASCII, is written as %20
+RESERVED = (
+    "%:/?#[]@!$&'()*+,;=~"  # what an address may hold as it is; the rest, spaces and letters beyond ASCII, is written as %20
+)
 LONGEST_NAME = 200  # bytes; file systems take 255, and a lock's or a part's name is longer
 NAMED_SUM = re.compile(r"-([0-9a-f]{8,64})\.[A-Za-z0-9.]+$")  # torch's custom: resnet18-f37072fd.pth
 

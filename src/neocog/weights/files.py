@@ -1,6 +1,7 @@
 """Weight files: safetensors, and .pth/.th through torch's weights-only reader. Nothing here unpickles code."""
 
 import json
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,18 +20,22 @@ from neocog.weights.plan import apply_plan
 
 Metadata = dict[str, Any]
 META = "neocog"  # the key in a file's header that holds our metadata
+WRAPPERS = ("module.", "_orig_mod.", "model.")  # DataParallel, torch.compile and Lightning put them before every key
 
 
 def read_tensors(path: str | Path) -> dict[str, Tensor]:
-    """The tensors of a weight file by key. "module." in front of every key, and a dict around them, are taken off.
+    """The tensors of a weight file by key. "module." and the like in front of every key, and a dict around them, are taken off.
 
     Raises UserError for a file that is missing, damaged or holds something else.
     """
     path = Path(path)
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; name the weight file in it")
     if not path.is_file():
         raise UserError(f"{path}: there is no such weight file")
     if path.suffix == ".safetensors":
         return read_safetensors(path)[0]
+    _check_unpacked(path)
     try:
         obj = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch's reader lets almost anything through from a damaged file
@@ -43,9 +48,52 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
     found = {str(k): v for k, v in obj.items() if isinstance(v, Tensor)} if isinstance(obj, Mapping) else {}
     if not found:
         raise UserError(f"{path}: holds no tensors by name")
-    if all(key.startswith("module.") for key in found):
-        found = {key.removeprefix("module."): value for key, value in found.items()}
+    for key, value in found.items():
+        _check_plain(f"{path}: {key}", value)
+    for prefix in WRAPPERS:
+        if all(key.startswith(prefix) for key in found):
+            found = {key.removeprefix(prefix): value for key, value in found.items()}
     return found
+
+
+def _check_unpacked(path: Path) -> None:
+    """torch's zip files are not compressed; of one that is, a few kilobytes can become any number of gigabytes."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            held = sum(info.file_size for info in archive.infolist())
+    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError):
+        return  # torch says what is wrong with it
+    if held > path.stat().st_size:
+        raise UserError(
+            f"{path}: claims to hold {held:,} bytes, more than it has: compressed or damaged; torch compresses none"
+        )
+
+
+def _check_plain(what: str, value: Tensor) -> None:
+    """Raises UserError unless the numbers are there one by one: a view may claim any size of a single number."""
+    if value.layout != torch.strided or value.is_quantized or value.is_complex():
+        kind = "sparse" if value.layout != torch.strided else "quantised" if value.is_quantized else "complex"
+        raise UserError(f"{what} is {kind}; neocog reads plain numbers")
+    if value.numel() * value.element_size() > value.untyped_storage().nbytes():
+        raise UserError(f"{what} claims {value.numel():,} numbers, more than the file holds for it")
+
+
+def finite(values: Mapping[str, Tensor], what: str) -> dict[str, Tensor]:
+    """The tensors, weights in float32. Raises UserError for numbers with which no network can work."""
+    made = {}
+    for key, value in values.items():
+        if not value.is_floating_point():
+            if not key.endswith("num_batches_tracked"):
+                raise UserError(f"{what}: {key} holds whole numbers ({str(value.dtype).removeprefix('torch.')}), no weights")
+            made[key] = value
+            continue
+        if not bool(torch.isfinite(value).all()):
+            bad = int((~torch.isfinite(value)).sum())
+            raise UserError(f"{what}: {key} holds NaN or infinity in {bad:,} of {value.numel():,} places: the file is damaged")
+        if key.endswith("running_var") and bool((value < 0).any()):
+            raise UserError(f"{what}: {key} holds a variance below 0: the file is damaged")
+        made[key] = value.float()
+    return made
 
 
 def read_safetensors(path: str | Path) -> tuple[dict[str, Tensor], Metadata]:
@@ -54,6 +102,15 @@ def read_safetensors(path: str | Path) -> tuple[dict[str, Tensor], Metadata]:
         with safe_open(str(path), "pt") as file:
             meta = _metadata(file.metadata())
             return {key: file.get_tensor(key) for key in file.keys()}, meta  # noqa: SIM118  # not a dict
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path}: not a whole safetensors file ({error})") from None
+
+
+def read_metadata(path: str | Path) -> Metadata:
+    """What the header of a safetensors file says, {} if nothing; no tensor is read. Raises UserError if it is damaged."""
+    try:
+        with safe_open(str(path), "pt") as file:
+            return _metadata(file.metadata())
     except (SafetensorError, OSError) as error:
         raise UserError(f"{path}: not a whole safetensors file ({error})") from None
 
@@ -80,13 +137,15 @@ def load_weights(model: nn.Module, source_file: str | Path, source: Architecture
     model's. Where the weights' maker wants pictures of the model's size in a way of his own, `model.preprocessing` says so
     afterwards. Raises UserError when the file is another network's.
     """
-    from neocog.weights.foreign import read_for
+    from neocog.weights.foreign import check_named, read_for
 
     arch: Architecture = model.arch  # type: ignore[assignment]
     found, wants = read_for(source or arch, source_file)
     found, origin = _source(found, source or arch)
     expected = tensors(origin)
     check_keys(found, expected, f"{source_file}: not the weights of {origin.name}")
+    check_named(source_file, origin.name)
+    found = finite(found, str(source_file))
     wanted = tensors(arch)
     plan = carry_over(origin, arch)
     if arch.input[0] != origin.input[0]:

@@ -11,7 +11,7 @@ from neocog.weights.converters import Match, convert, recognise
 from neocog.weights.converters.convert import dialects_of
 from neocog.weights.converters.dialect import Dialect
 from neocog.weights.converters.recognise import fits
-from neocog.weights.files import read_safetensors, read_tensors
+from neocog.weights.files import read_metadata, read_tensors
 
 MANY = 6  # names in a message
 
@@ -38,7 +38,7 @@ def read_for(arch: Architecture, path: str | Path) -> tuple[dict[str, Tensor], P
     path = Path(path)
     values, wants, party = read_any(path), None, None
     if path.suffix == ".safetensors":
-        meta = read_safetensors(path)[1]
+        meta = read_metadata(path)
         party = meta.get("keys")
         if "preprocessing" in meta:
             wants = Preprocessing.from_json(meta["preprocessing"])
@@ -48,6 +48,23 @@ def read_for(arch: Architecture, path: str | Path) -> tuple[dict[str, Tensor], P
             wants = wants or dialect.preprocessing
             return (values if dialect.party == "neocog" else convert(values, arch, dialect, str(path))[1]), wants
     return values, wants
+
+
+def check_named(path: str | Path, net: str) -> None:
+    """Raises UserError if the file says, or the name under which it was published, that it is of another network than `net`.
+
+    Networks that differ only in what has no weights have the same keys and shapes: where a stride stands, a shortcut without
+    parameters.
+    """
+    from neocog.nets import list_models
+    from neocog.weights.published import by_file
+
+    path = Path(path)
+    known = by_file(path.name)
+    says = read_metadata(path).get("net") if path.suffix == ".safetensors" else known.net if known else None
+    if isinstance(says, str) and says != net and {says, net} <= set(list_models()):
+        whence = f"{known.party}'s {known.name}, by the file's name" if known else "the file says so itself"
+        raise UserError(f"{path}: not the weights of {net}: they are of {says} ({whence})")
 
 
 def find_match(values: dict[str, Tensor], net: str | None, what: str, party: str | None = None) -> Match:

@@ -1,21 +1,19 @@
 """Somebody else's files → a network, its weights, and the preprocessing they need."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-from torch import Tensor
-
-from neocog.arch import Architecture, analyse
+from neocog.arch import analyse
 from neocog.arch.rewrite import with_input
 from neocog.errors import UserError
 from neocog.nets import resolve
 from neocog.pictures.preprocessing import Preprocessing
 from neocog.weights.classes import names_for, read_labels
 from neocog.weights.converters import Dialect, convert, preprocessing_of
-from neocog.weights.files import read_safetensors
-from neocog.weights.foreign import find_match, read_any
+from neocog.weights.files import finite, read_metadata, read_safetensors
+from neocog.weights.foreign import check_named, find_match, read_any
+from neocog.weights.header import read_header
 from neocog.weights.imported import Imported
 from neocog.weights.published import by_file
 from neocog.weights.tf_checkpoint import index_of
@@ -57,17 +55,6 @@ def settled(paths: Sequence[Path]) -> list[Path]:
     return list(dict.fromkeys(index_of(path) or path for path in paths))
 
 
-def finite(values: Mapping[str, Tensor], what: str) -> dict[str, Tensor]:
-    """The tensors in float32. Raises UserError if one holds something that is no number."""
-    made = {}
-    for key, value in values.items():
-        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
-            bad = int((~torch.isfinite(value)).sum())
-            raise UserError(f"{what}: {key} holds NaN or infinity in {bad:,} of {value.numel():,} places: the file is damaged")
-        made[key] = value.float() if value.is_floating_point() else value
-    return made
-
-
 def _caffe(paths: list[Path], net: str | None, mean: str | None) -> Imported:
     from neocog.weights.caffe import read_caffe
 
@@ -82,20 +69,15 @@ def _own(path: Path, net: str | None) -> Imported | None:
     """A file that says itself what it is: one of ours. None for any other."""
     if path.suffix != ".safetensors" or not path.is_file():
         return None
-    values, meta = read_safetensors(path)
-    if "arch" not in meta:
+    if "arch" not in read_metadata(path):
         return None
-    try:
-        arch, classes = Architecture.from_json(meta["arch"]), tuple(meta["classes"])
-        preprocessing = Preprocessing.from_json(meta["preprocessing"])
-        name = str(meta["net"])
-        own = meta.get("keys", "neocog")
-    except (KeyError, TypeError):
-        raise UserError(f"{path}: says which network it is, but not all of it; import it with --net") from None
+    values, meta = read_safetensors(path)
+    header = read_header(meta, path)
+    name = header.net
     if net is not None and resolve(_plain(net)[0]).name != name:
         raise UserError(f"{path}: holds {name}, not {net}")
-    arch, values = convert(values, arch, own, str(path))
-    return Imported(arch, values, preprocessing, name, classes, (f"{path.name} says itself that it is {name}",))
+    arch, values = convert(values, header.arch.renamed(name), header.keys, str(path))
+    return Imported(arch, values, header.preprocessing, name, header.classes, (f"{path.name} says itself that it is {name}",))
 
 
 def _recognised(path: Path, net: str | None, wants: Preprocessing | None) -> Imported:
@@ -106,6 +88,7 @@ def _recognised(path: Path, net: str | None, wants: Preprocessing | None) -> Imp
     if net is not None:
         net, party = _plain(net)
         net = resolve(net).name
+        check_named(path, net)
     elif known is not None:
         net, party = known.net, known.party
         notes.append(f"{path.name} is the name of a published file: {known.party}'s {known.name}, {net} here")

@@ -1,7 +1,7 @@
 """Keras's weight files: .h5 as published with its applications (Keras 1 to 3), .weights.h5 and .keras of Keras 3.
 
-Only numbers are read: no link out of the file is followed, nothing is unpickled, and no tensor larger than the file can hold
-is allocated.
+Only numbers are read: no link out of the file is followed, nothing is unpickled, and no more is allocated than weights of a
+file of this size can need.
 """
 
 import io
@@ -18,7 +18,7 @@ from neocog.errors import UserError
 
 INSIDE = "model.weights.h5"  # of a .keras file, which is a zip
 SUFFIXES = (".h5", ".hdf5", ".keras")
-DEEPEST = 1032  # how far deflate can compress
+MOST = 16  # bytes of weights for each byte of the file: Keras compresses none, and who does gains little
 ORDER = {
     "batch_normalization": ("gamma", "beta", "moving_mean", "moving_variance"),
     "separable_conv2d": ("depthwise_kernel", "pointwise_kernel", "bias"),
@@ -36,7 +36,8 @@ def read_keras(path: str | Path) -> dict[str, Tensor]:
         raise UserError(f"{path}: reading Keras's files needs h5py: pip install 'neocog[keras]'") from None
     try:
         with _hdf5(h5py, path) as file:
-            found = dict(_legacy(h5py, file, path) if _group(h5py, file) is not None else _numbered(h5py, file, path))
+            room = _Room(path)
+            found = dict(_legacy(h5py, file, room) if _group(h5py, file) is not None else _numbered(h5py, file, room))
     except UserError:
         raise
     except Exception as error:  # h5py lets almost anything through from a damaged file
@@ -46,13 +47,24 @@ def read_keras(path: str | Path) -> dict[str, Tensor]:
     return found
 
 
+class _Room:
+    """How many bytes the tensors of a file may still take, all of them together: names may share a tensor."""
+
+    def __init__(self, path: Path):
+        self.path, self.left = path, MOST * path.stat().st_size
+
+    def take(self, name: str, size: int) -> None:
+        self.left -= size
+        if self.left < 0:
+            raise UserError(f"{self.path}: {name} claims to hold {size:,} bytes, more than the file can")
+
+
 def _hdf5(h5py: Any, path: Path) -> Any:
     if not zipfile.is_zipfile(path):
         return h5py.File(path, "r")
     with zipfile.ZipFile(path) as archive:
         info = archive.getinfo(INSIDE)
-        if info.file_size > DEEPEST * path.stat().st_size:
-            raise UserError(f"{path}: claims to hold {info.file_size:,} bytes, more than can be packed into it")
+        _Room(path).take(INSIDE, info.file_size)
         with archive.open(info) as stream:
             return h5py.File(io.BytesIO(stream.read(info.file_size)), "r")
 
@@ -66,7 +78,7 @@ def _group(h5py: Any, file: Any) -> Any:
     return None
 
 
-def _legacy(h5py: Any, file: Any, path: Path) -> Iterator[tuple[str, Tensor]]:
+def _legacy(h5py: Any, file: Any, room: _Room) -> Iterator[tuple[str, Tensor]]:
     group = _group(h5py, file)
     for layer in map(_text, group.attrs["layer_names"]):
         inner = _inside(h5py, group, layer)
@@ -77,21 +89,22 @@ def _legacy(h5py: Any, file: Any, path: Path) -> Iterator[tuple[str, Tensor]]:
             kind = _KERAS_1.get(kind.removeprefix(f"{layer}_").removesuffix("_1"), kind)
             if kind == "depthwise_kernel" and "pointwise_kernel" not in kinds:
                 kind = "kernel"
-            yield f"{layer}/{kind}", _tensor(h5py, inner, name, path)
+            yield f"{layer}/{kind}", _tensor(h5py, inner, name, room)
 
 
 _KERAS_1 = {"W": "kernel", "b": "bias", "running_mean": "moving_mean", "running_std": "moving_variance"}
 
 
-def _numbered(h5py: Any, file: Any, path: Path) -> Iterator[tuple[str, Tensor]]:
+def _numbered(h5py: Any, file: Any, room: _Room) -> Iterator[tuple[str, Tensor]]:
     """Keras 3: layers/conv2d_1/vars/0, the layer's name as an attribute of vars."""
-    todo = [file]
+    todo, seen = [file], {file["/"]}
     while todo:
         group = todo.pop()
         for name in group:
             inner = _inside(h5py, group, name)
-            if not isinstance(inner, h5py.Group):
+            if not isinstance(inner, h5py.Group) or inner in seen:  # a group may hold itself
                 continue
+            seen.add(inner)
             if name != "vars":
                 todo.append(inner)
                 continue
@@ -100,7 +113,7 @@ def _numbered(h5py: Any, file: Any, path: Path) -> Iterator[tuple[str, Tensor]]:
             kinds = ORDER.get(kind, ("kernel", "bias"))
             kinds = kinds[1:] if kind == "batch_normalization" and len(inner) == 3 else kinds  # not scaled: no gamma
             for number, weight in zip(sorted(inner, key=int), kinds, strict=False):
-                yield f"{layer}/{weight}", _tensor(h5py, inner, number, path)
+                yield f"{layer}/{weight}", _tensor(h5py, inner, number, room)
 
 
 def _inside(h5py: Any, group: Any, name: str) -> Any:
@@ -115,7 +128,8 @@ def _inside(h5py: Any, group: Any, name: str) -> Any:
     return found
 
 
-def _tensor(h5py: Any, group: Any, name: str, path: Path) -> Tensor:
+def _tensor(h5py: Any, group: Any, name: str, room: _Room) -> Tensor:
+    path = room.path
     data = _inside(h5py, group, name)
     if not isinstance(data, h5py.Dataset):
         raise UserError(f"{path}: {name} is listed but not there")
@@ -123,8 +137,7 @@ def _tensor(h5py: Any, group: Any, name: str, path: Path) -> Tensor:
         raise UserError(f"{path}: {name} lies in another file; neocog reads this one only")
     if data.dtype.kind not in "fiu":
         raise UserError(f"{path}: {name} holds {data.dtype}, not numbers")
-    if data.nbytes > DEEPEST * path.stat().st_size:
-        raise UserError(f"{path}: {name} claims to hold {data.nbytes:,} bytes, more than the file can")
+    room.take(name, max(data.nbytes, 4 * data.size))
     return torch.from_numpy(data[()].astype("float32", copy=False).copy())
 
 

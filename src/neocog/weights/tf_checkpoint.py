@@ -32,7 +32,7 @@ def is_checkpoint(path: Path) -> bool:
 def index_of(path: Path) -> Path | None:
     """x.index for x, x.index and x.data-00000-of-00001, if it is there."""
     name = path.name.partition(".data-")[0].removesuffix(".index")
-    index = path.with_name(f"{name}.index")
+    index = path.parent / f"{name}.index"
     return index if index.is_file() and _is_table(index) else None
 
 
@@ -57,6 +57,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Tensor]:
 def _version_2(index: Path) -> Iterator[tuple[str, Tensor]]:
     where = str(index)
     shards: dict[int, np.ndarray] = {}
+    left: dict[int, int] = {}  # bytes of each that no tensor has taken: two that share theirs could make gigabytes of little
     count = 1
     for key, value in _table(memoryview(index.read_bytes()), where):
         if not key:  # BundleHeaderProto
@@ -73,6 +74,10 @@ def _version_2(index: Path) -> Iterator[tuple[str, Tensor]]:
             if not file.is_file():
                 raise UserError(f"{where}: {file.name}, which holds the numbers, is not beside it")
             shards[shard] = np.memmap(file, np.uint8, "r") if file.stat().st_size else np.empty(0, np.uint8)
+            left[shard] = len(shards[shard])
+        left[shard] -= size
+        if left[shard] < 0:
+            raise UserError(f"{where}: {key}: cut off or damaged: its tensors need more bytes than there are")
         shape = _shape(message(entry.get(2, memoryview(b"")), where), where)
         yield key, _numbers(shards[shard][offset : offset + size].tobytes(), kind, shape, f"{where}: {key}")
 
