@@ -43,6 +43,7 @@ index: $(VENV)/.core
 	$(BIN)/python -m neocog.nets.index
 
 proof: $(VENV)/.peers
+	rm -f src/neocog/nets/proof.json
 	$(BIN)/python -m pytest -m "slow or not slow" --proof src/neocog/nets/proof.json $(PROOF)
 
 docs: $(VENV)/.core

@@ -29,7 +29,7 @@ PROOF = pytest.StashKey[list[dict]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--proof", metavar="FILE", help="write down which independent parties agreed with which network")
+    parser.addoption("--proof", metavar="FILE", help="bring up to date which independent parties agree with which network")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -54,12 +54,16 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     file = session.config.getoption("--proof")
     if not file:
         return
-    by_net: dict[str, list[dict]] = {}
-    for said in sorted(session.config.stash[PROOF], key=lambda s: (s["net"], s["party"], s["what"], s["test"])):
-        entry = {"party": said["party"], "what": said["what"], "error": float(f"{said['error']:.1e}"), "test": said["test"]}
-        by_net.setdefault(said["net"], []).append(entry)
-    lines = ",\n".join(f"{json.dumps(net)}: {json.dumps(rows, ensure_ascii=False)}" for net, rows in by_net.items())
-    Path(file).write_text("{\n" + lines + "\n}\n", "utf-8")
+    path, said = Path(file), session.config.stash[PROOF]
+    again = {entry["test"] for entry in said}
+    by_net: dict[str, list[dict]] = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    for net, entries in by_net.items():
+        by_net[net] = [entry for entry in entries if entry["test"] not in again]
+    for entry in said:
+        by_net.setdefault(entry.pop("net"), []).append({**entry, "error": float(f"{entry['error']:.1e}")})
+    rows = {net: sorted(by_net[net], key=lambda e: (e["party"], e["what"], e["test"])) for net in sorted(by_net) if by_net[net]}
+    lines = ",\n".join(f"{json.dumps(net)}: {json.dumps(entries, ensure_ascii=False)}" for net, entries in rows.items())
+    path.write_text("{\n" + lines + "\n}\n", "utf-8")
 
 
 def version(package: str) -> str:

@@ -14,7 +14,7 @@ from neocog.nets.context import context
 from neocog.nets.highway import fully_connected
 from neocog.nets.lecun1989 import lenet1989
 from neocog.nn import Model, create_model
-from tests.conftest import check_declared, check_shapes, error, picture, randomise, rng
+from tests.conftest import Agree, check_declared, check_shapes, error, picture, randomise, rng
 
 
 def table(name: str):
@@ -28,14 +28,15 @@ def table(name: str):
     ("number", "weights", "links"),
     [(1, 2_570, 2_570), (2, 3_214, 3_214), (3, 1_226, 1_226), (4, 1_132, 2_266), (5, 1_060, 5_194)],
 )
-def test_nets_of_1989(number: int, weights: int, links: int):
+def test_nets_of_1989(number: int, weights: int, links: int, agree: Agree):
     """Sharing gives more connections from fewer weights, Net-5 five to one (LeCun 1989; Hastie et al., table 11.1)."""
     found = table(f"lecun1989.net{number}")
     assert (found.total("trainable"), found.total("connections")) == (weights, links)
     assert found.total("params") == weights
+    agree(f"lecun1989.net{number}", "Hastie et al., table 11.1", "weights and links")
 
 
-def test_zip_code_net():
+def test_zip_code_net(agree: Agree):
     """LeCun et al. 1989: 1,256 units, the picture's 256 among them, 64,660 connections, 9,760 weights; layer by layer."""
     found = table("lenet1989")
     assert found.total("neurons") + 256 == 1_256
@@ -50,6 +51,7 @@ def test_zip_code_net():
     reads = resolve("lenet1989").build().by_path["H2.units"].record.table
     assert [len(set(row)) for row in reads] == [8] * 12
     assert {sum(m in row for row in reads) for m in range(12)} == {8}, "each map of H1 is read as often"
+    agree("lenet1989", "the paper", "1,256 units, 64,660 connections, 9,760 weights")
 
 
 def test_zip_code_net_step_by_step():
@@ -174,7 +176,7 @@ def test_context_sees_67_pixels():
 # --- highway ----------------------------------------------------------------------------------------------------------
 
 
-def test_highway_counts():
+def test_highway_counts(agree: Agree):
     """Training very deep networks: highway and plain layers of about 5,000 numbers each; 39, 151 thousand, 2.3 million."""
     assert (table("highway10.fc").total("params"), table("mlp.71x10").total("params")) == (85_660, 102_463)
     for depth in (20, 50, 100):
@@ -182,6 +184,9 @@ def test_highway_counts():
         assert table(f"mlp.71x{depth}").total("params") == 102_463 + (depth - 10) * 5_112
     found = [table(name).total("params") for name in ("highway10.mnist16", "highway10.mnist", "highway19.cifar")]
     assert found == [38_986, 151_690, 2_256_838]
+    agree("highway10.mnist16", "the paper", "39K parameters, to the thousand")
+    agree("highway10.mnist", "the paper", "151K parameters, to the thousand")
+    agree("highway19.cifar", "the paper", "2.3M parameters, to the hundred thousand")
 
 
 def gates(model: Model) -> list[torch.nn.Module]:

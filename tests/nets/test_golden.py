@@ -94,16 +94,19 @@ PLAIN = {
 
 
 @pytest.mark.parametrize(("plain", "twin"), PLAIN.items())
-def test_plain_twin(plain: str, twin: str):
+def test_plain_twin(plain: str, twin: str, agree: Agree):
     """Option A has no parameters, so a plain net has exactly those of its residual twin."""
     assert len(PLAIN) == 7
     assert counts(plain) == counts(twin)
     assert not any(row.node.record.type in ("Add", "PadChannels") for row in analyse(resolve(plain).build()).rows)
+    if any(row["id"] == twin for row in GOLDEN):
+        agree(plain, "golden row", f"parameters, MACs, receptive field and stride, those of its twin {twin}")
 
 
-def test_lrn_costs_no_parameters():
+def test_lrn_costs_no_parameters(agree: Agree):
     assert counts("vgg11.lrn") == counts("vgg11")
     assert [n.record.type for n in resolve("vgg11.lrn").build().nodes].count("LRN") == 1
+    agree("vgg11.lrn", "golden row", "parameters, MACs, receptive field and stride, those of vgg11")
 
 
 @pytest.mark.parametrize(

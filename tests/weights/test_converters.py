@@ -198,6 +198,31 @@ def test_a_link_out_of_a_keras_file(keras: ModuleType, tmp_path: Path):
         assert "\n" not in str(caught.value) and name in str(caught.value)
 
 
+def test_a_small_keras_file_that_becomes_large(keras: ModuleType, tmp_path: Path):
+    """Compressed zeros, one tensor under many names, a packed .keras, a group that holds itself."""
+    import zipfile
+
+    import h5py
+
+    with h5py.File(tmp_path / "zeros.weights.h5", "w") as file:
+        file.create_group("layers/conv2d/vars").create_dataset(
+            "0", (1 << 24,), "f4", chunks=(1 << 20,), compression="gzip", data=np.zeros(1 << 24, np.float32))  # fmt: skip
+    with h5py.File(tmp_path / "shared.h5", "w") as file:
+        group = file.create_group("c")
+        group["k"] = np.ones(100_000, np.float32)
+        file.attrs["layer_names"], group.attrs["weight_names"] = ["c"] * 100, ["k"]
+    with zipfile.ZipFile(tmp_path / "packed.keras", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("model.weights.h5", bytes(1 << 22))
+    for name in ("zeros.weights.h5", "shared.h5", "packed.keras"):
+        with pytest.raises(UserError, match="claims to hold"):
+            read_keras(tmp_path / name)
+    with h5py.File(tmp_path / "loop.h5", "w") as file:
+        group = file.create_group("layers")
+        group["again"] = group
+    with pytest.raises(UserError, match="holds no weights of layers"):
+        read_keras(tmp_path / "loop.h5")
+
+
 def test_without_h5py(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """The line names what to install."""
     monkeypatch.setitem(sys.modules, "h5py", None)

@@ -97,6 +97,13 @@ def test_wrapped_files(tmp_path: Path, around: str):
     assert read_tensors(path).keys() == lenet().keys()
 
 
+@pytest.mark.parametrize("word", ["_orig_mod.", "model.", "module._orig_mod."])
+def test_words_before_every_key(tmp_path: Path, word: str):
+    """torch.compile and Lightning put theirs before the keys."""
+    torch.save({word + k: v for k, v in lenet().items()}, tmp_path / "w.pth")
+    assert read_tensors(tmp_path / "w.pth").keys() == lenet().keys()
+
+
 def test_one_key_without_the_word(tmp_path: Path):
     """Only where all keys have it: a layer may be called "module"."""
     torch.save({"module.a": torch.ones(1), "b": torch.ones(1)}, tmp_path / "w.pth")
@@ -168,7 +175,7 @@ def test_damaged_files(tmp_path: Path, name: str):
 
 def test_folders_and_nothing(tmp_path: Path):
     (tmp_path / "folder.pth").mkdir()
-    assert "there is no such weight file" in refused(tmp_path / "folder.pth")
+    assert "is a folder" in refused(tmp_path / "folder.pth")
     assert "there is no such weight file" in refused(tmp_path / "nowhere.pth")
 
 
@@ -193,6 +200,54 @@ def test_a_zip_that_is_no_weight_file(tmp_path: Path):
     with zipfile.ZipFile(path, "w") as file:
         file.writestr("cat.jpg", b"x")
     refused(path)
+
+
+def test_a_compressed_file(tmp_path: Path):
+    """torch stores; what is compressed may become any number of gigabytes."""
+    torch.save(lenet(), tmp_path / "stored.pth")
+    path = tmp_path / "packed.pth"
+    with zipfile.ZipFile(tmp_path / "stored.pth") as old, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            new.writestr(name, bytes(len(old.read(name))))
+    assert "claims to hold" in refused(path)
+
+
+@pytest.mark.parametrize(("change", "what"), [
+    (lambda t: torch.zeros(1).expand(10**9, *t.shape), "claims"),
+    (lambda t: t.to_sparse(), "sparse"),
+    (lambda t: torch.complex(t, t), "complex"),
+])  # fmt: skip
+def test_tensors_that_are_not_plain(tmp_path: Path, change, what: str):
+    """A view may claim any size of one number; a sparse or a complex tensor has no place in our networks."""
+    state = lenet()
+    state["fc2.weight"] = change(state["fc2.weight"])
+    torch.save(state, tmp_path / "w.pth")
+    assert what in (message := refused(tmp_path / "w.pth")) and "fc2.weight" in message
+
+
+@pytest.mark.parametrize(("key", "change", "what"), [
+    ("conv1.weight", lambda t: t * float("nan"), "NaN"),
+    ("bn1.running_var", lambda t: -t, "variance below 0"),
+    ("conv1.weight", lambda t: (t * 100).to(torch.int8), "whole numbers"),
+])  # fmt: skip
+def test_numbers_with_which_no_network_works(tmp_path: Path, key: str, change, what: str):
+    state = create_model("resnet8.cifar", generator=rng()).state_dict()
+    state[key] = change(state[key])
+    torch.save(state, tmp_path / "w.pth")
+    with pytest.raises(UserError, match=what) as caught:
+        create_model("resnet8.cifar", weights=tmp_path / "w.pth")
+    assert key in str(caught.value)
+
+
+def test_a_file_that_says_it_is_another_network(tmp_path: Path):
+    """A plain net and its residual twin have the same keys and shapes: only the header tells them apart."""
+    state = create_model("resnet20.cifar", generator=rng()).state_dict()
+    write_safetensors(tmp_path / "w.safetensors", state, {"net": "resnet20.cifar"})
+    with pytest.raises(UserError, match=r"not the weights of plain20.cifar: they are of resnet20.cifar"):
+        create_model("plain20.cifar", weights=tmp_path / "w.safetensors")
+    create_model("resnet20.cifar", weights=tmp_path / "w.safetensors")
+    write_safetensors(tmp_path / "w.safetensors", state, {"net": "my own"})
+    create_model("plain20.cifar", weights=tmp_path / "w.safetensors")  # a name that is none of ours says nothing
 
 
 @pytest.mark.parametrize("content", [{}, {"epoch": 3}, [torch.ones(2)], torch.ones(3), {"state_dict": {}}, 5, None, "x"])

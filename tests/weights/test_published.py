@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 import torch
@@ -131,6 +132,28 @@ def test_a_wrong_checksum(site: Site, cache: Path):
     (cache / Path(url).name).write_bytes(b"spoilt on the disk")
     with pytest.raises(UserError, match="delete it to fetch it anew"):
         download.fetch(url)
+
+
+def test_two_addresses_with_one_name(site: Site, cache: Path):
+    """Many end in model.pth, or differ in what stands behind the question mark: none is taken for another."""
+    found = {name: download.fetch(site.url(name)) for name in ("a/w.pth", "b/w.pth", "get?id=1", "get?id=2", "mit Ä.pth")
+             if not site.files.update({quote(name, safe="/?="): name.encode()})}  # fmt: skip
+    assert all(path.read_bytes() == name.encode() and cache in path.parents for name, path in found.items())
+    assert download.fetch(site.url("a/w.pth")) == found["a/w.pth"] and len(site.asked) == 5
+
+
+@pytest.mark.parametrize("end", ["", "..", "%2e%2e", "a%00b.pth", "../", "x" * 300])
+def test_addresses_of_no_file(site: Site, cache: Path, end: str):
+    with pytest.raises(UserError, match="names no file"):
+        download.fetch(site.url(end))
+    assert not cache.exists() and not site.asked
+
+
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://host/w.pth", "http:///w.pth", "http://[::1/w.pth", "w.pth"])
+def test_what_is_no_address(cache: Path, url: str):
+    with pytest.raises(UserError, match="is no address of a file"):
+        download.fetch(url)
+    assert not cache.exists()
 
 
 def test_no_such_file(site: Site, cache: Path):

@@ -93,6 +93,21 @@ def test_any_part_of_a_checkpoint_names_it(tmp_path: Path):
         read_checkpoint(tmp_path / "m.ckpt.index")
 
 
+def test_no_checkpoint(tmp_path: Path):
+    with pytest.raises(UserError, match="is a folder"):
+        read_any(Path())
+
+
+def test_tensors_that_share_their_bytes(tmp_path: Path):
+    """A short index could otherwise make gigabytes of one data file."""
+    raw = np.ones(1000, np.float32).tobytes()
+    one = field(1, 1) + field(2, field(2, field(1, 1000))) + field(4, 0) + field(5, len(raw))
+    (tmp_path / "m.ckpt.data-00000-of-00001").write_bytes(raw)
+    (tmp_path / "m.ckpt.index").write_bytes(table([(b"", field(1, 1)), (b"a", one), (b"b", one)]))
+    with pytest.raises(UserError, match="b: cut off or damaged: its tensors need more bytes than there are"):
+        read_checkpoint(tmp_path / "m.ckpt.index")
+
+
 @pytest.mark.parametrize("write", [version_1, version_2])
 def test_damaged(tmp_path: Path, write):
     """A thousand spoilt files: each is refused in a line, or read to tensors no larger than itself."""

@@ -32,7 +32,7 @@ def read_header(meta: Metadata, path: str | Path) -> Header:
         )  # fmt: skip
     except (KeyError, TypeError):
         raise UserError(f"{path}: weights without their network and preprocessing; import them with --net") from None
-    if not all(isinstance(word, str) and word.isprintable() for word in (header.net, header.keys, *header.classes)):
+    if not all(isinstance(word, str) for word in (header.net, header.keys, *header.classes)):
         raise UserError(f"{path}: damaged: a name in its header is no text")
     answers = analyse(header.arch).output
     if answers != (len(header.classes),):
