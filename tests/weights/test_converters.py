@@ -20,11 +20,12 @@ from neocog.weights.converters import Dialect, convert, dialect_for, dialects, e
 from neocog.weights.converters.recognise import fits
 from neocog.weights.foreign import find_match
 from neocog.weights.keras_file import read_keras
-from tests.conftest import error, randomise, rng
+from tests.conftest import Agree, error, randomise, rng, version
 
 slow = pytest.mark.slow
 QUICK = {"torchvision": ("squeezenet1_1", "mobilenet_v3_small"), "timm": ("resnet18", "mobilenetv3_small_100")}
 TOLERANCE = 1e-5
+CONVERTED = "equal outputs with the converted weights"
 
 
 def cases(party: str) -> list[Any]:
@@ -56,7 +57,7 @@ def theirs(party: str, name: str, toolkits: dict[str, ModuleType]) -> nn.Module:
     return model.eval()
 
 
-def check(dialect: Dialect, model: nn.Module, x: Tensor | None = None) -> None:
+def check(dialect: Dialect, model: nn.Module, x: Tensor | None = None) -> float:
     """Equal answers; every tensor back as it was (variances that took another ε in: to within rounding)."""
     state = model.state_dict()
     arch, values = convert(state, dialect.net, dialect)
@@ -64,28 +65,30 @@ def check(dialect: Dialect, model: nn.Module, x: Tensor | None = None) -> None:
     ours.load_state_dict(values)
     x = torch.randn(2, *arch.input, generator=rng()) if x is None else x
     with torch.no_grad():
-        want = model(x)
-        assert error(ours.eval()(x), want) <= TOLERANCE
+        found = error(ours.eval()(x), model(x))
+    assert found <= TOLERANCE
     back = export_as(values, arch, dialect)
     assert back.keys() == state.keys()
     shifted = {key for key in state if key.endswith("running_var")} if dialect.eps else set()
     assert all(torch.equal(back[key], value) for key, value in state.items() if key not in shifted)
     assert all(torch.allclose(back[key], state[key], rtol=1e-6, atol=0) for key in shifted)
+    return found
 
 
 @pytest.mark.parametrize("dialect", cases("torchvision"))
-def test_torchvision(torchvision: ModuleType, dialect: Dialect):
+def test_torchvision(torchvision: ModuleType, dialect: Dialect, agree: Agree):
     model = theirs("torchvision", dialect.name, {"torchvision": torchvision})
     if dialect.name in ("googlenet", "inception_v3"):
         setattr(model, "transform_input", False)  # noqa: B010  # on pictures as ours wants them
-    check(dialect, model)
+    agree(dialect.net, version("torchvision"), f"{CONVERTED} of its {dialect.name}", check(dialect, model))
 
 
 @pytest.mark.parametrize("dialect", cases("timm"))
-def test_timm(timm: ModuleType, dialect: Dialect):
+def test_timm(timm: ModuleType, dialect: Dialect, agree: Agree):
     small = dialect.name.startswith("efficientnet")  # b7's own 600×600 would take minutes and show nothing more
     x = torch.randn(1, 3, 160, 160, generator=rng()) if small else None
-    check(dialect, theirs("timm", dialect.name, {"timm": timm}), x)
+    found = check(dialect, theirs("timm", dialect.name, {"timm": timm}), x)
+    agree(dialect.net, version("timm"), f"{CONVERTED} of its {dialect.name}", found)
 
 
 KERAS = {
@@ -130,7 +133,7 @@ def legacy_file(keras: ModuleType, model: Any, path: Path) -> Path:
 
 
 @pytest.mark.parametrize("dialect", [pytest.param(d, id=d.name, marks=slow) for d in dialects() if d.party == "keras"])
-def test_keras(keras: ModuleType, dialect: Dialect, tmp_path: Path):
+def test_keras(keras: ModuleType, dialect: Dialect, tmp_path: Path, agree: Agree):
     """Through files, old and new; asymmetric padding, ReLU6, biases before normalisation, ε and lacking scales included."""
     model = keras_model(keras, dialect.name)
     found = read_keras(legacy_file(keras, model, tmp_path / "old.h5"))
@@ -142,11 +145,13 @@ def test_keras(keras: ModuleType, dialect: Dialect, tmp_path: Path):
     ours.load_state_dict(values)
     x = torch.randn(1, *arch.input, generator=rng())
     with torch.no_grad():
-        assert error(ours.eval()(x), model(x.permute(0, 2, 3, 1), training=False)) <= TOLERANCE
+        far = error(ours.eval()(x), model(x.permute(0, 2, 3, 1), training=False))
+    assert far <= TOLERANCE
     back, today = export_as(values, arch, dialect), dialect.today(found)
     assert back.keys() == {today[key] for key in found}
     again = convert(back, dialect.net, dialect)[1]  # a bias that went into the mean stays there
     assert all(torch.allclose(again[key], value, rtol=1e-6, atol=1e-7) for key, value in values.items())
+    agree(dialect.net, version("keras"), f"{CONVERTED} of its {KERAS[dialect.name]}", far)
 
 
 SMALL = {
