@@ -3,9 +3,13 @@
 from dataclasses import dataclass
 
 from neocog.arch.account import Analysis, Row
+from neocog.arch.architecture import Node
 from neocog.arch.layers import AvgPool2d, Conv2d, DepthwiseConv2d, Flatten, Linear, MaxPool2d
 from neocog.arch.record import Leaf
 from neocog.arch.window import Shape, pair, times
+
+
+SIGNS = {"Add": " + ", "Cat": " ; ", "Mul": " · "}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,29 +79,49 @@ def _words(rows: list[Row], block: bool) -> str:
 
 @dataclass(frozen=True)
 class _Block:
-    """A block in the shorthand of the papers: `1×1:64 → 3×3:64 → 1×1:256 + x`, `1×1:64 ; 1×1:96 → 3×3:128 ; …`."""
+    """A block in the shorthand of the papers: `1×1:64 → 3×3:64 → 1×1:256 + x`, `1×1:16 → (1×1:64 ; 3×3:64)`."""
 
     rows: dict[str, Row]
 
-    def words(self, path: str) -> str:
-        """What leads to a node, from the block's own input, x."""
-        if path not in self.rows:
+    def words(self, path: str, start: str = "") -> str:
+        """What leads to a node from `start`; from the block's own input, x, where that is not said."""
+        if path == start or path not in self.rows:
             return ""
         node = self.rows[path].node
         if node.record.joins:
-            sign = {"Add": " + ", "Cat": " ; "}.get(node.record.type, " · ")
-            return sign.join(self.part(name, sign) or "x" for name in node.inputs)
-        before = self.words(node.inputs[0])
+            return self.join(node, start)
+        before = self.words(node.inputs[0], start)
         if node.record.follows:
             return before
-        if any(sign in before for sign in (" + ", " ; ", " · ")):
+        if any(sign in before for sign in SIGNS.values()):
             before = f"({before})"
         return f"{before} → {short(node.record)}" if before else short(node.record)
 
-    def part(self, path: str, sign: str) -> str:
-        """A branch; in brackets where it holds a join of its own."""
-        found = self.words(path)
-        return f"({found})" if any(s in found for s in {" + ", " ; ", " · "} - {sign}) else found
+    def join(self, node: Node, start: str) -> str:
+        """Branches; what all of them begin with is written once."""
+        fork = self.fork(node.inputs, start)
+        sign = SIGNS.get(node.record.type, " · ")
+        branches = [self.words(name, fork) for name in node.inputs]
+        others = set(SIGNS.values()) - {sign}
+        words = sign.join(f"({w})" if any(s in w for s in others) else w or "x" for w in branches)
+        first = self.words(fork, start) if fork != start else ""
+        return f"{first} → ({words})" if first else words
+
+    def fork(self, names: tuple[str, ...], start: str) -> str:
+        """The last node that every branch has passed, all that lies before it being one chain."""
+        chains = [self.chain(name, start) for name in names]
+        common = [path for path, *others in zip(*chains, strict=False) if all(other == path for other in others)]
+        return common[-1] if common else start
+
+    def chain(self, path: str, start: str) -> list[str]:
+        """The nodes from `start` to `path`; none where branches meet on the way."""
+        out: list[str] = []
+        while path != start and path in self.rows:
+            if self.rows[path].node.record.joins:
+                return []
+            out.append(path)
+            path = self.rows[path].node.inputs[0]
+        return out[::-1]
 
 
 def short(record: Leaf) -> str:
@@ -154,7 +178,7 @@ def text(table: Analysis, full: bool = False) -> list[str]:
             )
         )
     widths = [max(len(row[i]) for row in body) for i in range(len(head))]
-    widths[1] = min(widths[1], 62)
+    widths[1] = min(widths[1], 78)
     out = []
     for row in body:
         cells = [row[0].ljust(widths[0]), _clip(row[1], widths[1]).ljust(widths[1]), row[2].ljust(widths[2])]

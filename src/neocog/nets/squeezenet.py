@@ -100,7 +100,9 @@ def squeezenet1_1() -> Architecture:
 PAPER = "SqueezeNet: AlexNet-level accuracy with 50x fewer parameters and <0.5MB model size"
 AUTHORS = "F. N. Iandola, S. Han, M. W. Moskewicz, K. Ashraf, W. J. Dally, K. Keutzer"
 TORCHVISION = Preprocessing(227, 227, resize="shorter", resize_to=256, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
-CAFFE = Preprocessing(227, 227, color="BGR", resize="squash", resize_to=256, scale=1.0, mean=(104.0, 117.0, 123.0))
+CAFFE = Preprocessing(
+    227, 227, color="BGR", resize="squash", resize_to=256, scale=1.0, mean=(104.0, 117.0, 123.0), antialias=False
+)
 # The authors' solver: from 0.04 straight to 0 in 170,000 steps of 512 pictures.
 STEPS = Recipe(
     name="paper",
