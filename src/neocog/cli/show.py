@@ -93,7 +93,8 @@ def show_proof(name: str, as_object: bool) -> int:
     if not found:
         print(f"{name}: nobody but us has this network, so nobody confirms it; its card says what it was made from")
         return 0
-    print(f"{name}: {len({a.party for a in found})} independent parties agree\n")
+    parties = len({a.party for a in found})
+    print(f"{name}: {parties} independent " + ("party agrees\n" if parties == 1 else "parties agree\n"))
     for a in found:
         print("\n".join(_wrap(f"· {a.party}: {a.what}, {'exactly' if not a.error else f'to within {a.error:.0e}'}")))
         print(f"    {a.command}")

@@ -140,6 +140,8 @@ STEPS = Recipe(
     batch=128,
     epochs=90,
 )
+# Caffe's solver files: a tenth every 100,000 of 450,000 steps of 256.
+CAFFE_STEPS = replace(STEPS, milestones=(2 / 9, 4 / 9, 6 / 9, 8 / 9), batch=256)
 QUICK = Recipe(lr=0.01, batch=64, label_smoothing=0.1)
 
 register("alexnet", alexnet, Card(
@@ -172,7 +174,7 @@ register("caffenet", lambda: alexnet("caffenet", pool_first=True), Card(
     authors="Y. Jia, E. Shelhamer, J. Donahue, S. Karayev, J. Long, R. Girshick, S. Guadarrama, T. Darrell",
     venue="ACM Multimedia 2014", year=2014, preprocessing=CAFFE,
     results=(Result("ILSVRC-2012 val", "1 centre crop", 42.6, 19.6),),
-    paper_recipe=STEPS, quick=QUICK,
+    paper_recipe=CAFFE_STEPS, quick=QUICK,
     notes=("AlexNet with pooling before normalisation; LRN with k = 1 and α divided by 5.",),
 ))  # fmt: skip
 
@@ -181,7 +183,7 @@ register("alexnet.caffe", alexnet_caffe, Card(
     authors="Y. Jia, E. Shelhamer, J. Donahue, S. Karayev, J. Long, R. Girshick, S. Guadarrama, T. Darrell",
     venue="ACM Multimedia 2014", year=2014, preprocessing=CAFFE,
     results=(Result("ILSVRC-2012 val", "1 centre crop", 42.9, 19.8),),
-    paper_recipe=STEPS, quick=QUICK,
+    paper_recipe=CAFFE_STEPS, quick=QUICK,
     notes=("The network of the published bvlc_alexnet.caffemodel.",),
     weights=("bvlc_alexnet.caffemodel",),
 ))  # fmt: skip

@@ -86,7 +86,8 @@ NETS = {
 
 for _depth, (_growth, _layers, _start, _errors, _tv, _file) in NETS.items():
     _name = f"densenet{_depth}"
-    _protocols = zip(("1 crop", "10 crops"), _errors, strict=False)
+    _one = "1 crop, the authors' repository" if _depth == 161 else "1 crop"
+    _protocols = zip((_one, "10 crops"), _errors, strict=False)
     register(_name, lambda n=_name, g=_growth, k=_layers, s=_start: densenet(n, g, k, s), Card(
         title=f"DenseNet-{_depth}", paper="Densely connected convolutional networks",
         authors="G. Huang, Z. Liu, L. van der Maaten, K. Q. Weinberger", venue="CVPR 2017 (arXiv 1608.06993)", year=2016,

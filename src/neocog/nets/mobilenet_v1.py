@@ -70,7 +70,7 @@ DEVIATIONS = (
     "timm's mobilenetv1_100 has ReLU6 where the paper has ReLU.",
 )
 
-_ACCURACY = {  # tables 4, 6 and 7: accuracy at each side of the picture
+_ACCURACY = {  # tables 4 to 7: accuracy at each side of the picture
     "mobilenet_v1": {224: 70.6, 192: 69.1, 160: 67.2, 128: 64.4},
     "mobilenet_v1.w075": {224: 68.4},
     "mobilenet_v1.w050": {224: 63.7},

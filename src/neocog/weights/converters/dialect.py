@@ -27,8 +27,8 @@ class Dialect:
     """A network of ours as `party` keeps it.
 
     name: what they call it. paths: our layers' paths to theirs; keys: rules for whole keys, after that. as_conv: our full
-    connections that are convolutions there; as_linear: our 1×1 convolutions that are full connections there. eps: their ε
-    of batch normalisation. biased: convolutions that have a bias there, before batch normalisation. gamma: whether their
+    connections that are convolutions there; as_linear: our 1×1 convolutions that are full connections there; grouped: our
+    depthwise convolutions that TensorFlow's layout has as convolutions in groups. eps: their ε of batch normalisation. biased: convolutions that have a bias there, before batch normalisation. gamma: whether their
     normalisation is scaled. background: their classes begin with one that means none. legacy: rules that bring keys of
     their older files to those of today; counted: their layers without a name have numbers that go on from file to file: the
     n-th of its kind is called conv2d#n here. ignore: keys of theirs that are no part of the network. preprocessing: what their
@@ -42,6 +42,7 @@ class Dialect:
     keys: Rules = ()
     as_conv: str = ""
     as_linear: str = ""
+    grouped: str = ""
     eps: float | None = None
     biased: str = ""
     gamma: bool = True
@@ -175,7 +176,7 @@ def _arranged(by_path: Mapping[str, Row], row: Row, param: Param, ours: str, the
         return same(ours, shape, theirs, (out, fan))
     if not dialect.tensorflow:
         return same(ours, shape, theirs)
-    if depthwise(row):
+    if depthwise(row) and not (dialect.grouped and re.search(dialect.grouped, row.path)):
         maps = row.inputs[0][0]
         return arranged(ours, shape, theirs, (kh, kw, maps, out // maps), None, (2, 3, 0, 1))
     return arranged(ours, shape, theirs, (kh, kw, fan, out), None, (3, 2, 0, 1))

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from neocog.arch import Architecture
 from neocog.pictures.preprocessing import Preprocessing
@@ -131,6 +132,36 @@ def _block(name: str) -> str:
     return f"{BLOCKS[stage]}_{int(number) + 1}_conv"
 
 
+def convnext(arch: Architecture) -> Mapping[str, str]:
+    """features.3.1.block.0 → convnext_tiny_stage_1_block_1_depthwise_conv."""
+    parts = {"block.0": "depthwise_conv", "block.2": "layernorm", "block.3": "pointwise_conv_1", "block.5": "pointwise_conv_2",
+             "layer_scale": "layer_scale"}  # fmt: skip
+    names = {"features.0.0": "stem_conv", "features.0.1": "stem_layernorm"}
+    names |= {"classifier.0": "head_layernorm", "classifier.2": "head_dense"}
+    for i in range(3):
+        names |= {f"features.{2 * i + 2}.0": f"downsampling_layernorm_{i}", f"features.{2 * i + 2}.1": f"downsampling_conv_{i}"}
+    for node in arch.nodes:
+        if (found := re.fullmatch(r"features\.([1357])\.(\d+)\.(.+)", node.path)) and found[3] in parts:
+            names[node.path] = f"stage_{int(found[1]) // 2}_block_{found[2]}_{parts[found[3]]}"
+    return {path: f"{arch.name}_{name}" for path, name in names.items()}
+
+
+# Its stem and steps between stages are models of their own, whose files name them alone; its scales have no name in some.
+NESTED: Rules = (
+    ("_stem/(kernel|bias)$", r"_stem_conv/\1"),
+    ("_stem/(gamma|beta)$", r"_stem_layernorm/\1"),
+    (r"_downsampling_block_(\d)/(kernel|bias)$", r"_downsampling_conv_\1/\2"),
+    (r"_downsampling_block_(\d)/(gamma|beta)$", r"_downsampling_layernorm_\1/\2"),
+    ("_layer_scale/.*$", "_layer_scale/gamma"),
+)
+CONVNEXT: dict[str, Any] = {
+    "keys": (("_layer_scale/kernel$", "_layer_scale/gamma"),),
+    "as_linear": r"\.block\.[35]$",
+    "grouped": r"\.block\.0$",
+    "legacy": NESTED,
+    "ignore": "_prestem_normalization/",
+}
+
 # Files of 2017 and 2018 name some layers otherwise: fc1000, probs, conv1/conv.
 OLD: Rules = (("^(fc1000|probs)/", "predictions/"), ("^conv1/(conv|bn)/", r"conv1_\1/"))
 
@@ -146,6 +177,8 @@ def dialects() -> tuple[Dialect, ...]:
         Dialect("keras", "xception.keras", "xception", xception, SEPARABLE, counted=True, preprocessing=halves(299)),
         Dialect("keras", "inception_v3.slim", "inception_v3", numbered({"fc": "predictions"}), gamma=False, counted=True,
                 preprocessing=halves(299)),
+        *(Dialect("keras", f"convnext_{size}", f"convnext_{size}", convnext, **CONVNEXT)
+          for size in ("tiny", "small", "base", "large")),
         Dialect("keras", "inception_resnet_v2.slim", "inception_resnet_v2", inception_resnet, gamma=False, counted=True,
                 preprocessing=halves(299)),
     )  # fmt: skip

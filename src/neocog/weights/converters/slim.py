@@ -6,7 +6,6 @@ from typing import Any
 
 from neocog.arch import Architecture
 from neocog.arch.layers import Conv2d
-from neocog.arch.window import pair
 from neocog.pictures.preprocessing import Preprocessing
 from neocog.weights.converters import keras
 from neocog.weights.converters.dialect import Dialect, Rules, renamed
@@ -42,6 +41,7 @@ def alexnet(arch: Architecture) -> Mapping[str, str]:
 
 
 LETTERS = "abcdefgh"
+UNPADDED = ((0, 0), (0, 0))
 # Where slim's names leave their own rule.
 ODD_V3: Rules = (
     (r"(Mixed_5c/Branch_1)/Conv2d_0a_1x1", r"\1/Conv2d_0b_1x1"),
@@ -71,8 +71,8 @@ def module(arch: Architecture, scope: str, their: str) -> dict[str, str]:
         if branch not in order:
             order.append(branch)
             count[branch] = int(arch.by_path[node.inputs[0]].record.type == "AvgPool2d")
-        rows, columns = pair(node.record.kernel)
-        valid = (rows, columns) == (3, 3) and pair(node.record.padding) == (0, 0)
+        rows, columns = node.record.kernel
+        valid = rows == columns == 3 and node.record.padding == UNPADDED
         place = "1a" if valid else f"0{LETTERS[count[branch]]}"
         count[branch] += 1
         names |= _normalised(node.path, f"{their}/Branch_{order.index(branch)}/Conv2d_{place}_{rows}x{columns}")
