@@ -20,6 +20,7 @@ from neocog.arch.table import lines, repeated
 from neocog.arch.window import times
 from neocog.cli.list_ import count
 from neocog.nets import Entry, Net, Recipe, Result, entries, resolve
+from neocog.nets.card import percent
 from neocog.nets.proof import agreements
 
 STYLE = """
@@ -34,6 +35,8 @@ body { margin: 0 auto; padding: 2rem 1.25rem 5rem; max-width: 64rem; color: var(
 a { color: var(--link) } h1 { margin: .2em 0 0; line-height: 1.15 } h2 { margin: 2.2em 0 .5em; font-size: 1.2rem }
 code, pre { font: .88em/1.5 ui-monospace, monospace }
 pre { padding: .8em 1em; background: var(--tint); overflow-x: auto; border-radius: 6px }
+input { font: inherit; padding: .3em .6em; width: 20rem; max-width: 100%; color: inherit; background: var(--tint);
+  border: 1px solid var(--line); border-radius: 6px }
 .soft { color: var(--soft) } .scroll { overflow-x: auto }
 table { border-collapse: collapse; width: 100%; font-size: .9rem }
 caption { text-align: left; color: var(--soft); padding: .3em 0 }
@@ -42,6 +45,17 @@ td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space:
 dl.facts { display: flex; flex-wrap: wrap; gap: .6rem 2.2rem; margin: 1.4em 0 } dl.facts div { min-width: 6rem }
 dt { color: var(--soft); font-size: .8rem } dd { margin: 0; font-size: 1.15rem; font-variant-numeric: tabular-nums }
 figure { margin: 0 } figure svg { max-width: 100%; height: auto } li { margin: .25em 0 }
+"""
+
+
+SEARCH = """
+document.querySelector("input").addEventListener("input", event => {
+  const words = event.target.value.toLowerCase().split(" ").filter(Boolean)
+  for (const row of document.querySelectorAll("tbody tr")) {
+    const text = (row.dataset.year + " " + row.textContent).toLowerCase()
+    row.hidden = !words.every(word => text.includes(word))
+  }
+})
 """
 
 
@@ -102,7 +116,7 @@ def network(net: Net) -> str:
             *section("Drawing", f'<figure class="scroll">{draw(arch)}</figure>'),
             *section("Published errors", results(card.results)),
             *section("Notes", bullets(card.notes)),
-            *section("Elsewhere", bullets([*card.deviations, *(f"The same network as {n}." for n in card.same_as)])),
+            *section("Elsewhere", bullets([*card.deviations, *map(alias, card.same_as)])),
             *section("Layers", layers(counted), bullets(f"{m.path}: {m}" for m in misfits(arch, arch.input) if not m.harmless)),
             *section("Who else says so", proof(net.name)),
             *section("Pictures and recipes", preprocessing(net), recipes(card.paper_recipe, card.quick)),
@@ -110,6 +124,13 @@ def network(net: Net) -> str:
             *section("Its family", relatives(net, family)),
         ],
     )
+
+
+def alias(name: str) -> str:
+    """Another name of the same network, and whose."""
+    party, colon, own = name.partition(":")
+    whose = {"tv": "torchvision", "timm": "timm"}.get(party, party)
+    return f"The same network as {whose}'s `{own}`." if colon else f"Also called `{name}`."
 
 
 def facts(counted: Analysis, entry: Entry) -> str:
@@ -129,10 +150,10 @@ def facts(counted: Analysis, entry: Entry) -> str:
 def results(found: tuple[Result, ...]) -> str:
     """Errors by protocol."""
 
-    def percent(value: float | None) -> str:
-        return "" if value is None else f"{value:g} %"
+    def error(value: float | None) -> str:
+        return "" if value is None else percent(value)
 
-    rows = [(r.data, r.protocol + ("" if r.verified else " (unverified)"), percent(r.top1), percent(r.top5)) for r in found]
+    rows = [(r.data, r.protocol + ("" if r.verified else " (unverified)"), error(r.top1), error(r.top5)) for r in found]
     return table(("pictures", "protocol", "top-1 error", "top-5 error"), rows, (2, 3))
 
 
@@ -168,12 +189,25 @@ def recipes(paper: Recipe | None, quick: Recipe) -> str:
     rows = [
         (f.name, *(_word(getattr(r, f.name)) for r in (paper, quick) if r))
         for f in dataclasses.fields(quick)
-        if f.name != "name"
+        if f.name != "name" and any(_matters(r, f.name) for r in (paper, quick) if r)
     ]
     return table(head, rows)
 
 
+def _matters(recipe: Recipe, name: str) -> bool:
+    """Whether a field changes anything under this recipe."""
+    needs = {
+        "competition": recipe.loss == "map",
+        "label_smoothing": recipe.loss == "cross_entropy",
+        "milestones": recipe.schedule == "step",
+        "gamma": recipe.schedule == "step",
+    }
+    return needs.get(name, True)
+
+
 def _word(value: object) -> str:
+    if isinstance(value, tuple) and len(value) > 6:
+        return f"{len(value)} of them, from {_word(value[0])} to {_word(value[-1])}"
     if isinstance(value, tuple):
         return ", ".join(map(_word, value)) or "none"
     return f"{value:.4g}" if isinstance(value, float) else {None: "none", True: "yes", False: "no"}.get(value, str(value))  # type: ignore[call-overload]
@@ -212,7 +246,8 @@ def index(found: Iterable[Entry]) -> str:
         year = str(e.year) if e.year != last else ""
         last = e.year
         rows.append(
-            f'<tr><td>{year}</td><td><a href="{e.name}.html"><code>{e.name}</code></a></td><td>{html.escape(e.title)}</td>'
+            f'<tr data-year="{e.year}"><td>{year}</td><td><a href="{e.name}.html"><code>{e.name}</code></a></td>'
+            f"<td>{html.escape(e.title)}</td>"
             f'<td class="n">{times(e.input)}</td><td class="n">{count(e.params)}</td><td class="n">{count(e.macs)}</td>'
             f'<td class="n">{e.depth:,}</td></tr>'
         )
@@ -224,8 +259,10 @@ def index(found: Iterable[Entry]) -> str:
         [
             "<h1>The networks</h1>",
             f'<p class="soft">{len(rows)} of them, oldest first. Each page is made from the network itself and its card.</p>',
+            '<p><input type="search" placeholder="a name, a year, a size" aria-label="Show only the networks that match"></p>',
             f'<div class="scroll"><table><thead><tr>{head}<th class="n">depth</th></tr></thead><tbody>{"".join(rows)}</tbody>'
             "</table></div>",
+            f"<script>{SEARCH}</script>",
         ],
     )
 
@@ -236,8 +273,11 @@ def main(argv: list[str]) -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("nets", nargs="*", help="these only")
     args = parser.parse_args(argv)
+    known = entries()
+    if unknown := [name for name in args.nets if name not in known]:
+        parser.error(f"no network is called {unknown[0]}; `neocog list` shows all")
     args.out.mkdir(parents=True, exist_ok=True)
-    for name in args.nets or entries():
+    for name in args.nets or known:
         (args.out / f"{name}.html").write_text(network(resolve(name)), "utf-8")
     (args.out / "index.html").write_text(index(entries().values()), "utf-8")
 

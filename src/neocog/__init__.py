@@ -8,20 +8,21 @@ __version__ = "0.1.0"
 _HOMES = {
     "create_model": "neocog.nn", "Model": "neocog.nn", "list_models": "neocog.nets", "load": "neocog.runs",
     "load_predictor": "neocog.runs", "load_weights": "neocog.weights", "load_data": "neocog.pictures",
-    "Architecture": "neocog.arch", "analyse": "neocog.arch",
+    "Architecture": "neocog.arch", "analyse": "neocog.arch", "rewritten": "neocog.nn.rewrite", "to_conv": "neocog.nn.rewrite",
 }  # fmt: skip
-_PARTS = {"arch", "nets", "pictures", "nn", "weights", "runs", "train", "evaluate"}
+_PARTS = {"arch", "nets", "pictures", "nn", "weights", "runs", "train", "evaluate", "explain"}
 
 if TYPE_CHECKING:
     from neocog.arch import Architecture, analyse
     from neocog.nets import list_models
     from neocog.nn import Model, create_model
+    from neocog.nn.rewrite import rewritten, to_conv
     from neocog.pictures import load_data
     from neocog.runs import load, load_predictor
     from neocog.weights import load_weights
 
 __all__ = ["Architecture", "Model", "__version__", "analyse", "create_model", "list_models", "load", "load_data",
-           "load_predictor", "load_weights"]  # fmt: skip
+           "load_predictor", "load_weights", "rewritten", "to_conv"]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

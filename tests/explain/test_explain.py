@@ -144,3 +144,19 @@ def test_the_command(neocog, idx, tmp_path):
     neocog("explain", out, "--method", "planes", "--out", tmp_path / "p.png").complaint("planes", "picture")
     neocog("explain", out, "--method", "templates", "--out", tmp_path / "t.svg").complaint("t.svg", ".png")
     neocog("explain", out, "--method", "dreams", "--out", tmp_path / "t.png").complaint("dreams")
+
+
+def test_a_picture_is_whole_or_not_there(tmp_path, monkeypatch):
+    """An interrupt while it is written leaves what lay there."""
+    from neocog.cli.explain import FORMATS, write_picture
+
+    drawn = Image.fromarray(noise(20, 3))
+    for suffix, kind in FORMATS.items():
+        write_picture(tmp_path / f"p{suffix}", drawn)
+        with Image.open(tmp_path / f"p{suffix}") as picture:
+            assert picture.format == kind
+    before = (tmp_path / "p.png").read_bytes()
+    monkeypatch.setattr("os.fsync", lambda handle: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        write_picture(tmp_path / "p.png", Image.fromarray(noise(40, 3)))
+    assert (tmp_path / "p.png").read_bytes() == before and len(list(tmp_path.iterdir())) == len(FORMATS)

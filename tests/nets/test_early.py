@@ -149,8 +149,8 @@ def test_large_context_passes_its_input_through():
     x = class_maps(3)
     multiples = (2, 2, 4, 8, 16, 32, 32, 1)
     with torch.no_grad():
-        assert error(Model(context("x", multiples, 0.0, classes=3)).eval()(x), x) <= 1e-6
-        noisy = Model(context("x", multiples, 0.01, classes=3), rng()).eval()
+        assert error(Model(context("x", multiples, 0.0, num_classes=3)).eval()(x), x) <= 1e-6
+        noisy = Model(context("x", multiples, 0.01, num_classes=3), rng()).eval()
         assert 1e-3 < error(noisy(x), x) < 0.5
     first = noisy.get_submodule("ctx1").weight
     assert not torch.equal(first[0], first[1]), "two maps of the first class"
@@ -158,7 +158,7 @@ def test_large_context_passes_its_input_through():
 
 def test_context_sees_67_pixels():
     """Table 1's receptive fields: 3, 5, 9, 17, 33, 65, 67, 67. A point in the input reaches so far and no farther."""
-    found = analyse(context("x", classes=2))
+    found = analyse(context("x", num_classes=2))
     fields = [row.receptive_field[0] for row in found.rows if isinstance(row.node.record, Conv2d)]
     assert fields == [3, 5, 9, 17, 33, 65, 67, 67]
     model = Model(found.arch, rng()).eval()

@@ -6,11 +6,11 @@ import torch
 from neocog.arch import Analysis, BatchNorm2d, Constant, Conv2d, Leaf, Scale, Sequential, Shape, Windowed, analyse, architecture
 from neocog.arch.depth import depth
 from neocog.nets import resolve
-from neocog.nets.bn_inception import conv_bn
 from neocog.nets.inception_resnet import residual
 from neocog.nets.inception_v1 import inception, inception_naive
 from neocog.nets.inception_v3 import factorised, grid_reduction
 from neocog.nets.inception_v4 import branch
+from neocog.nets.parts import conv_bn
 from neocog.nn import Model
 from tests.conftest import error, rng
 

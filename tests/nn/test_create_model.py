@@ -297,3 +297,9 @@ def test_float64_and_half():
         assert model.bfloat16()(x.bfloat16()).dtype == torch.bfloat16
         model.float().reset_classifier(4)
         assert model(x).shape == (2, 4)
+
+
+def test_a_new_head_is_in_the_mode_of_its_network():
+    model = create_model("resnet8.cifar").eval()
+    model.reset_classifier(3)
+    assert not any(module.training for module in model.modules())

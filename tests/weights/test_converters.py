@@ -186,6 +186,16 @@ def test_small_keras_layers(keras: ModuleType, tmp_path: Path):
     assert torch.equal(read[0]["c/kernel"], torch.from_numpy(model.get_layer("c").get_weights()[0]))
 
 
+def test_nested_keras_names():
+    """ConvNeXt's stem in published files, by the group that it is; in files of Keras 3, by its layers."""
+    old = ("stem/kernel", "stem/gamma", "downsampling_block_2/bias", "downsampling_block_2/beta",
+           "stage_1_block_0_layer_scale/Variable")  # fmt: skip
+    new = ("stem_conv/kernel", "stem_layernorm/gamma", "downsampling_conv_2/bias", "downsampling_layernorm_2/beta",
+           "stage_1_block_0_layer_scale/gamma")  # fmt: skip
+    today = dialect_for("convnext_tiny", "keras").today([f"convnext_tiny_{key}" for key in (*old, *new)])
+    assert [key.removeprefix("convnext_tiny_") for key in today.values()] == [*new, *new]
+
+
 def test_a_link_out_of_a_keras_file(keras: ModuleType, tmp_path: Path):
     """A file that points into another one, or claims more than it holds, is refused before anything is read."""
     import h5py

@@ -250,6 +250,17 @@ def test_a_file_that_says_it_is_another_network(tmp_path: Path):
     create_model("plain20.cifar", weights=tmp_path / "w.safetensors")  # a name that is none of ours says nothing
 
 
+def test_a_file_named_as_a_network_that_only_fits(tmp_path: Path):
+    """timm's networks of TensorFlow's origin have the keys and shapes of those that pad as torch does."""
+    from neocog.weights.importing import import_files
+
+    path = tmp_path / "tf_efficientnet_b0_aa-827b6e33.pth"
+    torch.save({"conv_stem.weight": torch.zeros(32, 3, 3, 3)}, path)
+    for read in (lambda: import_files([path]), lambda: import_files([path], "efficientnet_b0")):
+        with pytest.raises(UserError, match="pads as TensorFlow does"):
+            read()
+
+
 @pytest.mark.parametrize("content", [{}, {"epoch": 3}, [torch.ones(2)], torch.ones(3), {"state_dict": {}}, 5, None, "x"])
 def test_files_without_tensors_by_name(tmp_path: Path, content: object):
     torch.save(content, tmp_path / "w.pth")

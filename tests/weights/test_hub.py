@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save
 
 from neocog import load
 from neocog.errors import UserError
@@ -19,6 +20,7 @@ from neocog.nets import resolve
 from neocog.nn import create_model
 from neocog.weights import hub
 from neocog.weights.exporting import exported
+from neocog.weights.pretrained import _theirs, fetched
 from tests.conftest import rng
 
 COMMIT = "a" * 40
@@ -97,6 +99,19 @@ def test_push_and_load(library: ModuleType):
     assert back.classes == tuple(f"digit {i}" for i in range(10)) and back.preprocessing == net.card.preprocessing
     again = create_model("lenet5.modern", weights="hf:me/net")
     assert torch.equal(again.state_dict()["conv1.weight"], model.state_dict()["conv1.weight"])
+
+
+def test_timm_says_which_network_it_is(library: ModuleType):
+    """Its ResNet-50's keys fit three of ours, and the keys of EfficientNets made for TensorFlow fit those that are not."""
+    Hub.files["model.safetensors"] = save(create_model("resnet50.v1_5", generator=rng()).state_dict())
+    Hub.files["config.json"] = json.dumps({"architecture": "resnet50", "pretrained_cfg": {}}).encode()
+    assert fetched("hf:me/net", None).net == "timm:resnet50"
+    assert fetched("hf:me/net", "resnet50.v1_5").net == "timm:resnet50"
+    with pytest.raises(UserError, match=r"not the weights of resnet50: they are of timm's resnet50, which is resnet50\.v1_5"):
+        create_model("resnet50", weights="hf:me/net")
+    with pytest.raises(UserError, match="it is none of ours"):
+        _theirs("hf:timm/x", {"architecture": "tf_efficientnet_b0"}, None)
+    assert _theirs("hf:timm/x", {"architecture": "regnety_002"}, None) is None
 
 
 def test_no_such_repository(library: ModuleType):

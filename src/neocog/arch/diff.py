@@ -24,7 +24,7 @@ class Change:
 
 
 def diff(a: Architecture, b: Architecture) -> list[Change]:
-    """What turns `a` into `b`. Layers are matched by their order and type, not by their names."""
+    """What turns `a` into `b`, layer by layer in their order."""
     left, right = analyse(a).rows, analyse(b).rows
     changes: list[Change] = []
     if a.input != b.input:
@@ -35,13 +35,17 @@ def diff(a: Architecture, b: Architecture) -> list[Change]:
         if one is None or other is None:
             row = one or other
             assert row is not None
-            words = f"{row.node.record.describe()} → {times(row.output)}"
+            record = row.node.record
+            words = record.describe() if record.follows else f"{record.describe()} → {times(row.output)}"
             changes.append(
                 Change("removed" if other is None else "added", row.path, words if one else "", words if other else "")
             )
             continue
         pairs[one.path] = other.path
         where = one.path if one.path == other.path else f"{one.path} → {other.path}"
+        if one.node.record.type != other.node.record.type:
+            changes.append(Change("layer", where, one.node.record.describe(), other.node.record.describe()))
+            continue
         before, after = _settings(one.node.record, other.node.record, init=False)
         if one.output != other.output and one.inputs == other.inputs and not before:
             changes.append(Change("shape", where, times(one.output), times(other.output)))
@@ -55,8 +59,15 @@ def diff(a: Architecture, b: Architecture) -> list[Change]:
 
 
 def _match(left: tuple[Row, ...], right: tuple[Row, ...]) -> Iterator[tuple[Row | None, Row | None]]:
-    """Rows in pairs, by the longest runs of equal types; None where one side has no partner."""
-    matcher = SequenceMatcher(None, [r.node.record.type for r in left], [r.node.record.type for r in right], autojunk=False)
+    """Rows in pairs; None where one side has no partner. By their names, where the two share most of them; else by the longest
+    runs of equal types."""
+    shared = {r.path for r in left} & {r.path for r in right}
+    by_name = 2 * len(shared) > min(len(left), len(right))
+
+    def keys(rows: tuple[Row, ...]) -> list[str]:
+        return [row.path if by_name else row.node.record.type for row in rows]
+
+    matcher = SequenceMatcher(None, keys(left), keys(right), autojunk=False)
     for tag, i1, i2, j1, j2 in matcher.get_opcodes():
         if tag == "equal":
             yield from zip(left[i1:i2], right[j1:j2], strict=True)

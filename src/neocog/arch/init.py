@@ -75,7 +75,7 @@ class CaffeXavier(Init):
 
 @dataclass(frozen=True, slots=True)
 class FanInUniform(Init):
-    """U(±scale/fan_in); LeCun et al. 1998, section III.C, with scale 2.4."""
+    """U(±scale/fan_in); LeCun et al. 1998, appendix A, with scale 2.4."""
 
     scale: float = 2.4
 

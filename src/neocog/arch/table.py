@@ -8,7 +8,6 @@ from neocog.arch.layers import AvgPool2d, Conv2d, DepthwiseConv2d, Flatten, Line
 from neocog.arch.record import Leaf
 from neocog.arch.window import Shape, pair, times
 
-
 SIGNS = {"Add": " + ", "Cat": " ; ", "Mul": " · "}
 
 

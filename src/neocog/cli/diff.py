@@ -22,8 +22,10 @@ from neocog.arch.window import times
 from neocog.cli.networks import network
 from neocog.errors import UserError
 from neocog.nets import Card
+from neocog.nets.card import percent
 
 WIDEST = 34  # characters of a cell
+FEW = 3  # places of a change that are named one by one
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -72,7 +74,7 @@ def run_pair(a: Architecture, b: Architecture, as_json: bool) -> int:
         )
         return 0
     print(f"{a.name} → {b.name}\n")
-    for change in changes:
+    for change in folded(changes):
         for line in textwrap.wrap(_line(change), 116, subsequent_indent=" " * 6):
             print(line)
     if not changes:
@@ -84,6 +86,18 @@ def run_pair(a: Architecture, b: Architecture, as_json: bool) -> int:
         print(f"  {label:<16}{left:>16,}  → {right:>16,}  ({right - left:+,}{percent})")
     print(f"  {'receptive field':<16}{_pair(one.receptive_field):>16}  → {_pair(other.receptive_field):>16}")
     return 0
+
+
+def folded(changes: list[Change]) -> list[Change]:
+    """Each setting that changes in the same way in many layers once, with the first of them and how many more."""
+    same: dict[tuple[str, str, str], list[str]] = {}
+    for change in changes:
+        same.setdefault((change.kind, change.left, change.right), []).append(change.where)
+    out = []
+    for (kind, left, right), where in same.items():
+        words = ", ".join(where) if len(where) <= FEW else f"{where[0]} and {len(where) - 1} more"
+        out.append(Change(kind, words, left, right))
+    return out
 
 
 def _facts(arch: Architecture, card: Card | None) -> dict[str, Any]:
@@ -133,7 +147,7 @@ def _table(names: list[str], rows: tuple[Compared, ...], facts: list[dict[str, A
     if published:
         out += ["", "published, a single net:"]
     for name, r in published:
-        errors = " / ".join(f"{r[k]:g} %" for k in ("top1_error", "top5_error") if r[k] is not None)
+        errors = " / ".join(percent(r[k]) for k in ("top1_error", "top5_error") if r[k] is not None)
         out.append(
             f"  {name:<{max(map(len, names))}}  {r['data']}, {r['protocol']}: {errors}"
             + ("" if r["verified"] else " (unverified)")

@@ -23,7 +23,17 @@ if TYPE_CHECKING:
     from neocog.runs import Predictor
 
 METHODS = ("planes", "templates")
-SUFFIXES = (".png", ".webp", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff")
+FORMATS = {
+    ".png": "PNG",
+    ".webp": "WEBP",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".gif": "GIF",
+    ".bmp": "BMP",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+}
+SUFFIXES = tuple(FORMATS)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,12 +56,23 @@ def run(args: argparse.Namespace) -> int:
     predictor = load_predictor(args.run)
     drawn, facts, words = (_planes if args.method == "planes" else _templates)(predictor, args)
     out.parent.mkdir(parents=True, exist_ok=True)
-    drawn.save(out)
+    write_picture(out, drawn)
     if args.json:
         print(json.dumps({"method": args.method, "net": predictor.net, "out": str(out), **facts}, ensure_ascii=False))
     else:
         print("\n".join((*words, f"{out}: {drawn.width}×{drawn.height} pixels")))
     return DONE
+
+
+def write_picture(out: Path, drawn: "Image.Image") -> None:
+    """Whole or not at all, in the format that the name's ending says."""
+    import io
+
+    from neocog.files import write_bytes
+
+    stream = io.BytesIO()
+    drawn.save(stream, FORMATS[out.suffix.lower()])
+    write_bytes(out, stream.getvalue())
 
 
 def _planes(predictor: "Predictor", args: argparse.Namespace) -> tuple["Image.Image", dict[str, Any], list[str]]:

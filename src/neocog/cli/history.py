@@ -47,11 +47,11 @@ def run(args: argparse.Namespace) -> int:
 def years(found: list[Point]) -> list[str]:
     """A bar for each entry of the challenge."""
     lines = ["Test pictures of the ImageNet challenge: top-5 error in percent of entries and later nets, mostly ensembles", ""]
-    width = max(len(p.label) for p in found)
+    width = max(len(p.entry) for p in found)
     most = max(p.top5 for p in found)
     for p in found:
         layers = f"{p.depth} layers" if p.depth else "shallow"
-        lines.append(f"{p.year}  {p.label:<{width}}  {layers:>10}  {p.top5:5.2f}  " + "█" * round(BAR * p.top5 / most))
+        lines.append(f"{p.year}  {p.entry:<{width}}  {layers:>10}  {p.top5:5.2f}  " + "█" * round(BAR * p.top5 / most))
     return lines
 
 

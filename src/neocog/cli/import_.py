@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
             fetched(file, net, lambda done, total: progress.update("fetching", done, total or done)) for file in args.files
         ]
     paths = settled([file.path for file in files])
-    made = import_files(paths, args.net, args.mean, args.labels, files[0].preprocessing)
+    made = import_files(paths, args.net or files[0].net, args.mean, args.labels, files[0].preprocessing)
     folder = write_imported(made, args.out or free_name(made.net), paths, versions())
     print(json.dumps(as_json(made, folder), ensure_ascii=False) if args.json else "\n".join(lines(made, folder)))
     return DONE

@@ -70,7 +70,10 @@ def parse_range(key: str, words: str) -> Range:
     except ValueError:
         ends = []
     if not ends or words == ".." or not words:
-        raise UserError(f"--{key} is a number or a range such as 1M..10M, ..5M or 2012.., not '{words}'")
+        example = "2014, 2012..2014 or 2016.." if key == "year" else "5M, 1M..10M or ..5M"
+        raise UserError(f"--{key} is a number or a range such as {example}, not '{words}'")
+    if ends[0] > ends[1]:
+        raise UserError(f"--{key} {words} runs backwards")
     return (ends[0], ends[1]) if dots else (ends[0], ends[0])
 
 
@@ -108,10 +111,10 @@ def _columns(rail: str, row: tuple[str, ...], widths: list[int]) -> str:
     return rail + "  ".join((*left, *right))
 
 
-def count(number: int) -> str:
+def count(number: float) -> str:
     """Three digits and a unit: 60.8 k, 4.09 G."""
     for unit in ("", " k", " M", " G"):
         if number < 999.5:
-            return (f"{number:.3g}" if unit else str(number)) + unit
-        number = number / 1000  # type: ignore[assignment]
+            return f"{number:.{0 if not unit or number >= 99.95 else 1 if number >= 9.995 else 2}f}{unit}"
+        number /= 1000
     return f"{number:.3g} T"

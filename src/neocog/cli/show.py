@@ -21,6 +21,7 @@ from neocog.arch.table import text
 from neocog.arch.window import Shape, times
 from neocog.errors import UserError
 from neocog.nets import Card, resolve
+from neocog.nets.card import percent
 
 if TYPE_CHECKING:
     from neocog.runs import Config
@@ -41,24 +42,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the network or the run."""
-    if args.proof:
-        return show_proof(resolve(args.net).name, args.json)
     head: list[str]
     if (Path(args.net) / "config.json").is_file():
         from neocog.runs import read_config
 
         config = read_config(args.net)
+        if args.proof:
+            return show_proof(config.net, args.json)
         arch, head = config.arch, run_text(config, Path(args.net))
+    elif "/" in args.net and not args.net.upper().startswith("INPUT"):
+        raise UserError(f"{args.net}: there is no such run folder")
+    elif args.proof:
+        return show_proof(resolve(args.net).name, args.json)
     else:
         net = resolve(args.net)
         arch, head = net.build(), card_text(net.card)
         if net.name != args.net and not args.json:
             print(f"{args.net} is {net.name} here")
     table = analyse(arch, parse_shape(args.input) if args.input is not None else None)
+    if table.input[0] != arch.input[0]:
+        head.append(f"! {arch.name} reads {arch.input[0]} channels; what follows is the same layers on {table.input[0]}")
     if args.style and not args.svg:
         raise UserError("--style is a drawing's: give --svg FILE too")
     if args.svg:
-        return draw_to(args.svg, table, args.style, args.full)
+        return draw_to(args.svg, table, args.style, args.full, args.json)
     if args.json:
         print(json.dumps(as_json(table), ensure_ascii=False))
         return 0
@@ -68,13 +75,18 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def draw_to(path: str, table: Analysis, style: str | None, full: bool) -> int:
+def draw_to(path: str, table: Analysis, style: str | None, full: bool, as_object: bool) -> int:
     """Write the drawing, whole or not at all."""
     from neocog.arch.drawing import draw
     from neocog.files import write_text
 
+    if Path(path).suffix.lower() != ".svg":
+        raise UserError(f"{path}: a drawing is an SVG file; give a name that ends in .svg")
     svg = draw(table, style=style, full=full)
     write_text(path, svg)
+    if as_object:
+        print(json.dumps({"name": table.arch.name, "input": list(table.input), "svg": path}, ensure_ascii=False))
+        return 0
     print(f"wrote {path}: {table.arch.name} on {times(table.input)}, {_bytes(len(svg.encode()))}")
     return 0
 
@@ -153,7 +165,7 @@ def card_text(card: Card) -> list[str]:
     lines = [f"{card.title} ({card.year})", *_wrap(f"{card.authors}: {card.paper}. {card.venue}.")]
     for result in card.results:
         errors = " / ".join(
-            f"{value:g} % {name}" for value, name in ((result.top1, "top-1"), (result.top5, "top-5")) if value is not None
+            f"{percent(value)} {name}" for value, name in ((result.top1, "top-1"), (result.top5, "top-5")) if value is not None
         )
         lines += _wrap(f"· {result.data}, {result.protocol}: {errors} error" + ("" if result.verified else " (unverified)"))
     for note in card.notes:

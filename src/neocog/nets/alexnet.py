@@ -25,7 +25,7 @@ from neocog.arch import (
 )
 from neocog.nets.card import Card, Recipe, Result
 from neocog.nets.registry import register
-from neocog.pictures.preprocessing import Preprocessing
+from neocog.nets.usual import CAFFE, IMAGENET, MEAN_PIXEL, QUICK_PLAIN
 
 W, ZERO, ONE = Normal(0.01), Constant(0.0), Constant(1.0)  # section 5
 
@@ -123,11 +123,7 @@ def alexnet_slim(num_classes: int = 1000) -> Architecture:
 
 PAPER = "ImageNet classification with deep convolutional neural networks"
 AUTHORS = "A. Krizhevsky, I. Sutskever, G. E. Hinton"
-RGB_MEAN = (123.68, 116.779, 103.939)
-CAFFE = Preprocessing(
-    227, 227, color="BGR", resize="squash", resize_to=256, scale=1.0, mean=(104.007, 116.669, 122.679), antialias=False
-)
-TORCHVISION = Preprocessing(224, 224, resize="shorter", resize_to=256, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+PREPROCESSING = replace(MEAN_PIXEL, height=227, width=227)
 # Crops here are of the padded picture; the papers cut theirs from a larger one.
 STEPS = Recipe(
     name="paper",
@@ -142,18 +138,17 @@ STEPS = Recipe(
 )
 # Caffe's solver files: a tenth every 100,000 of 450,000 steps of 256.
 CAFFE_STEPS = replace(STEPS, milestones=(2 / 9, 4 / 9, 6 / 9, 8 / 9), batch=256)
-QUICK = Recipe(lr=0.01, batch=64, label_smoothing=0.1)
 
 register("alexnet", alexnet, Card(
     title="AlexNet", paper=PAPER, authors=AUTHORS, venue="NIPS 2012", year=2012,
-    preprocessing=Preprocessing(227, 227, resize="shorter", resize_to=256, scale=1.0, mean=RGB_MEAN),
+    preprocessing=PREPROCESSING,
     results=(
         Result("ILSVRC-2010 test", "10 crops", 37.5, 17.0),
         Result("ILSVRC-2012 val", "one net, 10 crops", 40.7, 18.2),
         Result("ILSVRC-2012 val", "five nets, 10 crops", 38.1, 16.4, nets=5),
         Result("ILSVRC-2012 test", "five nets, 10 crops", None, 16.4, nets=5),
         Result("ILSVRC-2012 test", "seven nets, two of them pre-trained on ImageNet Fall 2011", None, 15.3, nets=7)),
-    paper_recipe=STEPS, quick=QUICK,
+    paper_recipe=STEPS, quick=QUICK_PLAIN,
     notes=("The paper subtracts the mean picture; the record here has the mean pixel.",
            "The paper divides the rate by 10 when the validation error stalls, three times in about 90 passes; here "
            "after 30, 60 and 75."),
@@ -164,8 +159,8 @@ register("alexnet", alexnet, Card(
 
 register("alexnet.ungrouped", lambda: alexnet("alexnet.ungrouped", groups=1), Card(
     title="AlexNet without groups", paper=PAPER, authors=AUTHORS, venue="NIPS 2012", year=2012,
-    preprocessing=Preprocessing(227, 227, resize="shorter", resize_to=256, scale=1.0, mean=RGB_MEAN),
-    paper_recipe=STEPS, quick=QUICK,
+    preprocessing=PREPROCESSING,
+    paper_recipe=STEPS, quick=QUICK_PLAIN,
     notes=("Not in the paper: its network with every map joined to every map, as many textbooks draw it.",),
 ))  # fmt: skip
 
@@ -174,7 +169,7 @@ register("caffenet", lambda: alexnet("caffenet", pool_first=True), Card(
     authors="Y. Jia, E. Shelhamer, J. Donahue, S. Karayev, J. Long, R. Girshick, S. Guadarrama, T. Darrell",
     venue="ACM Multimedia 2014", year=2014, preprocessing=CAFFE,
     results=(Result("ILSVRC-2012 val", "1 centre crop", 42.6, 19.6),),
-    paper_recipe=CAFFE_STEPS, quick=QUICK,
+    paper_recipe=CAFFE_STEPS, quick=QUICK_PLAIN,
     notes=("AlexNet with pooling before normalisation; LRN with k = 1 and α divided by 5.",),
 ))  # fmt: skip
 
@@ -183,26 +178,25 @@ register("alexnet.caffe", alexnet_caffe, Card(
     authors="Y. Jia, E. Shelhamer, J. Donahue, S. Karayev, J. Long, R. Girshick, S. Guadarrama, T. Darrell",
     venue="ACM Multimedia 2014", year=2014, preprocessing=CAFFE,
     results=(Result("ILSVRC-2012 val", "1 centre crop", 42.9, 19.8),),
-    paper_recipe=CAFFE_STEPS, quick=QUICK,
+    paper_recipe=CAFFE_STEPS, quick=QUICK_PLAIN,
     notes=("The network of the published bvlc_alexnet.caffemodel.",),
-    weights=("bvlc_alexnet.caffemodel",),
 ))  # fmt: skip
 
 register("alexnet.owt", alexnet_owt, Card(
     title="AlexNet, one tower", paper="One weird trick for parallelizing convolutional neural networks",
-    authors="A. Krizhevsky", venue="arXiv 1404.5997", year=2014, preprocessing=TORCHVISION,
+    authors="A. Krizhevsky", venue="arXiv 1404.5997", year=2014, preprocessing=IMAGENET,
     results=(Result("ILSVRC-2012 val", "1 centre crop, torchvision's weights", 43.478, 20.934),),
-    paper_recipe=STEPS, quick=QUICK,
+    quick=QUICK_PLAIN,
     notes=("Equal to torchvision's alexnet, weights and keys included.",
            "cuda-convnet2's own file has LRN after conv1 and conv2 and no padding in conv1."),
-    same_as=("tv:alexnet",), weights=("alexnet-owt-7be5be79.pth",),
+    same_as=("tv:alexnet",),
 ))  # fmt: skip
 
 register("alexnet.slim", alexnet_slim, Card(
     title="AlexNet, one tower (TF-slim)", paper="One weird trick for parallelizing convolutional neural networks",
     authors="A. Krizhevsky", venue="arXiv 1404.5997", year=2014,
-    preprocessing=Preprocessing(224, 224, resize="shorter", resize_to=256, scale=1.0, mean=RGB_MEAN),
-    paper_recipe=STEPS, quick=QUICK,
+    preprocessing=MEAN_PIXEL,
+    quick=QUICK_PLAIN,
     notes=("Equal to TF-slim's alexnet_v2, for which no weights were published; its normal distributions are cut at two "
            "deviations, these are not.",
            "On larger pictures fc8 is a map of scores, whose mean is the answer: TF-slim's global_pool."),
@@ -210,8 +204,8 @@ register("alexnet.slim", alexnet_slim, Card(
 
 register("alexnet.lc1", lambda: alexnet("alexnet.lc1", shared=False), Card(
     title="AlexNet, first layer locally connected", paper=PAPER, authors=AUTHORS, venue="NIPS 2012", year=2012,
-    preprocessing=Preprocessing(227, 227, resize="shorter", resize_to=256, scale=1.0, mean=RGB_MEAN),
-    quick=QUICK,
+    preprocessing=PREPROCESSING,
+    quick=QUICK_PLAIN,
     notes=("Not in the paper: what its first layer would be without shared weights. `neocog diff alexnet alexnet.lc1` shows "
            "3,025 times the weights for the same work.",),
 ))  # fmt: skip

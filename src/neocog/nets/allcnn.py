@@ -17,7 +17,7 @@ from neocog.arch import (
 )
 from neocog.nets.card import Card, Recipe, Result
 from neocog.nets.registry import register
-from neocog.pictures.preprocessing import Preprocessing
+from neocog.nets.usual import CIFAR
 
 BASES = {"a": (5,), "b": (5, 1), "c": (3, 3)}  # Table 1: the kernels of the first two groups, 96 and then 192 maps wide
 
@@ -57,7 +57,6 @@ def allcnn(name: str, base: str, shrink: str, num_classes: int = 10) -> Architec
 PAPER = "Striving for simplicity: the all convolutional net"
 AUTHORS = "J. T. Springenberg, A. Dosovitskiy, T. Brox, M. Riedmiller"
 VENUE = "ICLR 2015 workshop (arXiv 1412.6806)"
-CIFAR = Preprocessing(32, 32, resize="none", mean=(0.4914, 0.4822, 0.4465), std=(0.2470, 0.2435, 0.2616))
 # Section 3.1; the rate was the best of 0.25, 0.1, 0.05 and 0.01 for each net.
 STEPS = Recipe(
     name="paper",

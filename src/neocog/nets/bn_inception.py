@@ -4,41 +4,21 @@ from neocog.arch import (
     AdaptiveAvgPool2d,
     Architecture,
     AvgPool2d,
-    BatchNorm2d,
     Concat,
-    Conv2d,
     Flatten,
-    HeNormal,
-    Init,
     Linear,
     MaxPool2d,
     Normal,
-    ReLU,
     Sequential,
     architecture,
     block,
     head,
 )
-from neocog.arch.record import Pair
-from neocog.arch.window import pair
-from neocog.nets.card import Card, Recipe, Result
+from neocog.nets.card import Card, Result
+from neocog.nets.inception_v1 import PREPROCESSING
+from neocog.nets.parts import conv_bn
 from neocog.nets.registry import register
-from neocog.pictures.preprocessing import Preprocessing
-
-HE = HeNormal()
-
-
-def conv_bn(
-    out: int, kernel: Pair, stride: int = 1, padding: Pair | None = None, eps: float = 1e-3, init: Init = HE
-) -> Sequential:
-    """Convolution without bias (section 3.2: β does its work), BN, ReLU. Padded by half the kernel unless told otherwise."""
-    rows, columns = pair(kernel)
-    around = (rows // 2, columns // 2) if padding is None else pair(padding)
-    return Sequential(
-        conv=Conv2d(out, (rows, columns), stride, around, bias=False, init=init),
-        bn=BatchNorm2d(eps=eps),
-        relu=ReLU(),
-    )
+from neocog.nets.usual import QUICK
 
 
 def unit(out: int, kernel: int, stride: int = 1) -> Sequential:
@@ -89,13 +69,13 @@ register("bn_inception", bn_inception, Card(
     title="BN-Inception", year=2015,
     paper="Batch normalization: accelerating deep network training by reducing internal covariate shift",
     authors="S. Ioffe, C. Szegedy", venue="ICML 2015 (arXiv 1502.03167)",
-    preprocessing=Preprocessing(224, 224, resize="shorter", resize_to=256, scale=1.0, mean=(123.0, 117.0, 104.0)),
+    preprocessing=PREPROCESSING,
     results=(
         Result("ILSVRC-2012 val", "one net (BN-x30), 1 crop", 25.2, 7.82),
         Result("ILSVRC-2012 val", "one net (BN-x30), 144 crops", 21.99, 5.82),
         Result("ILSVRC-2012 val", "six nets, 144 crops", 20.1, 4.9, nets=6),
         Result("ILSVRC-2012 test", "six nets, 144 crops", None, 4.82, nets=6)),
-    quick=Recipe(lr=0.1, nesterov=True, weight_decay=5e-4, batch=64, label_smoothing=0.1),
+    quick=QUICK,
     notes=("Inception v2 is this network in TF-slim and Keras, hence the other name here. The paper \"Rethinking the Inception "
            "architecture\" calls its own first network v2 too; its filters were never printed whole.",
            "The paper's runs: Inception reaches 72.2 % with a rate of 0.0015 in 31 million steps of 32 pictures, BN-Baseline "

@@ -20,6 +20,12 @@ class Result:
     nets: int = 1
 
 
+def percent(value: float) -> str:
+    """An error as papers print it, with a decimal at least: 18.2 %, 8.0 %, 43.478 %."""
+    words = f"{value:g}"
+    return f"{words if '.' in words else words + '.0'} %"
+
+
 LEARNERS = ("sgd", "perceptron", "neocognitron", "neocognitron-taught")
 LOSSES = ("cross_entropy", "hinge", "mle", "map")
 SCHEDULES = ("onecycle", "step", "constant")
@@ -63,8 +69,9 @@ class Recipe:
             if not (math.isfinite(value) and low <= value and (value < high or high == math.inf)):
                 limit = f"from {low:g} up" + (f" to, not including, {high:g}" if high < math.inf else "")
                 raise UserError(f"recipe: {name} goes {limit}, not {value:g}")
-        if not self.lr > 0 or not self.epochs > 0:
-            raise UserError(f"recipe: lr and epochs are above 0, not {self.lr:g} and {self.epochs:g}")
+        for name in ("lr", "epochs"):
+            if not getattr(self, name) > 0:
+                raise UserError(f"recipe: {name} is above 0, not {getattr(self, name):g}")
         for name, known in (("learner", LEARNERS), ("loss", LOSSES), ("schedule", SCHEDULES)):
             if getattr(self, name) not in known:
                 raise UserError(f"recipe: unknown {name} '{getattr(self, name)}'; there are {', '.join(known)}")
@@ -102,4 +109,3 @@ class Card:
     notes: tuple[str, ...] = ()
     deviations: tuple[str, ...] = ()  # what other implementations of this name do differently
     same_as: tuple[str, ...] = ()  # names of the same network in other toolkits: "tv:resnet18"
-    weights: tuple[str, ...] = ()  # published files that load as they are

@@ -2,7 +2,7 @@
 
 import html
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from neocog.arch.drawing.measure import width
@@ -48,8 +48,9 @@ class Canvas:
         """Whether nothing is there yet."""
         return not any(box[0] < b[2] and b[0] < box[2] and box[1] < b[3] and b[1] < box[3] for b in self.taken)
 
-    def label(self, x: float, y: float, words: str, within: Box) -> bool:
-        """Words beside a point where there is room, with a hair line from farther off; False where there is none."""
+    def label(self, x: float, y: float, words: str, within: Box, others: Sequence[tuple[float, float]] = ()) -> bool:
+        """Words beside a point where there is room and no other point is as near, with a hair line from farther off; False
+        where there is no such place."""
         wide, high = width(words, SMALL), SMALL
         for away in (7, 14, 24, 36):
             for angle in (0, 180, -40, 40, -140, 140, -90, 90):
@@ -58,12 +59,18 @@ class Canvas:
                 base = y + dy + high * 0.3
                 box = (left - 1, base - high * 0.8, left + wide + 1, base + high * 0.25)
                 inside = within[0] <= box[0] and box[2] <= within[2] and within[1] <= box[1] and box[3] <= within[3]
-                if inside and self.free(box):
+                own = _distance(box, x, y)
+                if inside and self.free(box) and all(own + 3 < _distance(box, *other) for other in others):
                     if away > 14:
                         self.line(x, y, x + dx, y + dy, "lead")
                     self.text(left, base, words, SMALL)
                     return True
         return False
+
+
+def _distance(box: Box, x: float, y: float) -> float:
+    """From a point to a box, in pixels."""
+    return math.hypot(max(box[0] - x, 0, x - box[2]), max(box[1] - y, 0, y - box[3]))
 
 
 def mark(kind: int, x: float, y: float, title: str, size: float = 5) -> str:
@@ -98,12 +105,12 @@ def bars(canvas: Canvas, found: Sequence[Point], top: float) -> float:
     """The challenge's test pictures: a bar for each entry. Gives the lower edge."""
     canvas.text(LEFT, top, "ImageNet challenge: top-5 error of the test pictures, percent", LARGE)
     row, most, y = 24, max(p.top5 for p in found), top + 14
-    names = LEFT + 60 + max(width(p.label, NORMAL) for p in found)
+    names = LEFT + 60 + max(width(p.entry, NORMAL) for p in found)
     room = WIDE - RIGHT - names - 190
     for p in found:
         y += row
         canvas.text(LEFT, y, str(p.year), NORMAL, kind="soft")
-        canvas.text(LEFT + 45, y, p.label)
+        canvas.text(LEFT + 45, y, p.entry)
         long = room * p.top5 / most
         canvas.parts.append(
             f'<rect x="{names:.1f}" y="{y - 13:.1f}" width="{long:.1f}" height="16" rx="2" '
@@ -153,18 +160,13 @@ def depths(canvas: Canvas, found: Sequence[Point], top: float) -> float:
         x, y = at(p)
         words = f"{p.label} ({p.year}): {p.top5:g} %, {p.protocol}" + ("" if p.verified else ", not checked")
         canvas.parts.append(mark(KINDS.index(p.kind), x, y, words))
-    for p in _one_each(found):
-        canvas.label(*at(p), p.label, (plot[0], plot[1] - 10, plot[2], plot[3]))
+    named: set[str] = set()
+    for p in sorted(found, key=lambda p: (p.year, -p.top5)):  # a network is named at whichever of its marks has room
+        if "." not in p.net and p.net not in named:
+            others = [at(q) for q in found if q.net.partition(".")[0] != p.net]
+            if canvas.label(*at(p), p.label, (plot[0], plot[1] - 10, plot[2], plot[3]), others):
+                named.add(p.net)
     return plot[3] + 40
-
-
-def _one_each(found: Iterable[Point]) -> list[Point]:
-    """Of each paper's network the worst of its points, which lies freest; variants are told apart under the pointer."""
-    worst: dict[str, Point] = {}
-    for p in found:
-        if "." not in p.net and (p.net not in worst or p.top5 > worst[p.net].top5):
-            worst[p.net] = p
-    return sorted(worst.values(), key=lambda p: (p.year, -p.top5))
 
 
 def timeline(canvas: Canvas, found: Sequence[Entry], top: float) -> float:
@@ -174,7 +176,7 @@ def timeline(canvas: Canvas, found: Sequence[Entry], top: float) -> float:
     plot = (LEFT, top + 40, WIDE - RIGHT, top + 520)
     years = sorted({e.year for e in found})
     # Every year that has networks gets a column, wider the more it has: the field slept from 1962 to 1980.
-    shares = {year: 1 + math.sqrt(sum(e.year == year for e in found)) for year in years}
+    shares = {year: 1.6 + math.sqrt(sum(e.year == year for e in found)) for year in years}
     unit = (plot[2] - plot[0]) / sum(shares.values())
     starts, x = {}, plot[0]
     for year in years:
@@ -204,6 +206,7 @@ def timeline(canvas: Canvas, found: Sequence[Entry], top: float) -> float:
         canvas.taken.append((x - r * 0.7, y - r * 0.7, x + r * 0.7, y + r * 0.7))
     files: set[str] = set()
     for e, x, y, r in sorted(dots, key=lambda d: (d[0].year, "." in d[0].name)):
-        if e.file not in files and canvas.label(x + r * 0.5, y - r * 0.5, e.title, plot):
+        others = [(a, b) for f, a, b, _ in dots if f.file != e.file]
+        if e.file not in files and canvas.label(x + r * 0.5, y - r * 0.5, e.title, plot, others):
             files.add(e.file)
     return plot[3] + 24

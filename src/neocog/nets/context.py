@@ -11,7 +11,7 @@ LARGE = (2, 2, 4, 8, 16, 32, 32, 1)  # maps in multiples of the classes
 NOISE = 0.01
 
 
-def context(name: str, multiples: tuple[int, ...] = BASIC, noise: float = 0.0, classes: int = 21) -> Architecture:
+def context(name: str, multiples: tuple[int, ...] = BASIC, noise: float = 0.0, num_classes: int = 21) -> Architecture:
     """Table 1. N×classes×H×W → the same. It starts as the identity on maps that are nowhere negative (equations 4 and 5).
 
     `noise` tells the maps of one class apart; its deviation is divided by the layer's multiple, as in the authors' code.
@@ -20,16 +20,16 @@ def context(name: str, multiples: tuple[int, ...] = BASIC, noise: float = 0.0, c
     for i, multiple in enumerate(multiples, 1):
         dilation = DILATIONS[i - 1] if i <= len(DILATIONS) else 0
         layers[f"ctx{i}"] = Conv2d(
-            multiple * classes,
+            multiple * num_classes,
             3 if dilation else 1,
             padding=dilation,
             dilation=max(dilation, 1),
-            init=GroupIdentity(classes, noise / multiple),
+            init=GroupIdentity(num_classes, noise / multiple),
             bias_init=Constant(0.0),
         )
         if dilation:
             layers[f"relu{i}"] = ReLU()
-    return architecture(name, (classes, 64, 64), Sequential(**layers))
+    return architecture(name, (num_classes, 64, 64), Sequential(**layers))
 
 
 def _register(name: str, title: str, multiples: tuple[int, ...], noise: float, notes: tuple[str, ...]) -> None:

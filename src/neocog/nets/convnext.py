@@ -1,5 +1,7 @@
 """ConvNeXt (Liu et al. 2022): a ResNet brought up to date step by step; tiny, small, base, large."""
 
+from dataclasses import replace
+
 from neocog.arch import (
     GELU,
     AdaptiveAvgPool2d,
@@ -23,8 +25,7 @@ from neocog.arch import (
 )
 from neocog.nets.card import Card, Result
 from neocog.nets.registry import register
-from neocog.nets.resnet import QUICK
-from neocog.pictures.preprocessing import Preprocessing
+from neocog.nets.usual import IMAGENET, QUICK, error
 
 # The authors' truncated normal cuts at ±2, a hundred standard deviations away: a normal.
 START, ZERO = Normal(0.02), Constant(0.0)
@@ -69,17 +70,17 @@ def convnext(
     ))  # fmt: skip
 
 
-# Section 3 and table 1: blocks, maps, stochastic depth, accuracy; torchvision's file, resize and accuracies.
+# Section 3 and table 1: blocks, maps, stochastic depth, accuracy; torchvision's resize and accuracies.
 NETS = {
-    "tiny": ((3, 3, 9, 3), (96, 192, 384, 768), 0.1, 82.1, ("convnext_tiny-983f1562.pth", 236, 82.520, 96.146)),
-    "small": ((3, 3, 27, 3), (96, 192, 384, 768), 0.4, 83.1, ("convnext_small-0c510722.pth", 230, 83.616, 96.650)),
-    "base": ((3, 3, 27, 3), (128, 256, 512, 1024), 0.5, 83.8, ("convnext_base-6075fbad.pth", 232, 84.062, 96.870)),
-    "large": ((3, 3, 27, 3), (192, 384, 768, 1536), 0.5, 84.3, ("convnext_large-ea097f82.pth", 232, 84.414, 96.976)),
+    "tiny": ((3, 3, 9, 3), (96, 192, 384, 768), 0.1, 82.1, (236, 82.520, 96.146)),
+    "small": ((3, 3, 27, 3), (96, 192, 384, 768), 0.4, 83.1, (230, 83.616, 96.650)),
+    "base": ((3, 3, 27, 3), (128, 256, 512, 1024), 0.5, 83.8, (232, 84.062, 96.870)),
+    "large": ((3, 3, 27, 3), (192, 384, 768, 1536), 0.5, 84.3, (232, 84.414, 96.976)),
 }
 
 
 def _register(size: str) -> None:
-    depths, widths, drop_path, accuracy, (file, resized, top1, top5) = NETS[size]
+    depths, widths, drop_path, accuracy, (resized, top1, top5) = NETS[size]
     name = f"convnext_{size}"
     register(
         name,
@@ -90,14 +91,12 @@ def _register(size: str) -> None:
             authors="Z. Liu, H. Mao, C.-Y. Wu, C. Feichtenhofer, T. Darrell, S. Xie",
             venue="CVPR 2022 (arXiv 2201.03545)",
             year=2022,
-            preprocessing=Preprocessing(
-                224, 224, resize="shorter", resize_to=resized, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)
-            ),
+            preprocessing=replace(IMAGENET, resize_to=resized),
             results=(
-                Result("ILSVRC-2012 val", "1 crop of 224", round(100 - accuracy, 1)),
+                Result("ILSVRC-2012 val", "1 crop of 224", error(accuracy)),
                 Result(
                     "ILSVRC-2012 val", f"1 centre crop of 224 from {resized}, torchvision's weights",
-                    round(100 - top1, 3), round(100 - top5, 3),
+                    error(top1), error(top5),
                 ),
             ),
             quick=QUICK,
@@ -106,7 +105,6 @@ def _register(size: str) -> None:
                 "RandAugment, random erasing, label smoothing 0.1.",
             ),
             same_as=(f"tv:{name}", f"timm:{name}"),
-            weights=(file,),
         ),
     )  # fmt: skip
 

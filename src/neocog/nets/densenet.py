@@ -7,9 +7,7 @@ from neocog.arch import (
     BatchNorm2d,
     Concat,
     Constant,
-    Conv2d,
     Flatten,
-    HeNormal,
     Identity,
     Linear,
     MaxPool2d,
@@ -21,13 +19,9 @@ from neocog.arch import (
     stage,
 )
 from neocog.nets.card import Card, Recipe, Result
+from neocog.nets.parts import conv
 from neocog.nets.registry import register
-from neocog.pictures.preprocessing import Preprocessing
-
-
-def conv(out: int, kernel: int, stride: int = 1) -> Conv2d:
-    """Without bias, He's start (section 4.2)."""
-    return Conv2d(out, kernel, stride, padding=kernel // 2, bias=False, init=HeNormal("fan_in"))
+from neocog.nets.usual import IMAGENET, QUICK
 
 
 def dense_layer(growth: int) -> object:
@@ -91,11 +85,10 @@ for _depth, (_growth, _layers, _start, _errors, _tv, _file) in NETS.items():
     register(_name, lambda n=_name, g=_growth, k=_layers, s=_start: densenet(n, g, k, s), Card(
         title=f"DenseNet-{_depth}", paper="Densely connected convolutional networks",
         authors="G. Huang, Z. Liu, L. van der Maaten, K. Q. Weinberger", venue="CVPR 2017 (arXiv 1608.06993)", year=2016,
-        preprocessing=Preprocessing(
-            224, 224, resize="shorter", resize_to=256, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)),
+        preprocessing=IMAGENET,
         results=(*(Result("ILSVRC-2012 val", protocol, *errors) for protocol, errors in _protocols),
                  Result("ILSVRC-2012 val", "1 centre crop, torchvision's weights", *_tv)),
-        paper_recipe=STEPS, quick=Recipe(lr=0.1, nesterov=True, weight_decay=5e-4, batch=64, label_smoothing=0.1),
+        paper_recipe=STEPS, quick=QUICK,
         notes=(f"torchvision's file densenet{_depth}-{_file}.pth writes norm.1, conv.1, … for norm1, conv1, ….",),
         same_as=(f"tv:densenet{_depth}", f"timm:densenet{_depth}"),
     ))  # fmt: skip

@@ -1,7 +1,7 @@
 """EfficientNet (Tan & Le 2019): one searched net, B0, scaled in depth, width and resolution together to B7."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from neocog.arch import (
     AdaptiveAvgPool2d,
@@ -25,10 +25,10 @@ from neocog.arch import (
 from neocog.arch.record import Leaf
 from neocog.nets.card import Card, Result
 from neocog.nets.mobilenet_v1 import QUICK
-from neocog.nets.mobilenet_v2 import conv_bn, depthwise_bn, divisible
+from neocog.nets.mobilenet_v2 import conv_bn_act, depthwise_bn, divisible
 from neocog.nets.registry import register
 from neocog.nets.se_resnet import squeeze_excite
-from neocog.pictures.preprocessing import Preprocessing
+from neocog.nets.usual import IMAGENET, error
 
 SWISH = SiLU()
 
@@ -40,10 +40,10 @@ def mbconv(before: int, out: int, kernel: int, stride: int, expand: int, drop: f
     """
     wide = divisible(before * expand)
     layers = Sequential(
-        *([conv_bn(wide, act=SWISH, bn=bn)] if expand != 1 else []),
+        *([conv_bn_act(wide, act=SWISH, bn=bn)] if expand != 1 else []),
         depthwise_bn(kernel, stride, SWISH, bn),
         squeeze_excite(wide, max(1, before // 4), inner=SWISH),
-        conv_bn(out, bn=bn),
+        conv_bn_act(out, bn=bn),
     )
     if stride == 1 and before == out:
         return Sequential(add=Sum(Sequential(block=layers, stochastic_depth=DropPath(drop)), Identity()))
@@ -81,7 +81,7 @@ def efficientnet(name: str, scaling: Scaling, num_classes: int = 1000) -> Archit
     bn = BatchNorm2d(scaling.eps, 0.1 if scaling.eps == 1e-5 else 0.01)
     depths = [math.ceil(layers * scaling.depth) for *_, layers in TABLE]
     before, index = divisible(32 * scaling.width), 0
-    steps: list[object] = [conv_bn(before, 3, 2, SWISH, bn)]
+    steps: list[object] = [conv_bn_act(before, 3, 2, SWISH, bn)]
     for (expand, kernel, stride, maps, _), depth in zip(TABLE, depths, strict=True):
         blocks = []
         for j in range(depth):
@@ -89,7 +89,7 @@ def efficientnet(name: str, scaling: Scaling, num_classes: int = 1000) -> Archit
             blocks.append(block(mbconv(before, out, kernel, stride if j == 0 else 1, expand, drop, bn)))
             before, index = out, index + 1
         steps.append(stage(Sequential(*blocks), f"stage {len(steps) + 1}"))
-    steps.append(conv_bn(4 * before, act=SWISH, bn=bn))
+    steps.append(conv_bn_act(4 * before, act=SWISH, bn=bn))
     bound = num_classes**-0.5  # the authors' code: U(±1/√classes)
     classifier = Linear(num_classes, init=Uniform(-bound, bound), bias_init=Constant(0.0))
     return architecture(name, (3, scaling.side, scaling.side), Sequential(
@@ -108,28 +108,24 @@ SCALINGS = {
     "b6": Scaling(1.8, 2.6, 528, 0.5, 1e-3),
     "b7": Scaling(2.0, 3.1, 600, 0.5, 1e-3),
 }
-# Table 2's accuracies; torchvision's file, crop, resize and accuracies.
+# Table 2's accuracies; torchvision's crop, resize and accuracies.
 ACCURACY = {"b0": (77.1, 93.3), "b1": (79.1, 94.4), "b2": (80.1, 94.9), "b3": (81.6, 95.7), "b4": (82.9, 96.4),
             "b5": (83.6, 96.7), "b6": (84.0, 96.8), "b7": (84.3, 97.0)}  # fmt: skip
 PUBLISHED = {
-    "b0": ("efficientnet_b0_rwightman-7f5810bc.pth", 224, 256, 77.692, 93.532),
-    "b1": ("efficientnet_b1_rwightman-bac287d4.pth", 240, 256, 78.642, 94.186),
-    "b2": ("efficientnet_b2_rwightman-c35c1473.pth", 288, 288, 80.608, 95.310),
-    "b3": ("efficientnet_b3_rwightman-b3899882.pth", 300, 320, 82.008, 96.054),
-    "b4": ("efficientnet_b4_rwightman-23ab8bcd.pth", 380, 384, 83.384, 96.594),
-    "b5": ("efficientnet_b5_lukemelas-1a07897c.pth", 456, 456, 83.444, 96.628),
-    "b6": ("efficientnet_b6_lukemelas-24a108a5.pth", 528, 528, 84.008, 96.916),
-    "b7": ("efficientnet_b7_lukemelas-c5b4e57e.pth", 600, 600, 84.122, 96.908),
+    "b0": (224, 256, 77.692, 93.532),
+    "b1": (240, 256, 78.642, 94.186),
+    "b2": (288, 288, 80.608, 95.310),
+    "b3": (300, 320, 82.008, 96.054),
+    "b4": (380, 384, 83.384, 96.594),
+    "b5": (456, 456, 83.444, 96.628),
+    "b6": (528, 528, 84.008, 96.916),
+    "b7": (600, 600, 84.122, 96.908),
 }
-
-
-def _errors(top1: float, top5: float) -> tuple[float, float]:
-    return round(100 - top1, 3), round(100 - top5, 3)
 
 
 def _register(size: str) -> None:
     name, scaling = f"efficientnet_{size}", SCALINGS[size]
-    file, crop, resized, top1, top5 = PUBLISHED[size]
+    crop, resized, top1, top5 = PUBLISHED[size]
     protocol = f"1 centre crop of {crop} from {resized}, bicubic, torchvision's weights"
     register(
         name,
@@ -140,13 +136,13 @@ def _register(size: str) -> None:
             authors="M. Tan, Q. V. Le",
             venue="ICML 2019 (arXiv 1905.11946)",
             year=2019,
-            preprocessing=Preprocessing(
-                scaling.side, scaling.side, resize="shorter", resize_to=resized if crop == scaling.side else scaling.side,
-                interpolation="bicubic", mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225),
+            preprocessing=replace(
+                IMAGENET, height=scaling.side, width=scaling.side, interpolation="bicubic",
+                resize_to=resized if crop == scaling.side else scaling.side,
             ),
             results=(
-                Result("ILSVRC-2012 val", f"1 crop of {scaling.side}", *_errors(*ACCURACY[size]), verified=False),
-                Result("ILSVRC-2012 val", protocol, *_errors(top1, top5)),
+                Result("ILSVRC-2012 val", f"1 crop of {scaling.side}", *map(error, ACCURACY[size]), verified=False),
+                Result("ILSVRC-2012 val", protocol, error(top1), error(top5)),
             ),
             quick=QUICK,
             notes=(
@@ -155,7 +151,6 @@ def _register(size: str) -> None:
                 *(("torchvision's weights are meant for 288 pixels, the paper's B2 for 260.",) if size == "b2" else ()),
             ),
             same_as=(f"tv:{name}", *((f"timm:{name}",) if scaling.eps == 1e-5 else ())),
-            weights=(file,),
             deviations=("The authors' TensorFlow code pads as TensorFlow does and has ε = 1e-3 in BN.",),
         ),
     )  # fmt: skip

@@ -29,6 +29,7 @@ from neocog.arch import (
 from neocog.arch.notation import Marked
 from neocog.nets.card import Card, Recipe, Result
 from neocog.nets.registry import register
+from neocog.nets.usual import CIFAR
 from neocog.pictures.preprocessing import Preprocessing
 
 ZERO = Constant(0.0)
@@ -97,7 +98,6 @@ AUTHORS = "R. K. Srivastava, K. Greff, J. Schmidhuber"
 PAPER = "Training very deep networks"
 VENUE = "NIPS 2015 (arXiv 1507.06228)"
 MNIST = Preprocessing(28, 28, color="L", resize="pad", scale=1 / 256)
-CIFAR = Preprocessing(32, 32, resize="none", mean=(0.4914, 0.4822, 0.4465), std=(0.2470, 0.2435, 0.2616))
 QUICK = Recipe(lr=0.02, nesterov=True, weight_decay=5e-4, batch=64)
 DIGITS = Recipe(lr=0.02, nesterov=True, weight_decay=0.0, batch=64, augment=())
 

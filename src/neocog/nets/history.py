@@ -24,13 +24,19 @@ class Point:
     kind: str
     top5: float
     verified: bool = True
+    nets: int = 1
+
+    @property
+    def entry(self) -> str:
+        """Its label, and how many nets there were together."""
+        return self.label + (f", {self.nets} nets" if self.nets > 1 else "")
 
 
-# Russakovsky et al. 2015, table 6; the Clarifai entry of 2013 is a ZFNet-like net whose layers were not published.
+# Russakovsky et al. 2015. The layers of Clarifai's net were not published; eight is what later talks say of it.
 OTHERS = (
     Point(2010, "NEC-UIUC: SIFT, coding, SVM", "", 0, "ILSVRC-2010 test", "challenge entry", "several nets", 28.2),
     Point(2011, "XRCE: SIFT, Fisher vectors, SVM", "", 0, "ILSVRC-2011 test", "challenge entry", "several nets", 25.8),
-    Point(2013, "Clarifai", "", 8, "ILSVRC-2013 test", "challenge entry", "several nets", 11.7),
+    Point(2013, "Clarifai", "", 8, "ILSVRC-2013 test", "challenge entry", "several nets", 11.7, False),
 )
 
 
@@ -51,7 +57,7 @@ def kind(result: Result) -> str:
 def points() -> list[Point]:
     """Every published top-5 error on ImageNet's pictures whose protocol is known, oldest first."""
     return [
-        Point(e.year, e.title, e.name, e.depth, r.data, r.protocol, group, r.top5, r.verified)
+        Point(e.year, e.title, e.name, e.depth, r.data, r.protocol, group, r.top5, r.verified, r.nets)
         for e in entries().values()
         for r in resolve(e.name).card.results
         if r.top5 is not None and r.data.startswith("ILSVRC") and (group := kind(r))

@@ -1,6 +1,7 @@
 """GoogLeNet, Inception v1 (Szegedy et al. 2014): the module with and without reductions, the network, torchvision's network."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from neocog.arch import (
@@ -9,7 +10,6 @@ from neocog.arch import (
     Architecture,
     Aux,
     AvgPool2d,
-    BatchNorm2d,
     CaffeXavier,
     Concat,
     Constant,
@@ -27,7 +27,9 @@ from neocog.arch import (
     head,
 )
 from neocog.nets.card import Card, Recipe, Result
+from neocog.nets.parts import conv_bn
 from neocog.nets.registry import register
+from neocog.nets.usual import MEAN_PIXEL, QUICK
 from neocog.pictures.preprocessing import Preprocessing
 
 XAVIER, SMALL, ZERO, FIFTH = CaffeXavier(), Normal(0.01), Constant(0.0), Constant(0.2)
@@ -42,13 +44,9 @@ def conv(out: int, kernel: int, stride: int = 1) -> Sequential:
     )
 
 
-def conv_bn(out: int, kernel: int, stride: int = 1) -> Sequential:
+def conv_bn_small(out: int, kernel: int, stride: int = 1) -> Sequential:
     """torchvision's: normalised, without bias."""
-    return Sequential(
-        conv=Conv2d(out, kernel, stride, padding=kernel // 2, bias=False, init=SMALL),
-        bn=BatchNorm2d(eps=1e-3),
-        relu=ReLU(),
-    )
+    return conv_bn(out, kernel, stride, init=SMALL)
 
 
 def inception_naive(one: int, three: int, five: int, unit: Unit = conv) -> Sequential:
@@ -87,7 +85,7 @@ TABLE = {
 }
 
 
-def auxiliary(source: str, classes: int, tv: bool) -> Aux:
+def auxiliary(source: str, num_classes: int, tv: bool) -> Aux:
     """Section 5: average 5×5/3 of `source`, 1×1 to 128, 1024 units, 70 % dropped; its loss counts 0.3.
 
     torchvision averages to 4×4, which is another matter on 14×14 maps.
@@ -95,9 +93,9 @@ def auxiliary(source: str, classes: int, tv: bool) -> Aux:
     start = SMALL if tv else XAVIER
     return Aux(Sequential(
         Ref(source),
-        pool=AdaptiveAvgPool2d(4) if tv else AvgPool2d(5, 3), conv=(conv_bn if tv else conv)(128, 1), flatten=Flatten(),
+        pool=AdaptiveAvgPool2d(4) if tv else AvgPool2d(5, 3), conv=(conv_bn_small if tv else conv)(128, 1), flatten=Flatten(),
         fc1=Linear(1024, init=start, bias_init=ZERO if tv else FIFTH), relu=ReLU(), drop=Dropout(0.7),
-        fc2=head(Linear(classes, init=start, bias_init=ZERO)),
+        fc2=head(Linear(num_classes, init=start, bias_init=ZERO)),
     ), weight=0.3)  # fmt: skip
 
 
@@ -107,7 +105,7 @@ def googlenet(name: str = "googlenet", tv: bool = False, num_classes: int = 1000
     Order of the start: convolution, ReLU, pool, LRN, 1×1, 3×3, LRN, pool (figure 3). All pools round up. `tv`: torchvision's
     network, with batch normalisation for LRN and biases, a 3×3 in the branch of the 5×5, and a 2×2 fourth pool.
     """
-    unit = conv_bn if tv else conv
+    unit = conv_bn_small if tv else conv
     modules: dict[str, Any] = {
         f"inception{place}": block(inception(*widths, unit=unit, large=3 if tv else 5), f"inception ({place})")
         for place, widths in TABLE.items()
@@ -135,7 +133,7 @@ def googlenet(name: str = "googlenet", tv: bool = False, num_classes: int = 1000
 PAPER = "Going deeper with convolutions"
 AUTHORS = "C. Szegedy, W. Liu, Y. Jia, P. Sermanet, S. Reed, D. Anguelov, D. Erhan, V. Vanhoucke, A. Rabinovich"
 VENUE = "CVPR 2015 (arXiv 1409.4842)"
-MEAN = (123.0, 117.0, 104.0)
+PREPROCESSING = replace(MEAN_PIXEL, mean=(123.0, 117.0, 104.0))
 # Section 6: 4 % less every 8 epochs. The paper gives neither rate nor length; the Caffe port: 0.01, 10 million steps of 32.
 STEPS = Recipe(
     name="paper",
@@ -152,7 +150,7 @@ STEPS = Recipe(
 
 register("googlenet", googlenet, Card(
     title="GoogLeNet", paper=PAPER, authors=AUTHORS, venue=VENUE, year=2014,
-    preprocessing=Preprocessing(224, 224, resize="shorter", resize_to=256, scale=1.0, mean=MEAN),
+    preprocessing=PREPROCESSING,
     results=(
         Result("ILSVRC-2014 val", "one net, 1 crop", None, 10.07),
         Result("ILSVRC-2014 val", "one net, 10 crops", None, 9.15),
@@ -178,9 +176,9 @@ register("googlenet.tv", lambda: googlenet("googlenet.tv", tv=True), Card(
     title="GoogLeNet, torchvision's", paper=PAPER, authors=AUTHORS, venue=VENUE, year=2014,
     preprocessing=Preprocessing(224, 224, resize="shorter", resize_to=256, mean=(0.5,), std=(0.5,)),
     results=(Result("ILSVRC-2012 val", "1 centre crop, torchvision's weights", 30.222, 10.47),),
-    quick=Recipe(lr=0.1, nesterov=True, weight_decay=5e-4, batch=64, label_smoothing=0.1),
+    quick=QUICK,
     notes=("Equal to torchvision's googlenet, weights and keys included: batch normalisation in place of LRN and biases, a "
            "3×3 in the branch of the 5×5, a fourth pool of 2×2, dropout of 0.2.",
            "torchvision turns pictures normalised its own way to [-1, 1] inside the network; here the preprocessing does."),
-    same_as=("tv:googlenet",), weights=("googlenet-1378be20.pth",),
+    same_as=("tv:googlenet",),
 ))  # fmt: skip

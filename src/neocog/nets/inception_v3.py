@@ -18,9 +18,10 @@ from neocog.arch import (
     head,
 )
 from neocog.arch.record import Pair
-from neocog.nets.bn_inception import conv_bn
 from neocog.nets.card import Card, Recipe, Result
+from neocog.nets.parts import conv_bn
 from neocog.nets.registry import register
+from neocog.nets.usual import QUICK_LARGE
 from neocog.pictures.preprocessing import Preprocessing
 
 
@@ -58,7 +59,7 @@ def chain(name: str, *layers: tuple[int, Pair], last: int = 1) -> Sequential:
     return Sequential(**{f"{name}_{i}": unit for i, unit in enumerate([*units, end], 1)})
 
 
-def one(maps: int) -> Sequential:
+def pointwise(maps: int) -> Sequential:
     """The 1×1 branch."""
     return Sequential(branch1x1=conv_bn(maps, 1))
 
@@ -73,30 +74,33 @@ def halved() -> Sequential:
     return Sequential(pool=MaxPool2d(3, 2))
 
 
-def a(pool: int, count: bool) -> Sequential:
+def inception_a(pool: int, count: bool) -> Sequential:
     """Figure 5, but for one 5×5 that the released network keeps."""
     return Sequential(cat=Concat(
-        one(64), chain("branch5x5", (48, 1), (64, 5)), chain("branch3x3dbl", (64, 1), (96, 3), (96, 3)), pooled(pool, count),
+        pointwise(64),
+        chain("branch5x5", (48, 1), (64, 5)),
+        chain("branch3x3dbl", (64, 1), (96, 3), (96, 3)),
+        pooled(pool, count),
     ))  # fmt: skip
 
 
-def reduce_a() -> Sequential:
+def reduction_a() -> Sequential:
     """Figure 10, 35×35 to 17×17."""
     three = Sequential(branch3x3=conv_bn(384, 3, 2, 0))
     return Sequential(cat=Concat(three, chain("branch3x3dbl", (64, 1), (96, 3), (96, 3), last=2), halved()))
 
 
-def b(c: int, count: bool) -> Sequential:
+def inception_b(inner: int, count: bool) -> Sequential:
     """Figure 6 with n = 7."""
     return Sequential(cat=Concat(
-        one(192),
-        chain("branch7x7", (c, 1), (c, (1, 7)), (192, (7, 1))),
-        chain("branch7x7dbl", (c, 1), (c, (7, 1)), (c, (1, 7)), (c, (7, 1)), (192, (1, 7))),
+        pointwise(192),
+        chain("branch7x7", (inner, 1), (inner, (1, 7)), (192, (7, 1))),
+        chain("branch7x7dbl", (inner, 1), (inner, (7, 1)), (inner, (1, 7)), (inner, (7, 1)), (192, (1, 7))),
         pooled(192, count),
     ))  # fmt: skip
 
 
-def reduce_b() -> Sequential:
+def reduction_b() -> Sequential:
     """Figure 10, 17×17 to 8×8."""
     return Sequential(cat=Concat(
         chain("branch3x3", (192, 1), (320, 3), last=2),
@@ -105,7 +109,7 @@ def reduce_b() -> Sequential:
     ))  # fmt: skip
 
 
-def c(count: bool) -> Sequential:
+def inception_c(count: bool) -> Sequential:
     """Figure 7: the banks spread out side by side, 1×3 beside 3×1."""
 
     def spread(name: str, i: int) -> dict[str, object]:
@@ -113,28 +117,30 @@ def c(count: bool) -> Sequential:
         return {f"{name}_cat": Concat(Sequential(**across), Sequential(**down))}
 
     return Sequential(cat=Concat(
-        one(320),
+        pointwise(320),
         Sequential(branch3x3_1=conv_bn(384, 1), **spread("branch3x3", 2)),
         Sequential(branch3x3dbl_1=conv_bn(448, 1), branch3x3dbl_2=conv_bn(384, 3), **spread("branch3x3dbl", 3)),
         pooled(192, count),
     ))  # fmt: skip
 
 
-def auxiliary(classes: int) -> Aux:
+def auxiliary(num_classes: int) -> Aux:
     """Section 4: BN in the head's full connection too, here the 5×5 ("BN-auxiliary"). Weight 0.4 in the released code."""
     return Aux(block(Sequential(
         pool=AvgPool2d(5, 3), conv0=conv_bn(128, 1), conv1=conv_bn(768, 5, padding=0, init=Normal(0.01)),
-        avgpool=AdaptiveAvgPool2d(1), flatten=Flatten(), fc=head(Linear(classes, init=Normal(0.001))),
+        avgpool=AdaptiveAvgPool2d(1), flatten=Flatten(), fc=head(Linear(num_classes, init=Normal(0.001))),
     )), weight=0.4)  # fmt: skip
 
 
 def inception_v3(name: str = "inception_v3", count: bool = True, num_classes: int = 1000) -> Architecture:
     """The released network, torchvision's paths. N×3×299×299 → N×classes. `count`: averages count the zeros of the padding."""
     modules = {
-        "Mixed_5b": a(32, count), "Mixed_5c": a(64, count), "Mixed_5d": a(64, count), "Mixed_6a": reduce_a(),
-        "Mixed_6b": b(128, count), "Mixed_6c": b(160, count), "Mixed_6d": b(160, count), "Mixed_6e": b(192, count),
+        "Mixed_5b": inception_a(32, count), "Mixed_5c": inception_a(64, count), "Mixed_5d": inception_a(64, count),
+        "Mixed_6a": reduction_a(),
+        "Mixed_6b": inception_b(128, count), "Mixed_6c": inception_b(160, count),
+        "Mixed_6d": inception_b(160, count), "Mixed_6e": inception_b(192, count),
         "AuxLogits": auxiliary(num_classes),
-        "Mixed_7a": reduce_b(), "Mixed_7b": c(count), "Mixed_7c": c(count),
+        "Mixed_7a": reduction_b(), "Mixed_7b": inception_c(count), "Mixed_7c": inception_c(count),
     }  # fmt: skip
     return architecture(name, (3, 299, 299), Sequential(
         Conv2d_1a_3x3=conv_bn(32, 3, 2, 0), Conv2d_2a_3x3=conv_bn(32, 3, padding=0), Conv2d_2b_3x3=conv_bn(64, 3),
@@ -150,7 +156,6 @@ PAPER = "Rethinking the Inception architecture for computer vision"
 AUTHORS = "C. Szegedy, V. Vanhoucke, S. Ioffe, J. Shlens, Z. Wojna"
 VENUE = "CVPR 2016 (arXiv 1512.00567)"
 PREPROCESSING = Preprocessing(299, 299, resize="shorter", resize_to=342, mean=(0.5,), std=(0.5,))
-QUICK = Recipe(lr=0.1, nesterov=True, weight_decay=5e-4, batch=32, label_smoothing=0.1)
 # Section 8: 100 epochs, 0.045 times 0.94 every two. The weight decay is the released code's.
 STEPS = Recipe(
     name="paper",
@@ -178,7 +183,7 @@ register("inception_v3", inception_v3, Card(
         Result("ILSVRC-2012 val", "four nets, 144 crops" + LISTED, 17.2, 3.46, nets=4),
         Result("ILSVRC-2012 test", "four nets, 144 crops", None, 3.58, nets=4),
         Result("ILSVRC-2012 val", "1 centre crop, torchvision's weights", 22.706, 6.55)),
-    paper_recipe=STEPS, quick=QUICK,
+    paper_recipe=STEPS, quick=QUICK_LARGE,
     notes=(TRAINED,
            "This is the network that its authors released; the paper's table 1 describes another start: after the first pool "
            "a 3×3, a 3×3 of stride 2 and a 3×3, and 288 maps in all three modules at 35×35.",
@@ -191,13 +196,13 @@ register("inception_v3", inception_v3, Card(
                 "Google's own network averages over the real pixels at the border, torchvision's and timm's, as here, over the "
                 "padding too: inception_v3.slim.",
                 "TF-slim's and Keras' normalisation has no γ: 23,817,352 parameters."),
-    same_as=("tv:inception_v3", "timm:inception_v3"), weights=("inception_v3_google-0cc3c7bd.pth",),
+    same_as=("tv:inception_v3", "timm:inception_v3"),
 ))  # fmt: skip
 
 register("inception_v3.slim", lambda: inception_v3("inception_v3.slim", count=False), Card(
     title="Inception v3, TF-slim's", paper=PAPER, authors=AUTHORS, venue=VENUE, year=2015, preprocessing=PREPROCESSING,
     results=(Result("ILSVRC-2012 val", "1 crop of 87.5 %, TF-slim's weights of 2016", 22.0, 6.1),),
-    paper_recipe=STEPS, quick=QUICK,
+    paper_recipe=STEPS, quick=QUICK_LARGE,
     notes=(TRAINED, "For the weights of TF-slim and Keras: averages leave the padding out, as TensorFlow's do. γ, "
            "which they lack, is 1."),
     same_as=("keras:InceptionV3",),

@@ -16,11 +16,11 @@ from neocog.arch import (
     head,
 )
 from neocog.arch.record import Pair
-from neocog.nets.bn_inception import conv_bn
-from neocog.nets.card import Card, Recipe, Result
-from neocog.nets.inception_v3 import STEPS
+from neocog.nets.card import Card, Result
+from neocog.nets.inception_v3 import PREPROCESSING, STEPS
+from neocog.nets.parts import conv_bn
 from neocog.nets.registry import register
-from neocog.pictures.preprocessing import Preprocessing
+from neocog.nets.usual import QUICK_LARGE
 
 
 def valid(out: int, kernel: int = 3, stride: int = 1) -> Sequential:
@@ -129,8 +129,6 @@ def inception_v4(num_classes: int = 1000) -> Architecture:
 PAPER = "Inception-v4, Inception-ResNet and the impact of residual connections on learning"
 AUTHORS = "C. Szegedy, S. Ioffe, V. Vanhoucke, A. A. Alemi"
 VENUE = "AAAI 2017 (arXiv 1602.07261)"
-PREPROCESSING = Preprocessing(299, 299, resize="shorter", resize_to=342, mean=(0.5,), std=(0.5,))
-QUICK = Recipe(lr=0.1, nesterov=True, weight_decay=5e-4, batch=32, label_smoothing=0.1)
 TRAINED = ("Its best runs took RMSProp (decay 0.9, ε 1), 20 replicas and weights averaged over the steps; its earlier ones "
            "momentum, as the recipe does, whose length and smoothing are Inception v3's.")  # fmt: skip
 LISTED = ("The 1-crop errors leave out some 1,700 blacklisted pictures: about 0.3 and 0.15 points less than of all 50,000 "
@@ -146,7 +144,7 @@ register("inception_v4", inception_v4, Card(
         Result("ILSVRC-2012 val", "one net, 12 crops", 18.7, 4.2),
         Result("ILSVRC-2012 val", "one net, 144 crops", 17.7, 3.8),
         ENSEMBLE, ENSEMBLE_TEST),
-    paper_recipe=STEPS, quick=QUICK,
+    paper_recipe=STEPS, quick=QUICK_LARGE,
     notes=(TRAINED, LISTED,
            "Averages leave the zeros of the padding out, as TensorFlow's do."),
     deviations=("The files of Google's network have 1001 classes; the first is the background.",),

@@ -17,7 +17,7 @@ from neocog.files import cache_folder, write_text
 HERE = Path(__file__).parent
 FILE = HERE / "index.json"
 CACHED = "networks.json"
-FRAMEWORK = {"card", "chart", "history", "index", "own", "proof", "registry"}
+FRAMEWORK = {"card", "chart", "history", "index", "own", "parts", "proof", "registry", "usual"}
 
 
 @dataclass(frozen=True, slots=True)

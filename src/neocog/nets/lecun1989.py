@@ -11,21 +11,16 @@ from neocog.arch import (
     PlaceBias,
     Sequential,
     TableConv2d,
-    Tanh,
     Uniform,
     architecture,
     head,
 )
 from neocog.nets.card import Card, Recipe, Result
+from neocog.nets.parts import squash
 from neocog.nets.registry import register
 from neocog.pictures.preprocessing import Preprocessing
 
 INIT = FanInUniform(2.4)  # uniform in ±2.4/fan-in, biases as other weights
-
-
-def squash() -> Tanh:
-    """1.7159·tanh(2x/3)."""
-    return Tanh(1.7159, 2 / 3)
 
 
 def border(kernel: int) -> ConstantPad2d:

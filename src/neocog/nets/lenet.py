@@ -1,5 +1,7 @@
 """LeNet-5 as published in 1998, and the two nets that usually go by its name."""
 
+from dataclasses import replace
+
 from neocog.arch import (
     RBF,
     Architecture,
@@ -16,12 +18,13 @@ from neocog.arch import (
     Sequential,
     Subsampling,
     TableConv2d,
-    Tanh,
     architecture,
     head,
 )
 from neocog.nets.card import Card, Recipe, Result
+from neocog.nets.parts import squash
 from neocog.nets.registry import register
+from neocog.nets.usual import MNIST
 from neocog.pictures.preprocessing import Preprocessing
 
 PAPER = "Gradient-based learning applied to document recognition"
@@ -49,9 +52,6 @@ def lenet5(num_classes: int = 10) -> Architecture:
     The RBF units give squared distances to fixed codes; their negative is the score.
     """
     init = FanInUniform(2.4)  # appendix A; fan-in counts the links of each unit
-
-    def squash() -> Tanh:
-        return Tanh(1.7159, 2 / 3)  # appendix A
 
     return architecture("lenet5", (1, 32, 32), Sequential(
         C1=Conv2d(6, 5, init=init, bias_init=init), C1_squash=squash(),
@@ -106,7 +106,7 @@ register("lenet5", lenet5, Card(
 
 register("lenet5.modern", lenet5_modern, Card(
     title="LeNet-5, modernised", paper=PAPER, authors=AUTHORS, venue="Proc. IEEE 86(11), 2278–2324", year=1998,
-    preprocessing=Preprocessing(32, 32, color="L", resize="pad", mean=(0.1307,), std=(0.3081,)),
+    preprocessing=replace(MNIST, height=32, width=32),
     quick=Recipe(lr=0.1, nesterov=True, weight_decay=5e-4, batch=128, epochs=10, augment=()),
     notes=("Not the paper's network: its layer sizes with today's parts. `neocog diff lenet5 lenet5.modern` shows how.",),
 ))  # fmt: skip

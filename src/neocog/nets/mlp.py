@@ -1,9 +1,10 @@
 """Multi-layer perceptrons of LeCun et al. 1998, section III.C: 28×28 pixels, tanh units, ten outputs."""
 
-from neocog.arch import Architecture, Constant, FanInUniform, Flatten, Linear, Sequential, Tanh, architecture, head
+from neocog.arch import Architecture, Constant, FanInUniform, Flatten, Linear, Sequential, architecture, head
 from neocog.nets.card import Card, Recipe, Result
+from neocog.nets.parts import squash
 from neocog.nets.registry import register
-from neocog.pictures.preprocessing import Preprocessing
+from neocog.nets.usual import MNIST
 
 
 def mlp(name: str, hidden: tuple[int, ...], num_classes: int = 10) -> Architecture:
@@ -12,7 +13,7 @@ def mlp(name: str, hidden: tuple[int, ...], num_classes: int = 10) -> Architectu
     for i, width in enumerate(hidden, 1):
         steps |= {
             f"fc{i}": Linear(width, init=FanInUniform(2.4), bias_init=Constant(0.0)),
-            f"tanh{i}": Tanh(1.7159, 2 / 3),
+            f"tanh{i}": squash(),
         }
     steps["fc"] = head(Linear(num_classes, init=FanInUniform(2.4), bias_init=Constant(0.0)))
     return architecture(name, (1, 28, 28), Sequential(**steps))
@@ -34,7 +35,7 @@ for _name, _hidden, _error in (
             authors="Y. LeCun, L. Bottou, Y. Bengio, P. Haffner",
             venue="Proc. IEEE 86(11)",
             year=1998,
-            preprocessing=Preprocessing(28, 28, color="L", resize="pad", mean=(0.1307,), std=(0.3081,)),
+            preprocessing=MNIST,
             results=(Result("MNIST", "one picture as it is", _error, verified=False),),
             quick=Recipe(lr=0.05, weight_decay=1e-4, augment=()),
             notes=("Outputs are softmax scores here; the paper's were squashed units under a squared error.",),

@@ -20,6 +20,7 @@ from neocog.arch.record import Leaf
 from neocog.arch.window import Padding
 from neocog.nets.card import Card, Recipe, Result
 from neocog.nets.registry import register
+from neocog.nets.usual import error
 from neocog.pictures.preprocessing import Preprocessing
 
 # Table 1: maps and stride of each separable convolution. The shallow net lacks the five of 512 maps at 14×14 (section 4.1).
@@ -95,7 +96,7 @@ def _register(
             year=2017,
             preprocessing=TENSORFLOW,
             results=tuple(
-                Result("ILSVRC-2012 val", f"1 crop of {side}", round(100 - accuracy, 1))
+                Result("ILSVRC-2012 val", f"1 crop of {side}", error(accuracy))
                 for side, accuracy in _ACCURACY.get(name, {}).items()
             ),
             quick=QUICK,

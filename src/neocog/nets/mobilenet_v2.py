@@ -24,7 +24,7 @@ from neocog.arch.record import Leaf
 from neocog.nets.card import Card, Result
 from neocog.nets.mobilenet_v1 import QUICK
 from neocog.nets.registry import register
-from neocog.nets.resnet import PREPROCESSING
+from neocog.nets.usual import IMAGENET, error
 
 ZERO = Constant(0.0)
 
@@ -35,7 +35,7 @@ def divisible(maps: float, by: int = 8) -> int:
     return found + by if found < 0.9 * maps else found
 
 
-def conv_bn(out: int, kernel: int = 1, stride: int = 1, act: Leaf | None = None, bn: Leaf | None = None) -> Sequential:
+def conv_bn_act(out: int, kernel: int = 1, stride: int = 1, act: Leaf | None = None, bn: Leaf | None = None) -> Sequential:
     """Convolution without bias, BN and, where given, an activation. The start is torchvision's: fan-out."""
     conv = Conv2d(out, kernel, stride, kernel // 2, bias=False, init=HeNormal("fan_out"))
     return Sequential(conv, bn or BatchNorm2d(), act)
@@ -53,7 +53,7 @@ def inverted_residual(before: int, out: int, stride: int, expand: int) -> Sequen
     The sum stands where the map keeps its size and its number of channels. torchvision's paths.
     """
     layers = Sequential(
-        *([conv_bn(before * expand, act=ReLU6())] if expand != 1 else []),
+        *([conv_bn_act(before * expand, act=ReLU6())] if expand != 1 else []),
         depthwise_bn(stride=stride, act=ReLU6()),
         Conv2d(out, 1, bias=False, init=HeNormal("fan_out")),
         BatchNorm2d(),
@@ -70,13 +70,13 @@ TABLE = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 
 def mobilenet_v2(name: str = "mobilenet_v2", width: float = 1.0, num_classes: int = 1000) -> Architecture:
     """Table 2; every layer but the last 1×1 is narrowed by a `width` below 1 (section 4.1). N×3×224×224 → N×classes."""
     before = divisible(32 * width)
-    steps: list[object] = [conv_bn(before, 3, 2, ReLU6())]
+    steps: list[object] = [conv_bn_act(before, 3, 2, ReLU6())]
     for expand, maps, repeats, stride in TABLE:
         for i in range(repeats):
             out = divisible(maps * width)
             steps.append(block(inverted_residual(before, out, stride if i == 0 else 1, expand)))
             before = out
-    steps.append(conv_bn(divisible(1280 * max(1.0, width)), act=ReLU6()))
+    steps.append(conv_bn_act(divisible(1280 * max(1.0, width)), act=ReLU6()))
     return architecture(name, (3, 224, 224), Sequential(
         features=Sequential(*steps), avgpool=AdaptiveAvgPool2d(1), flatten=Flatten(),
         classifier=Sequential(Dropout(0.2), head(Linear(num_classes, init=Normal(0.01), bias_init=ZERO))),
@@ -96,9 +96,9 @@ ACCURACY = {
 def _register(width: float) -> None:
     name = "mobilenet_v2" if width == 1 else f"mobilenet_v2.w{100 * width:03.0f}"
     paper, (top1, top5) = ACCURACY[width]
-    results = [Result("ILSVRC-2012 val", "1 crop of 224", round(100 - paper, 1))] if paper else []
+    results = [Result("ILSVRC-2012 val", "1 crop of 224", error(paper))] if paper else []
     protocol = "1 crop of 224, the authors' published files"
-    results.append(Result("ILSVRC-2012 val", protocol, round(100 - top1, 1), round(100 - top5, 1)))
+    results.append(Result("ILSVRC-2012 val", protocol, error(top1), error(top5)))
     if width == 1:
         results.append(Result("ILSVRC-2012 val", "1 centre crop, torchvision's weights", 28.122, 9.714))
     register(
@@ -110,7 +110,7 @@ def _register(width: float) -> None:
             authors="M. Sandler, A. Howard, M. Zhu, A. Zhmoginov, L.-C. Chen",
             venue="CVPR 2018 (arXiv 1801.04381)",
             year=2018,
-            preprocessing=PREPROCESSING,
+            preprocessing=IMAGENET,
             results=tuple(results),
             quick=QUICK,
             notes=(
@@ -119,7 +119,6 @@ def _register(width: float) -> None:
                 *(("The paper counts 6.9 million parameters; its table gives 6,108,776.",) if width == 1.4 else ()),
             ),
             same_as=(("tv:mobilenet_v2",) if width == 1 else ()) + (f"timm:mobilenetv2_{100 * width:03.0f}",),
-            weights=("mobilenet_v2-b0353104.pth",) if width == 1 else (),
             deviations=("The authors' TensorFlow code pads as TensorFlow does and has ε = 1e-3 in BN.",) if width == 1 else (),
         ),
     )

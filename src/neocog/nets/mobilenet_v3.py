@@ -21,10 +21,10 @@ from neocog.arch import (
 from neocog.arch.record import Leaf
 from neocog.nets.card import Card, Result
 from neocog.nets.mobilenet_v1 import QUICK
-from neocog.nets.mobilenet_v2 import ZERO, conv_bn, depthwise_bn, divisible
+from neocog.nets.mobilenet_v2 import ZERO, conv_bn_act, depthwise_bn, divisible
 from neocog.nets.registry import register
-from neocog.nets.resnet import PREPROCESSING
 from neocog.nets.se_resnet import squeeze_excite
+from neocog.nets.usual import IMAGENET
 
 BN = BatchNorm2d(eps=1e-3, momentum=0.01)
 Bneck = tuple[int, int, int, bool, Leaf, int]
@@ -68,10 +68,10 @@ def bneck(before: int, row: Bneck) -> Sequential:
     """Figure 4: MobileNetV2's block with a gate, a quarter of the expanded maps wide, behind the depthwise convolution."""
     kernel, expanded, out, gate, act, stride = row
     layers = Sequential(
-        *([conv_bn(expanded, act=act, bn=BN)] if expanded != before else []),
+        *([conv_bn_act(expanded, act=act, bn=BN)] if expanded != before else []),
         depthwise_bn(kernel, stride, act, BN),
         squeeze_excite(expanded, divisible(expanded // 4), gate=HardSigmoid()) if gate else None,
-        conv_bn(out, bn=BN),
+        conv_bn_act(out, bn=BN),
     )
     if stride == 1 and before == out:
         return Sequential(add=Sum(Sequential(block=layers), Identity()))
@@ -83,10 +83,10 @@ def mobilenet_v3(name: str, table: tuple[Bneck, ...], last: int, num_classes: in
 
     N×3×224×224 → N×classes.
     """
-    steps: list[object] = [conv_bn(16, 3, 2, HS, BN)]
+    steps: list[object] = [conv_bn_act(16, 3, 2, HS, BN)]
     for before, row in zip([16, *(row[2] for row in table)], table, strict=False):
         steps.append(block(bneck(before, row)))
-    steps.append(conv_bn(6 * table[-1][2], act=HS, bn=BN))
+    steps.append(conv_bn_act(6 * table[-1][2], act=HS, bn=BN))
     start = Normal(0.01)
     return architecture(name, (3, 224, 224), Sequential(
         features=Sequential(*steps), avgpool=AdaptiveAvgPool2d(1), flatten=Flatten(),
@@ -96,7 +96,7 @@ def mobilenet_v3(name: str, table: tuple[Bneck, ...], last: int, num_classes: in
     ))  # fmt: skip
 
 
-def _register(size: str, table: tuple[Bneck, ...], last: int, error: float, published: tuple[float, float], file: str) -> None:
+def _register(size: str, table: tuple[Bneck, ...], last: int, error: float, published: tuple[float, float]) -> None:
     name = f"mobilenet_v3_{size}"
     register(
         name,
@@ -108,7 +108,7 @@ def _register(size: str, table: tuple[Bneck, ...], last: int, error: float, publ
             "Q. V. Le, H. Adam",
             venue="ICCV 2019 (arXiv 1905.02244)",
             year=2019,
-            preprocessing=PREPROCESSING,
+            preprocessing=IMAGENET,
             results=(
                 Result("ILSVRC-2012 val", "1 crop of 224", error, verified=False),
                 Result("ILSVRC-2012 val", "1 centre crop, torchvision's weights", *published),
@@ -119,7 +119,6 @@ def _register(size: str, table: tuple[Bneck, ...], last: int, error: float, publ
                 "three passes.",
             ),
             same_as=(f"tv:{name}",),
-            weights=(file,),
             deviations=(
                 "The authors' TensorFlow code pads as TensorFlow does; timm's nets without `tf_` have ε = 1e-5 in BN.",
             ),
@@ -127,5 +126,5 @@ def _register(size: str, table: tuple[Bneck, ...], last: int, error: float, publ
     )
 
 
-_register("large", LARGE, 1280, 24.8, (25.958, 8.660), "mobilenet_v3_large-8738ca79.pth")
-_register("small", SMALL, 1024, 32.6, (32.332, 12.598), "mobilenet_v3_small-047dcff4.pth")
+_register("large", LARGE, 1280, 24.8, (25.958, 8.660))
+_register("small", SMALL, 1024, 32.6, (32.332, 12.598))

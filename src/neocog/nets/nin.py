@@ -17,7 +17,7 @@ from neocog.arch import (
 )
 from neocog.nets.card import Card, Recipe, Result
 from neocog.nets.registry import register
-from neocog.pictures.preprocessing import Preprocessing
+from neocog.nets.usual import CAFFE, CIFAR
 
 
 def conv(out: int, kernel: int = 1, std: float = 0.05, stride: int = 1, padding: int = 0) -> Conv2d:
@@ -56,10 +56,6 @@ def nin_cifar(name: str, num_classes: int) -> Architecture:
 PAPER = "Network in network"
 AUTHORS = "M. Lin, Q. Chen, S. Yan"
 VENUE = "ICLR 2014 (arXiv 1312.4400)"
-CAFFE = Preprocessing(
-    227, 227, color="BGR", resize="squash", resize_to=256, scale=1.0, mean=(104.007, 116.669, 122.679), antialias=False
-)
-CIFAR = Preprocessing(32, 32, resize="none", mean=(0.4914, 0.4822, 0.4465), std=(0.2470, 0.2435, 0.2616))
 # Section 4.1: the rate is divided by ten when the training error stalls, twice; the milestones and the length are ours.
 STEPS = Recipe(
     name="paper",

@@ -15,12 +15,13 @@ from neocog.arch import (
     head,
 )
 from neocog.nets.card import Card, Recipe, Result
+from neocog.nets.parts import conv
 from neocog.nets.registry import register
-from neocog.nets.resnet import conv, shortcut, stages, stride_at
+from neocog.nets.resnet import shortcut, stages, stride_at
+from neocog.nets.resnet_cifar import CIFAR_QUICK
 from neocog.nets.resnet_cifar import PREPROCESSING as CIFAR
-from neocog.nets.resnet_cifar import QUICK as CIFAR_QUICK
 from neocog.nets.resnet_cifar import STEPS as CIFAR_STEPS
-from neocog.pictures.preprocessing import Preprocessing
+from neocog.nets.usual import IMAGENET, QUICK
 
 
 def preactivated(
@@ -104,12 +105,10 @@ def preact_resnet(name: str, depth: int, stem: bool = True, num_classes: int = 1
 PAPER = "Identity mappings in deep residual networks"
 AUTHORS = "K. He, X. Zhang, S. Ren, J. Sun"
 VENUE = "ECCV 2016 (arXiv 1603.05027)"
-IMAGENET = Preprocessing(224, 224, resize="shorter", resize_to=256, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
 # Crops here are of the padded picture; the paper cuts its crops from a larger one.
 STEPS = Recipe(
     name="paper", lr=0.1, weight_decay=1e-4, schedule="step", warmup=0.0, milestones=(1 / 3, 2 / 3), batch=256, epochs=90
 )  # section 5: as in the ResNet paper; the rate falls tenfold after 30 and 60 passes of fb.resnet.torch
-QUICK = Recipe(lr=0.1, nesterov=True, weight_decay=5e-4, batch=64, label_smoothing=0.1)
 
 _MEDIAN = "one picture as it is, median of five"
 # Tables 3 and 4: CIFAR-10, CIFAR-100.

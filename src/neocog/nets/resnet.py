@@ -8,9 +8,7 @@ from neocog.arch import (
     Architecture,
     AvgPool2d,
     BatchNorm2d,
-    Conv2d,
     Flatten,
-    HeNormal,
     Identity,
     Linear,
     MaxPool2d,
@@ -24,15 +22,11 @@ from neocog.arch import (
     stage,
 )
 from neocog.nets.card import Card, Recipe, Result
+from neocog.nets.parts import conv
 from neocog.nets.registry import register
-from neocog.pictures.preprocessing import Preprocessing
+from neocog.nets.usual import IMAGENET, QUICK
 
 Unit = Callable[[int, int, int], tuple[Sequential, int]]
-
-
-def conv(out: int, kernel: int, stride: int = 1, groups: int = 1) -> Conv2d:
-    """A convolution without bias that keeps the map's size at stride 1 (section 3.4; He et al. 2015a start)."""
-    return Conv2d(out, kernel, stride, padding=kernel // 2, groups=groups, bias=False, init=HeNormal("fan_in"))
 
 
 def shortcut(option: str, before: int, after: int, stride: int, split: bool = False) -> object:
@@ -148,7 +142,6 @@ def resnet(
 PAPER = "Deep residual learning for image recognition"
 AUTHORS = "K. He, X. Zhang, S. Ren, J. Sun"
 VENUE = "CVPR 2016 (arXiv 1512.03385)"
-PREPROCESSING = Preprocessing(224, 224, resize="shorter", resize_to=256, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
 # Crops here are of the padded picture; the papers cut theirs from a larger one.
 STEPS = Recipe(
     name="paper",
@@ -161,7 +154,6 @@ STEPS = Recipe(
     batch=256,
     epochs=120,
 )
-QUICK = Recipe(lr=0.1, nesterov=True, weight_decay=5e-4, batch=64, label_smoothing=0.1)
 V1_5 = (
     "torchvision, timm, fb.resnet.torch and TF-slim stride in the 3×3: that is resnet{d}.v1_5.",
     "Keras keeps the stride in the 1×1 but gives the convolutions biases.",
@@ -205,7 +197,7 @@ def _register(name: str, depth: int, notes: tuple[str, ...] = (), same_as: tuple
             authors=AUTHORS,
             venue=VENUE,
             year=2015,
-            preprocessing=PREPROCESSING,
+            preprocessing=IMAGENET,
             results=tuple(results),
             paper_recipe=STEPS,
             quick=QUICK,

@@ -5,7 +5,8 @@ from dataclasses import replace
 from neocog.arch import Architecture, MaxPool2d
 from neocog.nets.card import Card, Result
 from neocog.nets.registry import register
-from neocog.nets.resnet import AUTHORS, PAPER, QUICK, STEPS, VENUE, resnet
+from neocog.nets.resnet import AUTHORS, PAPER, STEPS, VENUE, resnet
+from neocog.nets.usual import QUICK
 from neocog.pictures.preprocessing import Preprocessing
 
 
@@ -38,5 +39,4 @@ for _depth in (50, 101, 152):
         paper_recipe=STEPS, quick=QUICK,
         notes=("Statistics of batch normalisation in the released files are exact averages, not moving ones.",
                "ResNet-50's file gives conv1 a bias, which batch normalisation takes off again; an import folds it."),
-        weights=(f"ResNet-{_depth}-model.caffemodel",),
     ))  # fmt: skip

@@ -1,5 +1,7 @@
 """The 6n+2-layer ResNets for CIFAR-10 and their plain twins (He et al. 2015, section 4.2)."""
 
+from dataclasses import replace
+
 from neocog.arch import (
     AdaptiveAvgPool2d,
     Architecture,
@@ -13,8 +15,10 @@ from neocog.arch import (
     head,
 )
 from neocog.nets.card import Card, Recipe, Result
+from neocog.nets.parts import conv
 from neocog.nets.registry import register
-from neocog.nets.resnet import AUTHORS, PAPER, VENUE, basic, conv, stages, stride_at
+from neocog.nets.resnet import AUTHORS, PAPER, VENUE, basic, stages, stride_at
+from neocog.nets.usual import IMAGENET, QUICK
 from neocog.pictures.preprocessing import Preprocessing
 
 
@@ -39,7 +43,7 @@ def resnet_cifar(
 
 
 # Mean and std of ImageNet, not of CIFAR: what the published checkpoints were trained with.
-PREPROCESSING = Preprocessing(32, 32, resize="none", mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+PREPROCESSING = Preprocessing(32, 32, resize="none", mean=IMAGENET.mean, std=IMAGENET.std)
 STEPS = Recipe(
     name="paper",
     lr=0.1,
@@ -51,7 +55,7 @@ STEPS = Recipe(
     batch=128,
     epochs=182,
 )  # 64,000 steps of 128 on 45,000 pictures
-QUICK = Recipe(lr=0.1, nesterov=True, weight_decay=5e-4, batch=64, label_smoothing=0.1, epochs=5, augment=("flip",))
+CIFAR_QUICK = replace(QUICK, epochs=5, augment=("flip",))
 ERRORS = {20: 8.75, 32: 7.51, 44: 7.17, 56: 6.97, 110: 6.43, 1202: 7.93}  # table 6
 
 
@@ -87,12 +91,9 @@ def _register(name: str, depth: int, option: str = "A", plain: bool = False) -> 
             preprocessing=PREPROCESSING,
             results=results,
             paper_recipe=STEPS,
-            quick=QUICK,
+            quick=CIFAR_QUICK,
             notes=notes,
             deviations=("Many repositories call an 11-million-parameter ImageNet ResNet-18 on 32×32 a CIFAR ResNet.",),
-            weights={20: ("resnet20-12fca82f.th",), 44: ("resnet44-014dd654.th",)}.get(depth, ())
-            if not plain and option == "A"
-            else (),
         ),
     )
 
@@ -114,7 +115,7 @@ register(
         venue=VENUE,
         year=2015,
         preprocessing=PREPROCESSING,
-        quick=QUICK,
+        quick=CIFAR_QUICK,
         notes=(
             "Not a net of the paper: its basic block, eight layers, the first with stride 2; 32, 64, 128 maps. About the work "
             "of resnet8.cifar in half the memory traffic: what neocog trains when nobody chose a net.",

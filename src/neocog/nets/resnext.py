@@ -3,7 +3,8 @@
 from neocog.arch import Architecture, Sequential
 from neocog.nets.card import Card, Recipe, Result
 from neocog.nets.registry import register
-from neocog.nets.resnet import DEPTHS, PREPROCESSING, QUICK, bottleneck, on_imagenet, stages, stride_at
+from neocog.nets.resnet import DEPTHS, bottleneck, on_imagenet, stages, stride_at
+from neocog.nets.usual import IMAGENET, QUICK
 
 
 def resnext(name: str, depth: int, cardinality: int, width: int, num_classes: int = 1000) -> Architecture:
@@ -25,12 +26,12 @@ PAPER_RECIPE = Recipe(
     name="paper", lr=0.1, nesterov=True, weight_decay=1e-4, schedule="step", warmup=0.0, milestones=(0.3, 0.6, 0.9), batch=256,
     epochs=100,
 )  # fmt: skip
-# Tables 3 and 4 and the authors' repository: depth, groups, maps in each, error; torchvision's file, resize, errors.
+# Tables 3 and 4 and the authors' repository: depth, groups, maps in each, error; torchvision's resize, errors.
 NETS = {
-    "resnext50_32x4d": (50, 32, 4, 22.2, ("resnext50_32x4d-7cdf4587.pth", 256, 22.382, 6.302)),
+    "resnext50_32x4d": (50, 32, 4, 22.2, (256, 22.382, 6.302)),
     "resnext101_32x4d": (101, 32, 4, 21.2, None),
-    "resnext101_64x4d": (101, 64, 4, 20.4, ("resnext101_64x4d-173b62eb.pth", 232, 16.754, 3.546)),
-    "resnext101_32x8d": (101, 32, 8, None, ("resnext101_32x8d-8ba56ff5.pth", 256, 20.688, 5.474)),
+    "resnext101_64x4d": (101, 64, 4, 20.4, (232, 16.754, 3.546)),
+    "resnext101_32x8d": (101, 32, 8, None, (256, 20.688, 5.474)),
 }
 
 
@@ -41,8 +42,8 @@ def _register(name: str) -> None:
     if error is None:
         notes.append("No net of the paper, though in its form: the width that later work trained on unlabelled pictures.")
     if published:
-        crop = f"1 centre crop of 224 from {published[1]}, torchvision's weights"
-        results.append(Result("ILSVRC-2012 val", crop, *published[2:]))
+        crop = f"1 centre crop of 224 from {published[0]}, torchvision's weights"
+        results.append(Result("ILSVRC-2012 val", crop, *published[1:]))
     register(
         name,
         lambda: resnext(name, depth, cardinality, width),
@@ -52,13 +53,12 @@ def _register(name: str) -> None:
             authors="S. Xie, R. Girshick, P. Dollár, Z. Tu, K. He",
             venue="CVPR 2017 (arXiv 1611.05431)",
             year=2016,
-            preprocessing=PREPROCESSING,
+            preprocessing=IMAGENET,
             results=tuple(results),
             paper_recipe=PAPER_RECIPE,
             quick=QUICK,
             notes=tuple(notes),
             same_as=((f"tv:{name}",) if published else ()) + (f"timm:{name}",),
-            weights=(published[0],) if published else (),
         ),
     )
 

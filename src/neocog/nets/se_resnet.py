@@ -18,8 +18,10 @@ from neocog.arch import (
 )
 from neocog.arch.record import Leaf
 from neocog.nets.card import Card, Recipe, Result
+from neocog.nets.parts import conv
 from neocog.nets.registry import register
-from neocog.nets.resnet import DEPTHS, PREPROCESSING, QUICK, bottleneck, conv, stages, stride_at
+from neocog.nets.resnet import DEPTHS, bottleneck, stages, stride_at
+from neocog.nets.usual import IMAGENET, QUICK
 
 
 def squeeze_excite(maps: int, squeezed: int, inner: Leaf | None = None, gate: Leaf | None = None) -> Sequential:
@@ -65,7 +67,6 @@ ERRORS = {
     101: ((22.38, 6.07), (21.75, 5.72)),
     152: ((21.57, 5.73), (21.34, 5.54)),
 }
-WEIGHTS = {50: "se_resnet50-ce0d4300.pth", 101: "se_resnet101-7e38fcc6.pth", 152: "se_resnet152-d17c99b7.pth"}
 
 
 def _register(depth: int) -> None:
@@ -79,7 +80,7 @@ def _register(depth: int) -> None:
             authors="J. Hu, L. Shen, G. Sun",
             venue="CVPR 2018 (arXiv 1709.01507)",
             year=2017,
-            preprocessing=PREPROCESSING,
+            preprocessing=IMAGENET,
             results=(
                 Result("ILSVRC-2012 val", "1 centre crop", *paper, verified=depth != 152),
                 Result("ILSVRC-2012 val", "1 centre crop of 224 from 256, the authors' released files", *repository),
@@ -87,7 +88,6 @@ def _register(depth: int) -> None:
             paper_recipe=PAPER_RECIPE,
             quick=QUICK,
             same_as=(f"timm:legacy_seresnet{depth}",),
-            weights=(WEIGHTS[depth],),
             deviations=("timm's seresnet50 strides in the 3×3: another network. Some copies leave the gate's biases out.",),
         ),
     )

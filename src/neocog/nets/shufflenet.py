@@ -22,8 +22,9 @@ from neocog.arch import (
 )
 from neocog.nets.card import Card, Result
 from neocog.nets.mobilenet_v1 import QUICK
+from neocog.nets.parts import conv
 from neocog.nets.registry import register
-from neocog.nets.resnet import PREPROCESSING, conv
+from neocog.nets.usual import IMAGENET
 
 
 def unit(before: int, out: int, groups: int, first: bool) -> Sequential:
@@ -64,7 +65,7 @@ register("shufflenet_v1", lambda: shufflenet("shufflenet_v1"), Card(
     title="ShuffleNet 1×, three groups",
     paper="ShuffleNet: an extremely efficient convolutional neural network for mobile devices",
     authors="X. Zhang, X. Zhou, M. Lin, J. Sun", venue="CVPR 2018 (arXiv 1707.01083)", year=2017,
-    preprocessing=PREPROCESSING, quick=QUICK,
+    preprocessing=IMAGENET, quick=QUICK,
     results=(Result("ILSVRC-2012 val", "1 centre crop", 32.6, verified=False),
              Result("ILSVRC-2012 val", "1 centre crop, the authors' later training", 32.2, 12.3)),
     notes=("The paper trains with weight decay 4e-5, a rate that falls linearly from 0.5 to 0 in 300,000 steps of 1024.",),

@@ -20,8 +20,9 @@ from neocog.arch import (
 )
 from neocog.nets.card import Card, Result
 from neocog.nets.mobilenet_v1 import QUICK
+from neocog.nets.parts import conv
 from neocog.nets.registry import register
-from neocog.nets.resnet import PREPROCESSING, conv
+from neocog.nets.usual import IMAGENET
 
 
 def conv_bn_relu(out: int) -> tuple[object, ...]:
@@ -59,23 +60,17 @@ def shufflenet_v2(name: str, widths: tuple[int, int, int], num_classes: int = 10
 
 
 def _register(
-    name: str, title: str, widths: tuple[int, int, int], error: float, published: tuple[float, float], alias: str, file: str
+    name: str, title: str, widths: tuple[int, int, int], error: float, published: tuple[float, float], alias: str
 ) -> None:
     register(name, lambda: shufflenet_v2(name, widths), Card(
         title=title, paper="ShuffleNet V2: practical guidelines for efficient CNN architecture design",
         authors="N. Ma, X. Zhang, H.-T. Zheng, J. Sun", venue="ECCV 2018 (arXiv 1807.11164)", year=2018,
-        preprocessing=PREPROCESSING, quick=QUICK,
+        preprocessing=IMAGENET, quick=QUICK,
         results=(Result("ILSVRC-2012 val", "1 centre crop", error, verified=False),
                  Result("ILSVRC-2012 val", "1 centre crop, torchvision's weights", *published)),
-        same_as=(alias,), weights=(file,),
+        same_as=(alias,),
     ))  # fmt: skip
 
 
-_register(
-    "shufflenet_v2", "ShuffleNet V2 1×", (116, 232, 464), 30.6, (30.638, 11.684), "tv:shufflenet_v2_x1_0",
-    "shufflenetv2_x1-5666bf0f80.pth",
-)  # fmt: skip
-_register(
-    "shufflenet_v2.w050", "ShuffleNet V2 0.5×", (48, 96, 192), 39.7, (39.448, 18.254), "tv:shufflenet_v2_x0_5",
-    "shufflenetv2_x0.5-f707e7126e.pth",
-)  # fmt: skip
+_register("shufflenet_v2", "ShuffleNet V2 1×", (116, 232, 464), 30.6, (30.638, 11.684), "tv:shufflenet_v2_x1_0")
+_register("shufflenet_v2.w050", "ShuffleNet V2 0.5×", (48, 96, 192), 39.7, (39.448, 18.254), "tv:shufflenet_v2_x0_5")

@@ -25,6 +25,7 @@ from neocog.arch import (
 )
 from neocog.nets.card import Card, Recipe, Result
 from neocog.nets.registry import register
+from neocog.nets.usual import CAFFE, IMAGENET
 from neocog.pictures.preprocessing import Preprocessing
 
 # The authors start with Caffe's xavier on pictures of 0 to 255. On normalised ones it fades from layer to layer, and the ReLU
@@ -67,7 +68,7 @@ def squeezenet(
     bypass: dict[int, str] | None = None,
     padding: int = 0,
     init: Init = HE,
-    classes: int = 1000,
+    num_classes: int = 1000,
 ) -> Architecture:
     """Table 1; torchvision's paths. Pools stand behind conv1 and the fire modules of `pools`. N×3×227×227 → N×classes.
 
@@ -79,7 +80,7 @@ def squeezenet(
         steps.append(fire(squeeze, expand, init, (bypass or {}).get(i, ""), f"fire{i}"))
         if i in pools:
             steps.append(MaxPool2d(3, 2, ceil=True))
-    last = head(Conv2d(classes, 1, padding=padding, init=Normal(0.01), bias_init=ZERO))
+    last = head(Conv2d(num_classes, 1, padding=padding, init=Normal(0.01), bias_init=ZERO))
     return architecture(name, (3, 227, 227), Sequential(
         features=Sequential(*steps),
         classifier=Sequential(Dropout(0.5), last, ReLU(), AdaptiveAvgPool2d(1)),
@@ -99,10 +100,8 @@ def squeezenet1_1() -> Architecture:
 
 PAPER = "SqueezeNet: AlexNet-level accuracy with 50x fewer parameters and <0.5MB model size"
 AUTHORS = "F. N. Iandola, S. Han, M. W. Moskewicz, K. Ashraf, W. J. Dally, K. Keutzer"
-TORCHVISION = Preprocessing(227, 227, resize="shorter", resize_to=256, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
-CAFFE = Preprocessing(
-    227, 227, color="BGR", resize="squash", resize_to=256, scale=1.0, mean=(104.0, 117.0, 123.0), antialias=False
-)
+TORCHVISION = replace(IMAGENET, height=227, width=227)
+BGR = replace(CAFFE, mean=(104.0, 117.0, 123.0))
 # The authors' solver: from 0.04 straight to 0 in 170,000 steps of 512 pictures.
 STEPS = Recipe(
     name="paper",
@@ -148,11 +147,11 @@ register("squeezenet1_0", squeezenet1_0, _card(
     (SIZE, "After Deep Compression the weights take 0.47 MB, with the same errors."),
     deviations=("The authors' Caffe file pads conv10 by 1: squeezenet1_0.caffe.",
                 "Pools round up, which other ports forget: at 224×224 it makes maps of 54 for 55."),
-    same_as=("tv:squeezenet1_0",), weights=("squeezenet1_0-b66bff10.pth",),
+    same_as=("tv:squeezenet1_0",),
 ))  # fmt: skip
 
 register("squeezenet1_0.caffe", lambda: squeezenet1_0("squeezenet1_0.caffe", caffe=True), _card(
-    "SqueezeNet 1.0, Caffe's", CAFFE,
+    "SqueezeNet 1.0, Caffe's", BGR,
     (Result("ILSVRC-2012 val", "1 centre crop", 42.5, 19.7),),
     ("The authors' own file: conv10, a 1×1, is padded by 1; the rim of its 15×15 maps, bare biases, counts in the mean.",),
 ))  # fmt: skip
@@ -174,5 +173,5 @@ register("squeezenet1_1", squeezenet1_1, _card(
     "SqueezeNet 1.1", TORCHVISION,
     (Result("ILSVRC-2012 val", "1 centre crop, torchvision's weights", 41.822, 19.376),),
     (SIZE, "Not in the paper: a later version in the authors' repository, as exact as 1.0 for 2.4 times less work."),
-    same_as=("tv:squeezenet1_1",), weights=("squeezenet1_1-b8a52dc0.pth",),
+    same_as=("tv:squeezenet1_1",),
 ))  # fmt: skip

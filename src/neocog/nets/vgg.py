@@ -18,7 +18,7 @@ from neocog.arch import (
 )
 from neocog.nets.card import Card, Recipe, Result
 from neocog.nets.registry import register
-from neocog.pictures.preprocessing import Preprocessing
+from neocog.nets.usual import IMAGENET, QUICK_PLAIN
 
 # Table 1, stage by stage; -n is a 1×1 convolution to n maps.
 CONFIGS: dict[str, tuple[tuple[int, ...], ...]] = {
@@ -53,7 +53,6 @@ def vgg(name: str, config: str, lrn: bool = False, bn: bool = False, num_classes
             Linear(4096, **start), ReLU(), Dropout(0.5), head(Linear(num_classes, **start)))))  # fmt: skip
 
 
-PREPROCESSING = Preprocessing(224, 224, resize="shorter", resize_to=256, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
 # Crops here are of the padded picture; the paper cuts its own from a larger one. It lowers the rate three times, when the
 # validation error stalls: where, is ours.
 STEPS = Recipe(
@@ -67,7 +66,6 @@ STEPS = Recipe(
     batch=256,
     epochs=74,
 )
-QUICK = Recipe(lr=0.01, batch=64, label_smoothing=0.1)
 
 # Table 3: one scale, dense evaluation; the best row of each configuration, which for C, D and E has scale jitter in training.
 ERRORS = {
@@ -118,10 +116,10 @@ for _name, _config, _lrn, _bn in (
             authors="K. Simonyan, A. Zisserman",
             venue="ICLR 2015 (arXiv 1409.1556)",
             year=2014,
-            preprocessing=PREPROCESSING,
+            preprocessing=IMAGENET,
             results=() if _bn else (_one_scale(_label), *MORE.get(_label, ())),
             paper_recipe=STEPS,
-            quick=QUICK,
+            quick=QUICK_PLAIN,
             notes=_notes,
             same_as=_same,
             deviations=(

@@ -15,11 +15,12 @@ from neocog.arch import (
     head,
 )
 from neocog.nets.card import Card, Recipe, Result
+from neocog.nets.parts import conv
 from neocog.nets.preact_resnet import basic
 from neocog.nets.registry import register
-from neocog.nets.resnet import DEPTHS, PREPROCESSING, bottleneck, conv, on_imagenet, stages, stride_at
-from neocog.nets.resnet import QUICK as IMAGENET_QUICK
-from neocog.nets.resnet_cifar import QUICK
+from neocog.nets.resnet import DEPTHS, bottleneck, on_imagenet, stages, stride_at
+from neocog.nets.resnet_cifar import CIFAR_QUICK
+from neocog.nets.usual import IMAGENET, QUICK
 from neocog.pictures.preprocessing import Preprocessing
 
 
@@ -88,7 +89,7 @@ def _register(name: str) -> None:
             preprocessing=CIFAR,
             results=results,
             paper_recipe=PAPER_RECIPE,
-            quick=QUICK,
+            quick=CIFAR_QUICK,
             notes=(
                 "With CIFAR whitened (ZCA), as first tried, the paper's errors are 0.2 to 0.5 points higher on CIFAR-10 and "
                 "1.3 to 1.7 on CIFAR-100 (its table 4).",
@@ -103,10 +104,10 @@ for _name in NETS:
     _register(_name)
 
 register("wide_resnet50_2", wide_resnet50_2, Card(
-    title="WRN-50-2-bottleneck", paper=PAPER, authors=AUTHORS, venue=VENUE, year=2016, preprocessing=PREPROCESSING,
+    title="WRN-50-2-bottleneck", paper=PAPER, authors=AUTHORS, venue=VENUE, year=2016, preprocessing=IMAGENET,
     results=(Result("ILSVRC-2012 val", "1 centre crop", 21.9, 6.03),
              Result("ILSVRC-2012 val", "1 centre crop, torchvision's weights", 21.532, 5.914)),
-    paper_recipe=IMAGENET_RECIPE, quick=IMAGENET_QUICK,
+    paper_recipe=IMAGENET_RECIPE, quick=QUICK,
     notes=("Top-5 is that of the paper's table 8; its table 9 prints 5.79 here, which table 8 has for a ResNet-200.",),
-    same_as=("tv:wide_resnet50_2", "timm:wide_resnet50_2"), weights=("wide_resnet50_2-95faca4d.pth",),
+    same_as=("tv:wide_resnet50_2", "timm:wide_resnet50_2"),
 ))  # fmt: skip

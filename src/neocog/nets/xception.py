@@ -23,6 +23,7 @@ from neocog.arch import (
 from neocog.arch.window import Padding
 from neocog.nets.card import Card, Recipe, Result
 from neocog.nets.registry import register
+from neocog.nets.usual import QUICK_LARGE
 from neocog.pictures.preprocessing import Preprocessing
 
 HE = HeNormal()
@@ -80,13 +81,12 @@ STEPS = Recipe(
     batch=32,
     epochs=100,
 )
-QUICK = Recipe(lr=0.1, nesterov=True, weight_decay=5e-4, batch=32, label_smoothing=0.1)
 
 register("xception", xception, Card(
     title="Xception", paper=PAPER, authors="F. Chollet", venue="CVPR 2017 (arXiv 1610.02357)", year=2016,
     preprocessing=PREPROCESSING,
     results=(Result("ILSVRC-2012 val", "1 crop", 21.0, 5.5),),
-    paper_recipe=STEPS, quick=QUICK,
+    paper_recipe=STEPS, quick=QUICK_LARGE,
     notes=("Weights were averaged over the steps; dropout of 0.5 before the classifier.",
            "The paper says neither how the pools are padded nor BN's ε: here as in timm, evenly and 1e-5."),
     deviations=("The author's Keras network pads as TensorFlow does, which moves one pool by a pixel, and has an ε of 1e-3: "
@@ -98,7 +98,7 @@ register("xception.keras", lambda: xception("xception.keras", "same", 1e-3), Car
     title="Xception, Keras'", paper=PAPER, authors="F. Chollet", venue="CVPR 2017 (arXiv 1610.02357)", year=2016,
     preprocessing=Preprocessing(299, 299, resize="squash", mean=(0.5,), std=(0.5,)),
     results=(Result("ILSVRC-2012 val", "1 crop, Keras' weights", 21.0, 5.5),),
-    paper_recipe=STEPS, quick=QUICK,
+    paper_recipe=STEPS, quick=QUICK_LARGE,
     notes=("The author's own code: pools padded as TensorFlow does, an ε of 1e-3.",),
     same_as=("keras:Xception",),
 ))  # fmt: skip

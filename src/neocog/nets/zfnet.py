@@ -17,7 +17,7 @@ from neocog.arch import (
 )
 from neocog.nets.card import Card, Recipe, Result
 from neocog.nets.registry import register
-from neocog.pictures.preprocessing import Preprocessing
+from neocog.nets.usual import MEAN_PIXEL, QUICK_PLAIN
 
 START = {"init": Normal(0.01), "bias_init": Constant(0.0)}  # section 3.1
 
@@ -44,7 +44,6 @@ def zfnet(name: str = "zfnet", widths: tuple[int, int, int] = (384, 384, 256), n
 PAPER = "Visualizing and understanding convolutional networks"
 AUTHORS = "M. D. Zeiler, R. Fergus"
 VENUE = "ECCV 2014 (arXiv 1311.2901)"
-PREPROCESSING = Preprocessing(224, 224, resize="shorter", resize_to=256, scale=1.0, mean=(123.68, 116.779, 103.939))
 # Section 3.1: annealed by hand when the validation error stalls; the milestones here are ours.
 STEPS = Recipe(
     name="paper",
@@ -57,7 +56,6 @@ STEPS = Recipe(
     batch=128,
     epochs=70,
 )
-QUICK = Recipe(lr=0.01, batch=64, label_smoothing=0.1)
 NOTES = (
     "The paper's \"contrast normalisation\" is taken to be AlexNet's LRN across maps; the paper gives no numbers for it.",
     "The paper also scales any filter of an RMS above 0.1 back to 0.1; the recipe here does not.",
@@ -65,18 +63,18 @@ NOTES = (
 )
 
 register("zfnet", zfnet, Card(
-    title="ZFNet", paper=PAPER, authors=AUTHORS, venue=VENUE, year=2013, preprocessing=PREPROCESSING,
+    title="ZFNet", paper=PAPER, authors=AUTHORS, venue=VENUE, year=2013, preprocessing=MEAN_PIXEL,
     results=(
         Result("ILSVRC-2012 val", "one net", 38.4, 16.5),
         Result("ILSVRC-2012 val", "six nets: five of these and one zfnet.big", 36.0, 14.7, nets=6),
         Result("ILSVRC-2012 test", "six nets: five of these and one zfnet.big", None, 14.8, nets=6)),
-    paper_recipe=STEPS, quick=QUICK, notes=NOTES,
+    paper_recipe=STEPS, quick=QUICK_PLAIN, notes=NOTES,
     deviations=("The 11.7 % (11.2 % with more data) often printed for ZFNet is Clarifai's entry to ILSVRC-2013, another net.",),
 ))  # fmt: skip
 
 register("zfnet.big", lambda: zfnet("zfnet.big", (512, 1024, 512)), Card(
     title="ZFNet with conv3, 4 and 5 of 512, 1024 and 512 maps", paper=PAPER, authors=AUTHORS, venue=VENUE, year=2013,
-    preprocessing=PREPROCESSING,
+    preprocessing=MEAN_PIXEL,
     results=(Result("ILSVRC-2012 val", "one net", 37.5, 16.0),),
-    paper_recipe=STEPS, quick=QUICK, notes=NOTES,
+    paper_recipe=STEPS, quick=QUICK_PLAIN, notes=NOTES,
 ))  # fmt: skip

@@ -184,7 +184,7 @@ class Model(nn.Module):
             _materialise(leaf)
             self._place(tuple(row.path.split(".")), leaf)
             self._draw(row, generator)
-            leaf.to(like.device, like.dtype)
+            leaf.to(like.device, like.dtype).train(self.training)
         self.classes = None
         self._plan_forward()
 

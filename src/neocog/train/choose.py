@@ -34,7 +34,7 @@ def default_net(size: Size) -> tuple[str, str]:
     height, width, _ = size
     if max(height, width) <= SMALL:
         return "resnet8.quick", f"{width}×{height} pictures: a small residual net at their own size, trained from scratch"
-    return "resnet14.cifar", f"photos, brought to {PHOTO}×{PHOTO}: a small residual net from scratch, in minutes without a GPU"
+    return "resnet14.cifar", "photos: a small residual net from scratch, in minutes without a GPU"
 
 
 def any_size(arch: Architecture) -> bool:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from neocog.arch.rewrite import tensors
 from neocog.errors import BadPicture, UserError
+from neocog.nets import resolve
 from neocog.nn import Model
 from neocog.pictures.store import Store
 from neocog.runs import Config, Predictor, RunFolder, wrong_in_top
@@ -134,7 +135,8 @@ class Session:
         if not all(bool(torch.isfinite(p).all()) for p in self.model.state_dict().values() if p.is_floating_point()):
             rate = self.config.recipe.lr
             diverged = f"training diverged: loss and weights are no numbers any more at step {step}"
-            raise UserError(f"{diverged}; --lr {rate:g} is too high, try {rate / 4:g}")
+            better = min(rate / 4, resolve(self.config.net).card.quick.lr)  # what is known to work, if the wish was far from it
+            raise UserError(f"{diverged}; --lr {rate:g} is too high: begin again in another --out with {better:g}")
 
     def finish(self, step: int) -> Fitted:
         """The last weights, and no state any more."""

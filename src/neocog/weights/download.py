@@ -68,11 +68,10 @@ def _name(url: str) -> str:
     """What the file is called. Raises UserError for an address that is none of the web's, or has no file at its end."""
     try:
         parts = urllib.parse.urlsplit(url)
-        known = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+            raise ValueError
     except ValueError:
-        known = False
-    if not known:
-        raise UserError(f"{url} is no address of a file: https://host/path")
+        raise UserError(f"{url} is no address of a file: https://host/path") from None
     name = PurePosixPath(urllib.parse.unquote(parts.path)).name
     if name in ("", ".", "..") or not name.isprintable() or len(name.encode()) > LONGEST_NAME:
         raise UserError(f"{url} names no file")

@@ -7,6 +7,9 @@ from typing import Any
 from torch import Tensor, nn
 
 from neocog.arch import Architecture
+from neocog.arch.rewrite import tensors
+from neocog.errors import UserError
+from neocog.nets import resolve
 from neocog.pictures.preprocessing import Preprocessing
 from neocog.weights.converters import dialect_for, export_as
 
@@ -26,6 +29,7 @@ def exported(
     arch: Architecture = model.arch  # type: ignore[assignment]
     values = model.state_dict()
     if party != "neocog":
+        _check_unchanged(arch, net, party)
         values = export_as(values, arch.renamed(net), dialect_for(net, party))
     meta = {
         "net": net,
@@ -35,3 +39,11 @@ def exported(
         "preprocessing": preprocessing.to_json(),
     }
     return Exported(dict(values), meta)
+
+
+def _check_unchanged(arch: Architecture, net: str, party: str) -> None:
+    """Raises UserError for a network whose layers were rewritten: the other toolkit's code would not build it."""
+    axes = {key: len(param.shape) for key, param in tensors(resolve(net).build()).items()}
+    other = next((key for key, param in tensors(arch).items() if axes.get(key) != len(param.shape)), None)
+    if other is not None:
+        raise UserError(f"{net} was rewritten: its {other} is none of {party}'s {net}; export it with neocog's own keys")

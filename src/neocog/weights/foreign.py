@@ -14,6 +14,12 @@ from neocog.weights.converters.recognise import fits
 from neocog.weights.files import read_metadata, read_tensors
 
 MANY = 6  # names in a message
+# timm's networks with the keys and shapes of ours that compute something else: how the names begin, what they do.
+TWINS = {
+    "tf_efficientnet_": "pads as TensorFlow does and has another ε",
+    "tf_mobilenetv3_": "pads as TensorFlow does and has another ε",
+    "resnetblur": "blurs its maps before it halves them",
+}
 
 
 def read_any(path: str | Path) -> dict[str, Tensor]:
@@ -50,12 +56,22 @@ def read_for(arch: Architecture, path: str | Path) -> tuple[dict[str, Tensor], P
     return values, wants
 
 
+def check_twin(name: str, what: str) -> None:
+    """Raises UserError if `name`, a network's or a file's, begins as that of a network that fits ours and is none."""
+    for start, why in TWINS.items():
+        if name.startswith(start):
+            raise UserError(
+                f"{what}: timm's {start}… has the keys and shapes of a network of neocog but {why}: it is none of ours"
+            )
+
+
 def check_named(path: str | Path, net: str) -> None:
     """Raises UserError if the file says, or the name under which it was published, that it is of another network than `net`.
 
     Networks that differ only in what has no weights have the same keys and shapes: where a stride stands, a shortcut without
     parameters.
     """
+    check_twin(Path(path).name, str(path))
     from neocog.nets import list_models
     from neocog.weights.published import by_file
 

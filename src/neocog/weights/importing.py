@@ -12,7 +12,7 @@ from neocog.pictures.preprocessing import Preprocessing
 from neocog.weights.classes import names_for, read_labels
 from neocog.weights.converters import Dialect, convert, preprocessing_of
 from neocog.weights.files import finite, read_metadata, read_safetensors
-from neocog.weights.foreign import check_named, find_match, read_any
+from neocog.weights.foreign import check_named, check_twin, find_match, read_any
 from neocog.weights.header import read_header
 from neocog.weights.imported import Imported
 from neocog.weights.published import by_file
@@ -85,6 +85,7 @@ def _recognised(path: Path, net: str | None, wants: Preprocessing | None) -> Imp
     notes = []
     party = None
     known = by_file(path.name)
+    check_twin(path.name, str(path))
     if net is not None:
         net, party = _plain(net)
         net = resolve(net).name

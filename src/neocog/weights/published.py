@@ -26,7 +26,7 @@ FROM_TENSORFLOW = ("googlenet", "inception_v3")  # torchvision undoes ImageNet's
 @dataclass(frozen=True, slots=True)
 class Published:
     """A line of the table. name: the network, in the publisher's words. checksum: "sha256:" and the digits that the file's
-    name carries, or "md5:". top1, top5: accuracy in percent, as published."""
+    name carries (Keras: all of them), or "md5:". top1, top5: accuracy in percent, as published."""
 
     party: str
     name: str

@@ -28,11 +28,12 @@ class Dialect:
 
     name: what they call it. paths: our layers' paths to theirs; keys: rules for whole keys, after that. as_conv: our full
     connections that are convolutions there; as_linear: our 1×1 convolutions that are full connections there; grouped: our
-    depthwise convolutions that TensorFlow's layout has as convolutions in groups. eps: their ε of batch normalisation. biased: convolutions that have a bias there, before batch normalisation. gamma: whether their
-    normalisation is scaled. background: their classes begin with one that means none. legacy: rules that bring keys of
-    their older files to those of today; counted: their layers without a name have numbers that go on from file to file: the
-    n-th of its kind is called conv2d#n here. ignore: keys of theirs that are no part of the network. preprocessing: what their
-    weights want of pictures, where it is not what the card says.
+    depthwise convolutions that TensorFlow's layout has as convolutions in groups. eps: their ε of batch normalisation.
+    biased: convolutions that have a bias there, before batch normalisation. gamma: whether their normalisation is scaled.
+    background: their classes begin with one that means none. legacy: rules that bring keys of their older files to those of
+    today; counted: their layers without a name have numbers that go on from file to file: the n-th of its kind is called
+    conv2d#n here. ignore: keys of theirs that are no part of the network. preprocessing: what their weights want of
+    pictures, where it is not what the card says.
     """
 
     party: str

@@ -6,6 +6,7 @@ from typing import Any
 
 from neocog.arch import Architecture
 from neocog.arch.layers import Conv2d
+from neocog.arch.window import pair
 from neocog.pictures.preprocessing import Preprocessing
 from neocog.weights.converters import keras
 from neocog.weights.converters.dialect import Dialect, Rules, renamed
@@ -71,7 +72,7 @@ def module(arch: Architecture, scope: str, their: str) -> dict[str, str]:
         if branch not in order:
             order.append(branch)
             count[branch] = int(arch.by_path[node.inputs[0]].record.type == "AvgPool2d")
-        rows, columns = node.record.kernel
+        rows, columns = pair(node.record.kernel)
         valid = rows == columns == 3 and node.record.padding == UNPADDED
         place = "1a" if valid else f"0{LETTERS[count[branch]]}"
         count[branch] += 1
