@@ -37,8 +37,8 @@ class RunFolder:
         if self.path.exists() and not self.path.is_dir():
             raise UserError(f"{self.path} is a file; --out names a folder")
         if self.path.is_dir() and any(not (f.name.startswith(".") and f.suffix == PART) for f in self.path.iterdir()):
-            what = "a run already: add --resume to go on with it" if self.exists else "something else already"
-            raise UserError(f"{self.path} holds {what}; or choose another --out")
+            what = "a run already (training goes on with --resume)" if self.exists else "something else already"
+            raise UserError(f"{self.path} holds {what}: choose another --out")
 
     def begin(self, config: Config) -> None:
         """Make the folder and write the configuration. Raises UserError if the folder holds something else."""

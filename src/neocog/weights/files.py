@@ -35,6 +35,10 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
         raise UserError(f"{path}: there is no such weight file")
     if path.suffix == ".safetensors":
         return read_safetensors(path)[0]
+    if not _is_torchs(path):
+        raise UserError(
+            f"{path}: not a weight file; neocog reads .pth, .pt, .th, .bin, .safetensors, .h5 and .caffemodel files"
+        )
     _check_unpacked(path)
     try:
         obj = torch.load(path, map_location="cpu", weights_only=True)
@@ -54,6 +58,15 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
         if all(key.startswith(prefix) for key in found):
             found = {key.removeprefix(prefix): value for key, value in found.items()}
     return found
+
+
+def _is_torchs(path: Path) -> bool:
+    """Whether the file begins as torch's do: a zip, an old file's pickle (protocol 2 up), or a tar."""
+    with path.open("rb") as file:
+        start = file.read(263)
+    return (
+        start[:4] == b"PK\x03\x04" or (start[:1] == b"\x80" and start[1:2] in b"\x02\x03\x04\x05") or start[257:262] == b"ustar"
+    )
 
 
 def _check_unpacked(path: Path) -> None:

@@ -79,7 +79,7 @@ def check_named(path: str | Path, net: str) -> None:
     known = by_file(path.name)
     says = read_metadata(path).get("net") if path.suffix == ".safetensors" else known.net if known else None
     if isinstance(says, str) and says != net and {says, net} <= set(list_models()):
-        whence = f"{known.party}'s {known.name}, by the file's name" if known else "the file says so itself"
+        whence = "it was published under this name" if known else "the file says so itself"
         raise UserError(f"{path}: not the weights of {net}: they are of {says} ({whence})")
 
 

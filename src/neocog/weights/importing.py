@@ -92,7 +92,8 @@ def _recognised(path: Path, net: str | None, wants: Preprocessing | None) -> Imp
         check_named(path, net)
     elif known is not None:
         net, party = known.net, known.party
-        notes.append(f"{path.name} is the name of a published file: {known.party}'s {known.name}, {net} here")
+        whose = f"{known.party}'s {known.name}, " if known.party != "neocog" else ""
+        notes.append(f"{path.name} is the name of a published file: {whose}{net} here")
     match = find_match(values, net, str(path), party)
     dialect = match.dialect
     if net is None:

@@ -74,7 +74,7 @@ def test_definition(name: str, shared: Path, agree: Agree):
             assert np.prod(mine.by_path[a].output) == np.prod(table.by_path[b].output), (a, b)
         assert len(same.theirs) == sum(n.record.type not in ("Dropout", "Flatten") for n in same.arch.nodes)
         assert [tap.weight for tap in found.taps] == [tap.weight for tap in same.arch.taps]
-        agree(same.arch.name, f"authors' definition ({name}.prototxt)", f"what each of {len(same.theirs)} layers computes")
+        agree(same.arch.name, "Caffe definition", f"{name}.prototxt: what each of {len(same.theirs)} layers computes")
 
 
 def test_auxiliary_heads_come_with_the_training_file(shared: Path):
