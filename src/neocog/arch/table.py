@@ -8,6 +8,7 @@ from neocog.arch.layers import AvgPool2d, Conv2d, DepthwiseConv2d, Flatten, Line
 from neocog.arch.record import Leaf
 from neocog.arch.window import Shape, pair, times
 
+WIDE = 140  # characters of a line of the table
 SIGNS = {"Add": " + ", "Cat": " ; ", "Mul": " · "}
 
 
@@ -177,7 +178,7 @@ def text(table: Analysis, full: bool = False) -> list[str]:
             )
         )
     widths = [max(len(row[i]) for row in body) for i in range(len(head))]
-    widths[1] = min(widths[1], 78)
+    widths[1] = min(widths[1], WIDE - sum(widths) + widths[1] - 2 * (len(head) - 1))
     out = []
     for row in body:
         cells = [row[0].ljust(widths[0]), _clip(row[1], widths[1]).ljust(widths[1]), row[2].ljust(widths[2])]
