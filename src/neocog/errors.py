@@ -1,6 +1,5 @@
 """Errors that are the user's to mend: one clear line, exit code 2, never a traceback."""
 
-import difflib
 from collections.abc import Iterable
 
 
@@ -36,4 +35,6 @@ class UnknownName(UserError):
 def nearest(name: str, known: Iterable[str], n: int = 3) -> list[str]:
     """The known names that look most like `name`, best first."""
     lower = {k.lower(): k for k in known}
+    import difflib  # only mistakes pay for it
+
     return [lower[k] for k in difflib.get_close_matches(name.lower(), lower, n=n, cutoff=0.5)]
