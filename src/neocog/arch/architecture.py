@@ -98,6 +98,18 @@ class Architecture:
         """The paths of the nodes that the output needs: all but the auxiliary heads."""
         return frozenset(self.ancestors(self.output))
 
+    @cached_property
+    def cuts(self) -> frozenset[str]:
+        """The paths of the nodes of the main network that everything behind them passes through."""
+        nodes = [n for n in self.nodes if n.path in self.main]
+        place = {"input": -1} | {n.path: i for i, n in enumerate(nodes)}
+        found, earliest = [], len(nodes)  # the first node that any node behind the current one reads
+        for i in reversed(range(len(nodes))):
+            if earliest >= i:
+                found.append(nodes[i].path)
+            earliest = min(earliest, *(place[name] for name in nodes[i].inputs))
+        return frozenset(found)
+
     def ancestors(self, path: str) -> set[str]:
         """`path` and every node that it needs; the picture is not among them."""
         need, todo = set(), [path]

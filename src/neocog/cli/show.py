@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 from neocog.arch import Analysis, analyse, misfits
 from neocog.arch.table import text
 from neocog.arch.window import Shape, times
+from neocog.cli.networks import named
 from neocog.errors import UserError
-from neocog.nets import Card, resolve
+from neocog.nets import Card
 from neocog.nets.card import percent
 
 if TYPE_CHECKING:
@@ -50,12 +51,10 @@ def run(args: argparse.Namespace) -> int:
         if args.proof:
             return show_proof(config.net, args.json)
         arch, head = config.arch, run_text(config, Path(args.net))
-    elif "/" in args.net and not args.net.upper().startswith("INPUT"):
-        raise UserError(f"{args.net}: there is no such run folder")
     elif args.proof:
-        return show_proof(resolve(args.net).name, args.json)
+        return show_proof(named(args.net).name, args.json)
     else:
-        net = resolve(args.net)
+        net = named(args.net)
         arch, head = net.build(), card_text(net.card)
         if net.name != args.net and not args.json:
             print(f"{args.net} is {net.name} here")

@@ -228,14 +228,7 @@ def _plan(arch: Architecture, keep: tuple[str, ...], have: str = "input") -> tup
 
 def _cuts(arch: Architecture) -> list[Row]:
     """The nodes of the main network that everything behind them passes through, in order."""
-    rows = [row for row in analyse(arch).rows if not row.aux]
-    place = {"input": -1} | {row.path: i for i, row in enumerate(rows)}
-    cuts, earliest = [], len(rows)  # the first node that any node behind the current one reads
-    for i in reversed(range(len(rows))):
-        if earliest >= i:
-            cuts.append(rows[i])
-        earliest = min(earliest, *(place[name] for name in rows[i].node.inputs))
-    return cuts[::-1]
+    return [row for row in analyse(arch).rows if row.path in arch.cuts]
 
 
 def _before_head(arch: Architecture) -> list[Row]:

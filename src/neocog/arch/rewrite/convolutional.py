@@ -48,7 +48,7 @@ def fully_convolutional(arch: Architecture, slide: bool = False) -> Rewrite:
     if len(arch.input) != 3:
         raise UserError(f"{arch.name} reads {arch.input[0]} features, no pictures: there is nothing to move a window over")
     table = analyse(arch)
-    passed = cuts(arch)
+    passed = arch.cuts
     source: dict[str, str] = {}  # old paths whose node is gone -> what stands in for it
     flat: dict[str, Shape] = {}  # old paths that held features -> the shape of their maps now
     nodes: list[Node] = []
@@ -84,20 +84,8 @@ def fully_convolutional(arch: Architecture, slide: bool = False) -> Rewrite:
 
 def one_answer(arch: Architecture) -> tuple[str, ...]:
     """The pools that give one place, or a fixed grid, whatever the size of the picture: because of them no map comes out."""
-    passed = cuts(arch)
+    passed = arch.cuts
     return tuple(n.path for n in arch.nodes if isinstance(n.record, AdaptiveAvgPool2d) and n.path in passed)
-
-
-def cuts(arch: Architecture) -> frozenset[str]:
-    """The nodes of the main network that everything behind them passes through."""
-    nodes = [n for n in arch.nodes if n.path in arch.main]
-    place = {"input": -1} | {n.path: i for i, n in enumerate(nodes)}
-    found, earliest = [], len(nodes)  # the first node that any node behind the current one reads
-    for i in reversed(range(len(nodes))):
-        if earliest >= i:
-            found.append(nodes[i].path)
-        earliest = min(earliest, *(place[name] for name in nodes[i].inputs))
-    return frozenset(found)
 
 
 def _of_features(name: str, row: Row, shapes: list[Shape]) -> tuple[Leaf, Shape]:
