@@ -1,4 +1,4 @@
-"""Five digits learned without labels from 20 presentations each: percent right of 125 shifts and of 500 deformations, ten seeds.
+"""Five digits learned without labels, 20 presentations each: percent right of 125 shifts and of 500 deformations, ten seeds.
 
     python bench/neocognitron.py [--seeds 10]
 
