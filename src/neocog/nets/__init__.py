@@ -6,10 +6,10 @@ from neocog.lazy import lazy
 
 if TYPE_CHECKING:
     from neocog.nets.card import Card as Card
-    from neocog.nets.card import Recipe as Recipe
     from neocog.nets.card import Result as Result
     from neocog.nets.index import Entry as Entry
     from neocog.nets.index import entries as entries
+    from neocog.nets.recipe import Recipe as Recipe
     from neocog.nets.registry import Net as Net
     from neocog.nets.registry import list_models as list_models
     from neocog.nets.registry import nets as nets
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "Card": "card",
-    "Recipe": "card",
+    "Recipe": "recipe",
     "Result": "card",
     "Entry": "index",
     "entries": "index",

@@ -23,7 +23,8 @@ from neocog.arch import (
     full,
     head,
 )
-from neocog.nets.card import Card, Recipe, Result
+from neocog.nets.card import Card, Result
+from neocog.nets.recipe import Recipe
 from neocog.nets.registry import register
 from neocog.nets.usual import CAFFE, IMAGENET, MEAN_PIXEL, QUICK_PLAIN
 

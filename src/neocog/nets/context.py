@@ -1,7 +1,8 @@
 """The context module of dilated convolutions (Yu & Koltun 2015): class maps in, class maps of the same size out."""
 
 from neocog.arch import Architecture, Constant, Conv2d, GroupIdentity, ReLU, Sequential, architecture
-from neocog.nets.card import Card, Recipe
+from neocog.nets.card import Card
+from neocog.nets.recipe import Recipe
 from neocog.nets.registry import register
 from neocog.pictures.preprocessing import Preprocessing
 

@@ -27,7 +27,8 @@ from neocog.arch import (
     head,
 )
 from neocog.arch.notation import Marked
-from neocog.nets.card import Card, Recipe, Result
+from neocog.nets.card import Card, Result
+from neocog.nets.recipe import Recipe
 from neocog.nets.registry import register
 from neocog.nets.usual import CIFAR
 from neocog.pictures.preprocessing import Preprocessing

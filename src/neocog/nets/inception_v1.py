@@ -26,8 +26,9 @@ from neocog.arch import (
     block,
     head,
 )
-from neocog.nets.card import Card, Recipe, Result
+from neocog.nets.card import Card, Result
 from neocog.nets.parts import conv_bn
+from neocog.nets.recipe import Recipe
 from neocog.nets.registry import register
 from neocog.nets.usual import MEAN_PIXEL, QUICK
 from neocog.pictures.preprocessing import Preprocessing

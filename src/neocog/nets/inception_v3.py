@@ -18,8 +18,9 @@ from neocog.arch import (
     head,
 )
 from neocog.arch.record import Pair
-from neocog.nets.card import Card, Recipe, Result
+from neocog.nets.card import Card, Result
 from neocog.nets.parts import conv_bn
+from neocog.nets.recipe import Recipe
 from neocog.nets.registry import register
 from neocog.nets.usual import QUICK_LARGE
 from neocog.pictures.preprocessing import Preprocessing

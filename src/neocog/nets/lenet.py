@@ -21,8 +21,9 @@ from neocog.arch import (
     architecture,
     head,
 )
-from neocog.nets.card import Card, Recipe, Result
+from neocog.nets.card import Card, Result
 from neocog.nets.parts import squash
+from neocog.nets.recipe import Recipe
 from neocog.nets.registry import register
 from neocog.nets.usual import MNIST
 from neocog.pictures.preprocessing import Preprocessing

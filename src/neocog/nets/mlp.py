@@ -1,8 +1,9 @@
 """Multi-layer perceptrons of LeCun et al. 1998, section III.C: 28×28 pixels, tanh units, ten outputs."""
 
 from neocog.arch import Architecture, Constant, FanInUniform, Flatten, Linear, Sequential, architecture, head
-from neocog.nets.card import Card, Recipe, Result
+from neocog.nets.card import Card, Result
 from neocog.nets.parts import squash
+from neocog.nets.recipe import Recipe
 from neocog.nets.registry import register
 from neocog.nets.usual import MNIST
 

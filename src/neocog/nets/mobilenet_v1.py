@@ -18,7 +18,8 @@ from neocog.arch import (
 )
 from neocog.arch.record import Leaf
 from neocog.arch.window import Padding
-from neocog.nets.card import Card, Recipe, Result
+from neocog.nets.card import Card, Result
+from neocog.nets.recipe import Recipe
 from neocog.nets.registry import register
 from neocog.nets.usual import error
 from neocog.pictures.preprocessing import Preprocessing

@@ -2,7 +2,8 @@
 
 from neocog.arch import Architecture, CCell, Constant, Flatten, Linear, SCell, Sequential, architecture, head
 from neocog.arch.init import Oriented
-from neocog.nets.card import Card, Recipe
+from neocog.nets.card import Card
+from neocog.nets.recipe import Recipe
 from neocog.nets.registry import register
 from neocog.pictures.preprocessing import Preprocessing
 

@@ -15,7 +15,8 @@ from neocog.arch import (
     architecture,
     head,
 )
-from neocog.nets.card import Card, Recipe, Result
+from neocog.nets.card import Card, Result
+from neocog.nets.recipe import Recipe
 from neocog.nets.registry import register
 from neocog.nets.usual import CAFFE, CIFAR
 

@@ -6,7 +6,8 @@ from functools import partial
 
 from neocog.arch import Architecture, Shape
 from neocog.arch.textform import INPUT, TextError, canonical, input_of, parse, read
-from neocog.nets.card import Card, Recipe
+from neocog.nets.card import Card
+from neocog.nets.recipe import Recipe
 from neocog.pictures.preprocessing import Preprocessing
 
 

@@ -1,7 +1,8 @@
 """The perceptron (Rosenblatt 1957/1958) and the linear classifier with a softmax: one layer from pixels to classes."""
 
 from neocog.arch import Architecture, Constant, Flatten, Linear, Sequential, architecture, head
-from neocog.nets.card import Card, Recipe, Result
+from neocog.nets.card import Card, Result
+from neocog.nets.recipe import Recipe
 from neocog.nets.registry import register
 from neocog.pictures.preprocessing import Preprocessing
 

@@ -14,8 +14,9 @@ from neocog.arch import (
     architecture,
     head,
 )
-from neocog.nets.card import Card, Recipe, Result
+from neocog.nets.card import Card, Result
 from neocog.nets.parts import conv
+from neocog.nets.recipe import Recipe
 from neocog.nets.registry import register
 from neocog.nets.resnet import shortcut, stages, stride_at
 from neocog.nets.resnet_cifar import CIFAR_QUICK

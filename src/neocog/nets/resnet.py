@@ -21,8 +21,9 @@ from neocog.arch import (
     head,
     stage,
 )
-from neocog.nets.card import Card, Recipe, Result
+from neocog.nets.card import Card, Result
 from neocog.nets.parts import conv
+from neocog.nets.recipe import Recipe
 from neocog.nets.registry import register
 from neocog.nets.usual import IMAGENET, QUICK
 

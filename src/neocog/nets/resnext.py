@@ -1,7 +1,8 @@
 """ResNeXt (Xie, Girshick, Dollár, Tu & He 2016): bottlenecks whose 3×3 is split into groups."""
 
 from neocog.arch import Architecture, Sequential
-from neocog.nets.card import Card, Recipe, Result
+from neocog.nets.card import Card, Result
+from neocog.nets.recipe import Recipe
 from neocog.nets.registry import register
 from neocog.nets.resnet import DEPTHS, bottleneck, on_imagenet, stages, stride_at
 from neocog.nets.usual import IMAGENET, QUICK

@@ -17,8 +17,9 @@ from neocog.arch import (
     head,
 )
 from neocog.arch.record import Leaf
-from neocog.nets.card import Card, Recipe, Result
+from neocog.nets.card import Card, Result
 from neocog.nets.parts import conv
+from neocog.nets.recipe import Recipe
 from neocog.nets.registry import register
 from neocog.nets.resnet import DEPTHS, bottleneck, stages, stride_at
 from neocog.nets.usual import IMAGENET, QUICK

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from neocog.nets.card import Recipe
+from neocog.nets.recipe import Recipe
 from neocog.pictures.preprocessing import Preprocessing
 
 # Mean and deviation of ImageNet's training pictures, as torch's model zoos have them.

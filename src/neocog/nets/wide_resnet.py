@@ -14,9 +14,10 @@ from neocog.arch import (
     architecture,
     head,
 )
-from neocog.nets.card import Card, Recipe, Result
+from neocog.nets.card import Card, Result
 from neocog.nets.parts import conv
 from neocog.nets.preact_resnet import basic
+from neocog.nets.recipe import Recipe
 from neocog.nets.registry import register
 from neocog.nets.resnet import DEPTHS, bottleneck, on_imagenet, stages, stride_at
 from neocog.nets.resnet_cifar import CIFAR_QUICK

@@ -21,7 +21,8 @@ from neocog.arch import (
     head,
 )
 from neocog.arch.window import Padding
-from neocog.nets.card import Card, Recipe, Result
+from neocog.nets.card import Card, Result
+from neocog.nets.recipe import Recipe
 from neocog.nets.registry import register
 from neocog.nets.usual import QUICK_LARGE
 from neocog.pictures.preprocessing import Preprocessing
