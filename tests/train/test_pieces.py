@@ -95,7 +95,7 @@ def test_step_falls_at_each_milestone_and_nowhere_else(steps, milestones, gamma)
 
 
 def test_other_schedules():
-    assert {learning_rate(Recipe(schedule="constant", lr=0.7), s, 9) for s in range(9)} == {0.7}
+    assert {learning_rate(Recipe(schedule="constant", warmup=0.0, lr=0.7), s, 9) for s in range(9)} == {0.7}
     with pytest.raises(UserError, match="onecycle"):
         learning_rate(Recipe(schedule="never"), 0, 9)
 

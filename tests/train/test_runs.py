@@ -103,7 +103,7 @@ def test_an_epoch_shows_every_picture_at_most_once_and_all_of_them_in_turn(few):
     assert all(sorted(order) == list(range(n)) for order in orders) and not np.array_equal(orders[0], orders[1])
     again = Batches(resolved.stores["train"], resolved.config.recipe, 0, torch.device("cpu"))
     for step in (11, 3, 0):  # whatever was asked for before
-        (x, y), (other, other_y) = batches.get(step), again.get(step)
+        (x, y, _), (other, other_y, _) = batches.get(step), again.get(step)
         assert torch.equal(x, other) and torch.equal(y, other_y)
     assert not torch.equal(batches.get(0)[0], batches.get(1)[0])
 

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from neocog.cli import DONE, INTERRUPTED, StopSignals
 from neocog.cli.progress import Progress, TrainingDisplay
-from neocog.cli.train import free_name, seconds, test_once, whole
+from neocog.cli.train import free_name
+from neocog.cli.train_options import seconds, whole
+from neocog.cli.train_outcome import test_once
 
 if TYPE_CHECKING:
     import numpy as np

@@ -96,5 +96,12 @@ class TrainingDisplay:
             self.progress.say(
                 f"{where:<11} step {event['step']:>7,}  validation {event['top1']:6.2f} % right, loss {event['loss']:.4f}{mark}"
             )
+        elif kind == "memory":
+            self.progress.say(f"step {event['step']:,}: out of memory; batches of {event['batch']} in {event['pieces']} pieces from here")
+        elif kind == "stuck":
+            self.progress.say(
+                f"step {event['step']:,}: nothing learned so far: loss {event['loss']:.4g}, guessing has {event['guessing']:.4g}. "
+                f"{event['why'][0].upper()}{event['why'][1:]}. What may help: {event['advice']} (--mend begins again so)"
+            )
         elif kind == "resume":
             self.progress.say(f"going on at step {event['step']:,} of {event['steps']:,}")

@@ -7,15 +7,16 @@ from typing import Any
 from neocog.errors import UserError
 from neocog.pictures.augment.spec import parse
 
-LEARNERS = ("sgd", "perceptron", "neocognitron", "neocognitron-taught")
+LEARNERS = ("sgd", "features", "perceptron", "neocognitron", "neocognitron-taught")
 LOSSES = ("cross_entropy", "hinge", "mle", "map")
 OPTIMIZERS = ("sgd", "caffe-sgd", "rmsprop", "tf-rmsprop", "adamw", "lm")
 SCHEDULES = ("onecycle", "step", "linear", "poly", "cosine", "exponential", "plateau", "constant")
-DECAYS = ("all", "weights")
+DECAYS = ("all", "weights", "not-depthwise")
 RANGES = (("lr", 0.0, math.inf), ("momentum", 0.0, 1.0), ("weight_decay", 0.0, math.inf), ("label_smoothing", 0.0, 1.0),
-          ("competition", 0.0, math.inf), ("warmup", 0.0, 1.0), ("gamma", 0.0, math.inf), ("batch", 1, math.inf),
-          ("epochs", 0.0, math.inf), ("rho", 0.0, 1.0), ("eps", 0.0, math.inf), ("power", 0.0, math.inf),
-          ("bias_lr", 0.0, math.inf), ("clip", 0.0, math.inf), ("ema", 0.0, 1.0), ("filter_rms", 0.0, math.inf))  # fmt: skip
+          ("competition", 0.0, math.inf), ("warmup", 0.0, 1.0), ("warmup_hold", 0.0, 1.0), ("gamma", 0.0, math.inf),
+          ("batch", 1, math.inf), ("epochs", 0.0, math.inf), ("rho", 0.0, 1.0), ("eps", 0.0, math.inf),
+          ("power", 0.0, math.inf), ("bias_lr", 0.0, math.inf), ("head_lr", 0.0, math.inf), ("clip", 0.0, math.inf), ("ema", 0.0, 1.0),
+          ("filter_rms", 0.0, math.inf))  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,20 +25,23 @@ class Recipe:
 
     optimizer: "sgd" (torch's: the rate outside the velocity), "caffe-sgd" (Krizhevsky's and Caffe's: inside it), "rmsprop" and
     "tf-rmsprop" (`rho`, `eps` outside or inside the root, `momentum`), "adamw" (`momentum` is β1, `rho` β2), "lm" (LeNet-5's
-    stochastic diagonal Levenberg-Marquardt). decay: what `weight_decay` pulls on, "all" or "weights" (no biases, no
-    normalisation). bias_lr: the rate of biases, as a multiple. clip: the largest norm of all gradients together; 0: none.
-    ema: decay of the running mean of the weights, which is what is judged and kept; 0: none. filter_rms: filters whose RMS
-    exceeds it are scaled back to it after each step (ZFNet); 0: none.
+    stochastic diagonal Levenberg-Marquardt, η/(μ + h); `eps` is μ). decay: what `weight_decay` pulls on: "all", "weights" (no
+    biases, no normalisation) or "not-depthwise" (nor depthwise filters). bias_lr, head_lr: the rates of biases and of the
+    classifier, as multiples. clip: the largest norm of all gradients together; 0: none. ema: decay of the running mean of the
+    weights, which is what is judged and kept; 0: none. filter_rms: filters whose RMS exceeds it are scaled back to it after
+    each step (ZFNet); 0: none.
 
     schedule: "onecycle": linear from lr/25 to lr over the first `warmup` of the steps, then linear to 0; "step": `lr` times
-    `gamma` for each of `milestones` (fractions of all steps) passed; "linear", "cosine", "poly" (`power`): down to 0;
-    "exponential": `lr` times `gamma` at the end, evenly on the way; "plateau": times `gamma` whenever validation has
-    not improved for `patience` epochs; "constant". All but onecycle rise linearly over the first `warmup`.
+    `gamma` for each of `milestones` (fractions of all steps) passed, or times that one of `factors` which belongs to the last
+    passed; "linear", "cosine", "poly" (`power`): down to 0; "exponential": `lr` times `gamma` at the end, evenly on the way;
+    "plateau": times `gamma` whenever validation has not improved for `patience` epochs; "constant". All but onecycle rise
+    linearly over the first `warmup`, or stay at `warmup_hold` times the rate so long.
 
     loss: "cross_entropy" (with `label_smoothing`), "hinge" (multi-class SVM, Weston & Watkins 1999), "mle" or "map" (LeNet-5's
-    eqs. 8 and 9; `competition` is j). augment: as `pictures.augment.spec` reads it. start: "" or "whiten" (the first
-    convolution becomes the whitening of its patches, and stays so). freeze: paths, each with all below it, that keep their
-    weights. test_flip: judged by the mean of the scores of the picture and its mirror image.
+    eqs. 8 and 9; `competition` is j). augment: as `pictures.augment.spec` reads it. start: "", "whiten" (the first
+    convolution becomes the whitening of its patches, and stays so) or "unit-variance" (each map has mean 0, deviation 1). freeze: paths,
+    each with all below it, that keep their weights. test_flip: judged by the mean of the scores of the picture and its mirror
+    image. source: where the numbers come from, and which of them are not the paper's.
     """
 
     name: str = "quick"
@@ -54,13 +58,16 @@ class Recipe:
     weight_decay: float = 5e-4
     decay: str = "all"
     bias_lr: float = 1.0
+    head_lr: float = 1.0
     clip: float = 0.0
     ema: float = 0.0
     filter_rms: float = 0.0
     schedule: str = "onecycle"
     warmup: float = 0.2
+    warmup_hold: float = 0.0
     milestones: tuple[float, ...] = ()
     gamma: float = 0.1
+    factors: tuple[float, ...] = ()
     power: float = 1.0
     patience: int = 5
     batch: int = 128
@@ -69,6 +76,7 @@ class Recipe:
     start: str = ""
     freeze: tuple[str, ...] = ()
     test_flip: bool = False
+    source: str = ""
 
     def __post_init__(self) -> None:
         for name, low, high in RANGES:
@@ -80,10 +88,12 @@ class Recipe:
             if not getattr(self, name) > 0:
                 raise UserError(f"recipe: {name} is above 0, not {getattr(self, name):g}")
         known = (("learner", LEARNERS), ("loss", LOSSES), ("schedule", SCHEDULES), ("optimizer", OPTIMIZERS),
-                 ("decay", DECAYS), ("start", ("", "whiten")))  # fmt: skip
+                 ("decay", DECAYS), ("start", ("", "whiten", "unit-variance")))  # fmt: skip
         for name, values in known:
             if getattr(self, name) not in values:
                 raise UserError(f"recipe: unknown {name} '{getattr(self, name)}'; there are {', '.join(filter(None, values))}")
+        if self.factors and len(self.factors) != len(self.milestones):
+            raise UserError(f"recipe: {len(self.milestones)} milestones and {len(self.factors)} factors: one each, or none")
         for text in self.augment:
             try:
                 parse(text)

@@ -30,7 +30,7 @@ _FORMATS = (
     *("JPEG2000", "PPM", "TGA", "ICO", "PCX", "SGI", "PSD", "QOI", "DDS"),
 )
 
-_UPRIGHT = {  # EXIF tag 0x0112 (Orientation) → what makes the picture upright
+UPRIGHT = {  # EXIF tag 0x0112 (Orientation) → what makes the picture upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -67,7 +67,7 @@ def decode(source: Path | str | bytes | BinaryIO, name: str = "", at_least: int 
         if at_least and picture.format in ("JPEG", "MPO"):
             picture.draft(None, (at_least, at_least))  # pyright: ignore[reportArgumentType] (None: keep the mode)
         picture.load()
-        turn = _UPRIGHT.get(_orientation(picture))
+        turn = UPRIGHT.get(orientation(picture))
         flat = flatten(picture)
         upright = flat.transpose(turn) if turn is not None else flat.copy() if flat is picture else flat
         upright.info = {}  # no orientation left for anybody to apply twice
@@ -80,7 +80,7 @@ def probe(source: Path | str | bytes | BinaryIO, name: str = "") -> Probe:
         # Asking a PNG for EXIF data that its header lacks would make Pillow decode all of it.
         # A TIFF's size is that of the upright picture already.
         silent = picture.format == "TIFF" or (picture.format == "PNG" and "exif" not in picture.info)
-        turned = not silent and _orientation(picture) >= 5
+        turned = not silent and orientation(picture) >= 5
         width, height = picture.size[::-1] if turned else picture.size
         return Probe(height, width, 1 if is_grey(picture.mode) else 3)
 
@@ -144,7 +144,8 @@ def _formats() -> list[str]:
 _available: list[str] = []
 
 
-def _orientation(picture: Image.Image) -> int:
+def orientation(picture: Image.Image) -> int:
+    """What EXIF (or XMP) says of how the picture was held, 1 to 8; 1 where it says nothing."""
     try:
         return int(picture.getexif().get(0x0112, 1))
     except Exception:  # a damaged EXIF block is common and says nothing about the pixels

@@ -2,15 +2,19 @@
 
 import re
 import time
-from collections.abc import Iterable, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from neocog.errors import BadPicture
 from neocog.pictures.decode import probe
 from neocog.pictures.layout import check_classes, check_root, count_files, split_folders
-from neocog.pictures.scan import direct_pictures, relative, scan, subfolders
+from neocog.pictures.names import Names, Paths, relative
+from neocog.pictures.scan import direct_pictures, scan, subfolders
 from neocog.pictures.sets import Dataset, FilePictures, Pictures, carve, fingerprint
 
 
@@ -26,28 +30,34 @@ def load_folder(root: str | Path, seed: int = 0, test_fraction: float = 0.2, val
     check_root(root)
     folders, notes = split_folders(root)
     read = {split: _read_split(folder, root) for split, folder in folders.items()}
-    classes = _sorted_classes(read["train"].files)
+    classes = sorted_classes(read["train"].files)
     skipped = tuple(bad for part in read.values() for bad in part.skipped)
     check_classes(classes, {split: part.files for split, part in read.items()}, skipped, folders, root)
 
     sets: dict[str, FilePictures] = {}
+    sizes: dict[str, np.ndarray] = {}
     for split, part in read.items():
-        files = [(path, label) for label, name in enumerate(classes) for path in part.files.get(name, ())]
-        if files:
-            sets[split] = FilePictures([path for path, _ in files], [label for _, label in files], classes, root)
+        names = Names()
+        for name in classes:
+            names.extend(part.files.get(name, Names()))
+        if len(names):
+            labels = np.repeat(np.arange(len(classes)), [len(part.files.get(name, ())) for name in classes])
+            sets[split] = FilePictures(Paths(names, root), labels, classes, root)
+            sizes[split] = np.concatenate([part.sizes[name] for name in classes if name in part.sizes])
         if absent := [name for name in classes if not part.files.get(name)]:
             notes.append(f"{split}: no pictures of {', '.join(map(repr, absent))}")
         notes.extend(part.notes)
+        part.files.clear()  # the sets hold them now
     if skipped:
         notes.append(f"{count_files(len(skipped))} skipped because they cannot be read, the first: {skipped[0]}")
     mark = fingerprint(
         text
         for split, pictures in sets.items()
-        for i, path in enumerate(pictures.paths)
-        for text in (pictures.name(i), classes[pictures.labels[i]], str(read[split].sizes[path]))
+        for i, name in enumerate(pictures.paths.names)
+        for text in (name, classes[pictures.labels[i]], str(sizes[split][i]))
     )
     train, val, test = _complete(sets, seed, test_fraction, val_fraction, notes)
-    flip, why = _may_flip(classes)
+    flip, why = may_flip(classes)
     name = root.resolve().name or "pictures"
     return Dataset(name, classes, train, val, test, mark, flip, (*notes, *why), skipped)
 
@@ -78,10 +88,10 @@ def _carved(what: str, pictures: Pictures | None, fraction: float, seed: int) ->
 
 @dataclass
 class _Split:
-    """The usable files of each class, their sizes in bytes, and what was left out."""
+    """The usable files of each class (names below the root), their sizes in bytes, and what was left out."""
 
-    files: dict[str, list[Path]] = field(default_factory=dict)
-    sizes: dict[Path, int] = field(default_factory=dict)
+    files: dict[str, Names] = field(default_factory=dict)
+    sizes: dict[str, np.ndarray] = field(default_factory=dict)
     skipped: list[BadPicture] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -94,30 +104,43 @@ def _read_split(folder: Path, root: Path) -> _Split:
         split.notes.append(f"{where}{count_files(stray)} outside the class folders ignored")
     others = 0
     for directory in subfolders(folder):
+        place = relative(directory, root)
         found = scan(directory, (root, folder))
         others += found.others
-        split.skipped += [BadPicture(relative(path, root), why) for path, why in found.unreadable]
-        usable = split.files.setdefault(directory.name, [])
-        for path, outcome in zip(found.pictures, _check_all(found.pictures, root), strict=True):
+        split.skipped += [BadPicture(f"{place}/{inner}".rstrip("/"), why) for inner, why in found.unreadable]
+        usable = split.files.setdefault(directory.name, Names())
+        sizes = array("q")
+        for name, outcome in _check_all(root, place, found.pictures):
             if isinstance(outcome, BadPicture):
                 split.skipped.append(outcome)
             else:
-                usable.append(path)
-                split.sizes[path] = outcome
+                usable.append(name)
+                sizes.append(outcome)
+        split.sizes[directory.name] = np.array(sizes, np.int64)
     if others:
         split.notes.append(f"{where}{count_files(others)} that are not pictures ignored")
     return split
 
 
-def _check_all(paths: Sequence[Path], root: Path) -> list[int | BadPicture]:
-    """`_checked` of each. In threads where the disk is waited for; elsewhere they take three times as long."""
-    names = [relative(path, root) for path in paths]
+def _check_all(root: Path, place: str, inner: Names) -> Iterator[tuple[str, int | BadPicture]]:
+    """Each name below the root with what `_checked` says. In threads where the disk is waited for; elsewhere they take
+    three times as long. A part at a time, so that a listing of millions is not turned into as many tasks."""
+    names = Names()
+    names.extend(inner, f"{place}/")
+
+    def checked(name: str) -> int | BadPicture:
+        return _checked(root / name, name)
+
     wall, busy = time.monotonic(), time.thread_time()
-    outcomes = [_checked(*one) for one in zip(paths[:64], names[:64], strict=True)]
-    if time.monotonic() - wall > 4 * (time.thread_time() - busy):
-        with ThreadPoolExecutor(16) as pool:
-            return [*outcomes, *pool.map(_checked, paths[64:], names[64:])]
-    return [*outcomes, *map(_checked, paths[64:], names[64:])]
+    for name in names[:64]:
+        yield name, checked(name)
+    if time.monotonic() - wall <= 4 * (time.thread_time() - busy):
+        yield from ((name, checked(name)) for name in names[64:])
+        return
+    with ThreadPoolExecutor(16) as pool:
+        for start in range(64, len(names), 4096):
+            part = list(names[start : start + 4096])
+            yield from zip(part, pool.map(checked, part), strict=True)
 
 
 def _checked(path: Path, name: str) -> int | BadPicture:
@@ -126,17 +149,17 @@ def _checked(path: Path, name: str) -> int | BadPicture:
         probe(path, name)
         return path.stat().st_size
     except BadPicture as bad:
-        return bad
+        return BadPicture(bad.where, bad.why)  # without its traceback, which would hold on to all that was open
 
 
-def _sorted_classes(names: Iterable[str]) -> tuple[str, ...]:
+def sorted_classes(names: Iterable[str]) -> tuple[str, ...]:
     """By name; as numbers when all of them are whole numbers, so that 10 comes after 9."""
     names = list(names)
     numeric = all(re.fullmatch(r"-?[0-9]+", name) for name in names)
     return tuple(sorted(names, key=lambda name: (int(name), name) if numeric else (0, name)))
 
 
-def _may_flip(classes: Sequence[str]) -> tuple[bool, list[str]]:
+def may_flip(classes: Sequence[str]) -> tuple[bool, list[str]]:
     """Characters, and classes named after a side, are not themselves in the mirror."""
     if all(len(name) == 1 for name in classes):
         return False, ["classes look like characters: pictures are not mirrored in training"]
@@ -144,5 +167,5 @@ def _may_flip(classes: Sequence[str]) -> tuple[bool, list[str]]:
     return (False, [f"class '{sided[0]}' names a side: pictures are not mirrored in training"]) if sided else (True, [])
 
 
-def _names(pictures: Pictures) -> list[str]:
-    return [pictures.name(i) for i in range(len(pictures))]
+def _names(pictures: Pictures) -> Sequence[str]:
+    return pictures.paths.names if isinstance(pictures, FilePictures) else [pictures.name(i) for i in range(len(pictures))]

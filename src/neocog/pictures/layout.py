@@ -6,7 +6,7 @@ from pathlib import Path
 from neocog.errors import BadPicture, DataError, nearest
 from neocog.pictures.scan import direct_pictures, subfolders
 
-_SPLIT = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 
 
 def check_root(root: Path) -> None:
@@ -27,9 +27,9 @@ def check_root(root: Path) -> None:
 def split_folders(root: Path) -> tuple[dict[str, Path], list[str]]:
     """({"train": folder, …}, notes); {"train": root} when the folders of `root` are the classes themselves."""
     below = subfolders(root)
-    splits = [folder for folder in below if folder.name.lower() in _SPLIT]
+    splits = [folder for folder in below if folder.name.lower() in SPLITS]
     nested = [folder for folder in splits if subfolders(folder)]
-    roles = [_SPLIT[folder.name.lower()] for folder in nested]
+    roles = [SPLITS[folder.name.lower()] for folder in nested]
     if not splits or (len(splits) < len(below) and ("train" not in roles or len(roles) < 2)):
         return {"train": root}, []  # no such folder, or a class that happens to be called 'train', as of vehicles
     if "train" not in roles:

@@ -1,52 +1,94 @@
 """What lies below a folder: the files that want to be pictures, in a fixed order, symbolic links followed once."""
 
+import heapq
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from neocog.errors import DataError
 from neocog.pictures.decode import IMAGE_SUFFIXES
+from neocog.pictures.names import Names
+
+_SORTED_AT_ONCE = 50_000  # names of one folder that are held as strings
+
+
+class Entry(NamedTuple):
+    """Something below a folder: its path from there, and what it is: "picture", "other", or "unreadable" with the reason."""
+
+    name: str
+    kind: str
+    why: str = ""
 
 
 @dataclass
 class Scan:
-    """Files by suffix, sorted by path; how many other files there were; folders that could not be read, and why."""
+    """Files by suffix, sorted by path; how many other files there were; folders that could not be read, and why.
 
-    pictures: list[Path] = field(default_factory=list)
+    Names of pictures and folders are paths below the folder that was scanned ("" is that folder itself).
+    """
+
+    pictures: Names = field(default_factory=Names)
     others: int = 0
-    unreadable: list[tuple[Path, str]] = field(default_factory=list)
+    unreadable: list[tuple[str, str]] = field(default_factory=list)
 
 
 def scan(folder: Path, above: Sequence[Path] = ()) -> Scan:
-    """Everything below `folder`. Each real folder is read once, so loops of links end and twins count once.
+    """What `walk` finds, gathered in little memory."""
+    found = Scan()
+    for name, kind, why in walk(folder, above):
+        if kind == "picture":
+            found.pictures.append(name)
+        elif kind == "other":
+            found.others += 1
+        else:
+            found.unreadable.append((name, why))
+    return found
+
+
+def walk(folder: Path, above: Sequence[Path] = ()) -> Iterator[Entry]:
+    """Everything visible below `folder`, by path. Each real folder is read once, so loops of links end and twins count once.
 
     `above` are folders that a link must not lead back into: the data set as a whole is no part of one of its classes.
     """
-    found = Scan()
     seen = {(status.st_dev, status.st_ino) for status in (path.stat() for path in above)}
-    waiting = [folder]
+    waiting: list[tuple[str, Iterator[str]]] = [("", iter(["/"]))]  # a folder's name and what is left of its listing
     while waiting:
-        here = waiting.pop()
-        try:
-            status = here.stat()
-            if (status.st_dev, status.st_ino) in seen:
-                continue
-            seen.add((status.st_dev, status.st_ino))
-            with os.scandir(here) as entries:
-                for entry in entries:
-                    if hidden(entry.name):
-                        continue
-                    if _is_folder(entry):
-                        waiting.append(Path(entry.path))
-                    elif is_picture(entry.name):
-                        found.pictures.append(Path(entry.path))
-                    else:
-                        found.others += 1
-        except OSError as error:
-            found.unreadable.append((here, (error.strerror or "cannot be read").lower()))
-    found.pictures.sort(key=lambda path: path.as_posix())
-    return found
+        here, names = waiting[-1]
+        name = next(names, None)
+        if name is None:
+            waiting.pop()
+        elif not name.endswith("/"):
+            yield Entry(here + name, "picture" if is_picture(name) else "other")
+        else:
+            inner = here + name if name != "/" else ""
+            path = folder / inner
+            try:
+                status = path.stat()
+                if (status.st_dev, status.st_ino) not in seen:
+                    seen.add((status.st_dev, status.st_ino))
+                    waiting.append((inner, _sorted_names(path)))
+            except OSError as error:
+                yield Entry(inner.rstrip("/"), "unreadable", (error.strerror or "cannot be read").lower())
+
+
+def _sorted_names(folder: Path) -> Iterator[str]:
+    """The visible names in `folder`, those of folders with a slash behind them: then whole paths come out sorted.
+
+    A folder of millions is sorted in parts that are merged, and only a part at a time is held as strings.
+    """
+    parts: list[Names] = []
+    held: list[str] = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if not hidden(entry.name):
+                held.append(f"{entry.name}/" if _is_folder(entry) else entry.name)
+                if len(held) == _SORTED_AT_ONCE:
+                    parts.append(Names(sorted(held)))
+                    held = []
+    held.sort()
+    return heapq.merge(*parts, held) if parts else iter(held)
 
 
 def subfolders(folder: Path) -> list[Path]:
@@ -56,7 +98,12 @@ def subfolders(folder: Path) -> list[Path]:
 
 def direct_pictures(folder: Path) -> int:
     """How many picture files lie directly in `folder`."""
-    return sum(is_picture(entry.name) and not _is_folder(entry) for entry in _listing(folder))
+    return sum(1 for _ in direct_names(folder))
+
+
+def direct_names(folder: Path) -> Iterator[str]:
+    """The names of the picture files directly in `folder`, in no order; DataError when it cannot be listed."""
+    return (entry.name for entry in _listing(folder) if is_picture(entry.name) and not _is_folder(entry))
 
 
 def hidden(name: str) -> bool:
@@ -77,19 +124,10 @@ def is_file(path: Path) -> bool:
         return False
 
 
-def relative(path: Path, root: Path) -> str:
-    """`path` below `root` with slashes, as names of pictures are written; the whole path when it is elsewhere.
-
-    (By text: `Path.relative_to` takes ten times as long, and this is asked for every picture of millions.)
-    """
-    above, whole = root.as_posix().rstrip("/") + "/", path.as_posix()
-    return whole.removeprefix(above)
-
-
-def _listing(folder: Path) -> list[os.DirEntry[str]]:
+def _listing(folder: Path) -> Iterator[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
-            return [entry for entry in entries if not hidden(entry.name)]
+            yield from (entry for entry in entries if not hidden(entry.name))
     except OSError as error:
         raise DataError(f"{folder} cannot be read: {(error.strerror or str(error)).lower()}") from error
 

@@ -11,8 +11,9 @@ import numpy as np
 from PIL import Image
 
 from neocog.errors import BadPicture, DataError
-from neocog.pictures.decode import decode, probe
-from neocog.pictures.scan import relative
+from neocog.pictures.decode import Probe, decode, probe
+from neocog.pictures.names import Paths
+from neocog.pictures.source import File, Source
 
 
 class Pictures(ABC):
@@ -42,6 +43,15 @@ class Pictures(ABC):
     @abstractmethod
     def subset(self, indices: np.ndarray | Sequence[int]) -> "Pictures":
         """These pictures, in this order."""
+
+    def header(self, i: int) -> Probe:
+        """Size and colour of picture i, as cheaply as they can be had; BadPicture if they cannot."""
+        picture = self.picture(i)
+        return Probe(picture.height, picture.width, len(picture.getbands()))
+
+    def source(self, i: int) -> Source | None:
+        """Where the bytes of picture i lie, for decoders in other processes and for caches; None: only `picture` knows."""
+        return None
 
     @property
     def arrays(self) -> np.ndarray | None:
@@ -86,22 +96,28 @@ class ArrayPictures(Pictures):
 
 
 class FilePictures(Pictures):
-    """Pictures in files, decoded when asked for; named by their path below `root`."""
+    """Pictures in files, decoded when asked for; named by their path below `root`. `paths[i]` is made when asked for."""
 
     def __init__(self, paths: Sequence[Path], labels: np.ndarray | Sequence[int], classes: Sequence[str], root: Path | str):
         super().__init__(labels, classes, len(paths))
-        self.paths = tuple(path if isinstance(path, Path) else Path(path) for path in paths)
         self.root = Path(root)
+        self.paths = Paths.of(paths, self.root)
 
     def picture(self, i: int) -> Image.Image:
         return decode(self.paths[i], self.name(i))
 
+    def source(self, i: int) -> Source:
+        return File(self.paths[i])
+
     def name(self, i: int) -> str:
-        return relative(self.paths[i], self.root)
+        return self.paths.name(i)
+
+    def header(self, i: int) -> Probe:
+        return probe(self.paths[i], self.name(i))
 
     def subset(self, indices: np.ndarray | Sequence[int]) -> "FilePictures":
         at = np.asarray(indices, np.int64)
-        return FilePictures([self.paths[i] for i in at], self.labels[at], self.classes, self.root)
+        return FilePictures(self.paths.take(at.tolist()), self.labels[at], self.classes, self.root)
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,10 +150,8 @@ class Dataset:
         if self.train.arrays is not None:
             height, width, channels = self.train.arrays.shape[1:]
             return height, width, channels
-        if not isinstance(self.train, FilePictures):
-            raise DataError(f"{self.name}: pictures neither in memory nor in files have no typical size")
         at = np.unique(np.linspace(0, len(self.train) - 1, min(64, len(self.train))).astype(int))
-        headers = [probe(self.train.paths[i], self.train.name(i)) for i in at]
+        headers = [self.train.header(i) for i in at]
         height, width = (int(np.median([header[axis] for header in headers])) for axis in (0, 1))
         return height, width, max(header.channels for header in headers)
 
@@ -158,11 +172,11 @@ def stratified_split(
         raise DataError(f"{len(labels)} labels but {len(keys)} keys to split by")
     chosen = np.zeros(len(labels), bool)
     for wanted in np.unique(labels):
-        members = np.flatnonzero(labels == wanted).tolist()
+        members = np.flatnonzero(labels == wanted)
         count = min(int(len(members) * fraction + 0.5), len(members) - 1)
         if count:
-            ranked = sorted(members, key=lambda i: (_rank(seed, str(i) if keys is None else keys[i]), i))
-            chosen[ranked[:count]] = True
+            ranks = np.fromiter((_rank(seed, str(i) if keys is None else keys[i]) for i in members.tolist()), np.uint64)
+            chosen[members[np.argsort(ranks, kind="stable")[:count]]] = True
     return np.flatnonzero(~chosen), np.flatnonzero(chosen)
 
 
@@ -188,5 +202,6 @@ def fingerprint(parts: Iterable[bytes | str | np.ndarray]) -> str:
     return digest.hexdigest()
 
 
-def _rank(seed: int, key: str) -> bytes:
-    return hashlib.sha256(f"{seed}\0{key}".encode("utf-8", "surrogateescape")).digest()
+def _rank(seed: int, key: str) -> int:
+    """The first 64 bits of a hash."""
+    return int.from_bytes(hashlib.sha256(f"{seed}\0{key}".encode("utf-8", "surrogateescape")).digest()[:8])

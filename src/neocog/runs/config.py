@@ -20,7 +20,9 @@ class Config:
 
     kind: how it learns ("sgd", "perceptron"). steps: of `recipe.batch` pictures each; for the perceptron, passes.
     data: spec, name, fingerprint, counts and the seed of the split. length: what was asked for, in words. asked: the
-    options that were given. versions: of neocog, torch, numpy and Python.
+    options that were given. versions: of neocog, torch, numpy and Python. engine: how the steps are computed, where that shows
+    in the last bits (pieces of a batch, compiled, checkpointing). weights: where the start came from, if not from chance.
+    mended: what was changed when nothing was learned.
     """
 
     net: str
@@ -37,11 +39,15 @@ class Config:
     length: str
     versions: dict[str, str]
     asked: dict[str, Any] = field(default_factory=dict)
+    engine: dict[str, Any] = field(default_factory=dict)
+    weights: str = ""
+    mended: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """A plain object."""
         plain = {f.name: getattr(self, f.name) for f in fields(self)}
-        made = {"classes": list(self.classes), **{k: plain[k].to_json() for k in ("recipe", "preprocessing", "arch")}}
+        made = {k: plain[k].to_json() for k in ("recipe", "preprocessing", "arch")}
+        made |= {"classes": list(self.classes), "mended": list(self.mended)}
         return {"schema": SCHEMA, **plain, **made}
 
     @staticmethod
@@ -54,6 +60,7 @@ class Config:
         values["preprocessing"] = Preprocessing.from_json(values["preprocessing"])
         values["recipe"] = Recipe.from_json(values["recipe"])
         values["classes"] = tuple(values["classes"])
+        values["mended"] = tuple(values.get("mended", ()))
         return Config(**values)
 
 

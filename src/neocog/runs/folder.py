@@ -45,6 +45,10 @@ class RunFolder:
         self.check_free()
         self.path.mkdir(parents=True, exist_ok=True)
         self.clean()
+        self.write(config)
+
+    def write(self, config: Config) -> None:
+        """Write the configuration of a run that has begun, in place of the one it had."""
         write_bytes(self.path / CONFIG, (json.dumps(config.to_json(), ensure_ascii=False, indent=1) + "\n").encode())
 
     def config(self) -> Config:
@@ -70,6 +74,7 @@ class RunFolder:
             "preprocessing": config.preprocessing.to_json(),
             **extra,
         }
+        (self.path / which).parent.mkdir(exist_ok=True)
         write_safetensors(self.path / which, values, meta)
 
     def save_state(self, values: dict[str, Tensor], meta: dict[str, Any]) -> None:

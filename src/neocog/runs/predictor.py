@@ -29,6 +29,12 @@ class Predictor:
     preprocessing: Preprocessing
     classes: tuple[str, ...]
     net: str
+    flip: bool = False  # the mean of the scores of the picture and its mirror image
+
+    @property
+    def protocol(self) -> str:
+        """The id that stands beside every figure."""
+        return self.preprocessing.id + ("-flip" if self.flip else "")
 
     def scores(self, pixels: np.ndarray) -> np.ndarray:
         """uint8 N×H×W×C, as the record makes them → float32 N×classes scores; the largest is the answer."""
@@ -37,7 +43,10 @@ class Predictor:
         try:
             with torch.inference_mode():
                 x = torch.from_numpy(self.preprocessing.normalise(pixels)).to(device)
-                out = self.model(x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x)
+                x = x.contiguous(memory_format=torch.channels_last)
+                out = self.model(x)
+                if self.flip:
+                    out = (out + self.model(x.flip(3))) / 2
         finally:
             self.model.train(was)
         assert isinstance(out, torch.Tensor)
@@ -49,16 +58,23 @@ class Predictor:
         return shifted / shifted.sum(1, keepdims=True)
 
     def score_all(
-        self, pictures: Pictures, on_progress: Callable[[int, int], None] | None = None, store: Store | None = None
+        self,
+        pictures: Pictures,
+        on_progress: Callable[[int, int], None] | None = None,
+        store: Store | None = None,
+        among: np.ndarray | None = None,
     ) -> "Scored":
-        """Every picture of a split, a batch at a time."""
+        """Every picture of a split, or those `among`, a batch at a time."""
         store = store or Store(pictures, self.preprocessing, limit=0)
+        wanted = np.arange(len(pictures)) if among is None else among
         scores, indices = [], []
-        for pixels, kept in store.batches(BATCH):
-            scores.append(self.scores(pixels))
-            indices.append(kept)
+        for start in range(0, len(wanted), BATCH):
+            pixels, kept = store.get(wanted[start : start + BATCH])
+            if len(kept):
+                scores.append(self.scores(pixels))
+                indices.append(kept)
             if on_progress is not None:
-                on_progress(int(kept[-1]) + 1, len(pictures))
+                on_progress(min(start + BATCH, len(wanted)), len(wanted))
         found = np.concatenate(indices) if indices else np.empty(0, np.int64)
         return Scored(
             np.concatenate(scores) if scores else np.empty((0, len(self.classes)), np.float32),

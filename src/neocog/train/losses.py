@@ -1,4 +1,7 @@
-"""Losses on scores, the larger the likelier: N×classes scores and N labels → the mean over the batch."""
+"""Losses on scores, the larger the likelier: N×classes scores and labels → the mean over the batch.
+
+Labels are int64 N, or shares, float N×classes, where pictures are mixed: a picture's loss is then that of each label by share.
+"""
 
 from collections.abc import Callable
 
@@ -13,7 +16,8 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 def mle(scores: Tensor, labels: Tensor) -> Tensor:
     """The mean distance to the right code (LeCun et al. 1998, eq. 8); scores are negative distances."""
-    return -scores.gather(1, labels[:, None]).mean()
+    right = scores.gather(1, labels[:, None]) if labels.dim() == 1 else (scores * labels).sum(1)
+    return -right.mean()
 
 
 def map_loss(scores: Tensor, labels: Tensor, competition: float) -> Tensor:
@@ -27,7 +31,11 @@ def hinge(scores: Tensor, labels: Tensor) -> Tensor:
 
     Crammer & Singer's takes the largest of these terms instead of their sum.
     """
-    return scores.shape[1] * F.multi_margin_loss(scores, labels)  # torch divides by the number of classes
+    if labels.dim() == 1:
+        return scores.shape[1] * F.multi_margin_loss(scores, labels)  # torch divides by the number of classes
+    shares, classes = labels.topk(max(1, int((labels > 0).sum(1).max())), dim=1)  # as many as any picture has
+    each = [F.multi_margin_loss(scores, y, reduction="none") for y in classes.unbind(1)]
+    return scores.shape[1] * (torch.stack(each, 1) * shares).sum(1).mean()
 
 
 def make_loss(recipe: Recipe) -> Loss:

@@ -221,7 +221,7 @@ def fit(
                 raise session.interrupt({}, done)
             turn = done * len(layers) // config.steps
             stage, last = layers[turn], turn == len(layers) - 1
-            x, labels = batches.get(done)
+            x, labels, _ = batches.get(done)
             with torch.no_grad():
                 seen = stage.input(model, x)
             for i in range(len(x)):

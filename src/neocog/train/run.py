@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from neocog.arch import RBF, Architecture, BatchNorm2d, Linear, SCell, analyse
+from neocog.arch.account import Row
 from neocog.errors import UserError
 from neocog.nets import Net, Recipe, resolve
 from neocog.pictures.preprocessing import Preprocessing, mean_std
 from neocog.pictures.sets import Dataset, Pictures
 from neocog.pictures.store import Store
 from neocog.runs import Config, RunFolder
-from neocog.train import machine, neocognitron, perceptron, sgd
+from neocog.train import machine, memory, neocognitron, perceptron, sgd
 from neocog.train.choose import choose_recipe, default_net, fit
 from neocog.train.session import Fitted, OnEvent
 
@@ -25,6 +27,7 @@ LEARNERS = {
     "neocognitron": neocognitron.fit,
     neocognitron.TAUGHT: neocognitron.fit,
 }
+MAX_BAD = 0.05  # the share of pictures that may be unreadable
 HALF_FROM = 5_000_000  # MACs a picture: smaller nets gain nothing from bfloat16
 Progress = Callable[[str, int, int], None]
 
@@ -42,6 +45,12 @@ class Wishes:
     side: int | None = None
     device: str = "auto"
     precision: str = "auto"
+    weights: str | None = None  # a run, a weight file or "pretrained": where the start comes from
+    compile: bool = False
+    checkpointing: bool = False
+    mend: bool = False  # begin again with another start or rate where nothing is learned
+    snapshots: int = 0  # how many weights to keep on the way
+    max_bad: float = MAX_BAD
     changes: tuple[tuple[str, Any], ...] = ()  # fields of the recipe: (("lr", 0.05), …)
 
 
@@ -97,6 +106,12 @@ def resolve_run(data: Dataset, spec: str, wishes: Wishes, on_progress: Progress 
         macs = analyse(choice.arch).total("macs")
         precision = "bf16" if machine.bf16_helps(where) and macs >= HALF_FROM and recipe.loss == "cross_entropy" else "fp32"
     per_epoch = max(1, count // min(recipe.batch, count))
+    engine = _engine(wishes, choice.arch, recipe, count, where)
+    if engine["pieces"] > 1:
+        reasons.append(
+            f"batches of {min(recipe.batch, count)} in {engine['pieces']} pieces, to fit into memory"
+            + ("; batch normalisation sees each piece by itself" if _normalised(choice.arch) else "")
+        )
     config = Config(
         net=net.name,
         kind=recipe.learner,
@@ -119,6 +134,7 @@ def resolve_run(data: Dataset, spec: str, wishes: Wishes, on_progress: Progress 
         precision=precision,
         length="",
         versions=machine.versions(),
+        engine=engine,
     )
     return Resolved(_with_length(config, wishes, stores, on_progress), stores, (*reasons, *choice.reasons))
 
@@ -126,8 +142,8 @@ def resolve_run(data: Dataset, spec: str, wishes: Wishes, on_progress: Progress 
 def _recipe(net: Net, wishes: Wishes, data: Dataset) -> Recipe:
     recipe = choose_recipe(net, wishes.recipe, data.flip)
     changes = dict(wishes.changes)
-    if changes.get("momentum") == 0:
-        changes["nesterov"] = False  # there is nothing to look ahead along
+    if changes.get("momentum") == 0 or changes.get("optimizer", "sgd") != "sgd":
+        changes.setdefault("nesterov", False)  # there is nothing to look ahead along
     try:
         return replace(recipe, **changes)
     except TypeError as error:  # a name that no recipe has
@@ -143,9 +159,24 @@ def _check_recipe(recipe: Recipe, arch: Architecture, batch: int) -> None:
         raise UserError(f"--learner perceptron teaches one full connection; {arch.name} is more than that")
     if recipe.loss in ("mle", "map") and not any(isinstance(n.record, RBF) for n in arch.nodes):
         raise UserError(f"--loss {recipe.loss} is for scores that are distances to codes (lenet5's); {arch.name} gives others")
-    norms = [row for row in analyse(arch).rows if isinstance(row.node.record, BatchNorm2d)]
-    if batch == 1 and any(row.output[1:] == (1, 1) for row in norms):
+    if batch == 1 and any(row.output[1:] == (1, 1) for row in _normalised(arch)):
         raise UserError("batches of one picture leave batch normalisation nothing to average over: --batch 2 or more")
+
+
+def _normalised(arch: Architecture) -> list[Row]:
+    return [row for row in analyse(arch).rows if isinstance(row.node.record, BatchNorm2d)]
+
+
+def _engine(wishes: Wishes, arch: Architecture, recipe: Recipe, count: int, where: torch.device) -> dict[str, Any]:
+    """How the steps are computed, where that shows in the last bits of the weights; what was not asked for is left out."""
+    if recipe.learner != "sgd":
+        return {"pieces": 1}
+    free = memory.free_memory(where)
+    pieces = 1
+    if not wishes.checkpointing:
+        pieces = memory.fit_pieces(arch, min(recipe.batch, count), recipe.optimizer, bool(recipe.ema), free)
+    asked = {"compile": wishes.compile, "checkpointing": wishes.checkpointing, "mend": wishes.mend, "snapshots": wishes.snapshots}
+    return {"pieces": pieces, **{name: value for name, value in asked.items() if value}}
 
 
 def _for_few(recipe: Recipe, pictures: int, keep_rate: bool) -> tuple[Recipe, list[str]]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,6 +18,7 @@ from neocog.runs import Config, Predictor, RunFolder, wrong_in_top
 from neocog.runs.config import BEST, LAST, STATE
 from neocog.runs.events import Event
 from neocog.train.losses import make_loss
+from neocog.train.world import ALONE, World
 from neocog.weights import check_keys
 
 OnEvent = Callable[[Event], None]
@@ -51,29 +53,37 @@ class Best:
 
 @dataclass
 class Session:
-    """A run while it learns. Use as a context manager: it opens the log and closes it."""
+    """A run while it learns. Use as a context manager: it opens the log and closes it.
+
+    model: the one that is saved and judged; a learner may keep another beside it. Of several processes only the main writes.
+    """
 
     config: Config
     folder: RunFolder
     stores: Mapping[str, Store]
     model: Model
     on_event: OnEvent
+    world: World = ALONE
     best: Best = field(default_factory=Best)
 
     def __post_init__(self) -> None:
-        self.predictor = Predictor(self.model, self.config.preprocessing, self.config.classes, self.config.net)
+        c = self.config
+        self.predictor = Predictor(self.model, c.preprocessing, c.classes, c.net, c.recipe.test_flip)
 
     def __enter__(self) -> "Session":
-        self.log = self.folder.events()
-        self.folder.clean()
+        if self.world.main:
+            self.log = self.folder.events()
+            self.folder.clean()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.log.close()
+        if self.world.main:
+            self.log.close()
 
     def tell(self, event: Event) -> None:
         """Write an event and show it."""
-        self.on_event(self.log.append(event))
+        if self.world.main:
+            self.on_event(self.log.append(event))
 
     def begin(self, per_epoch: int) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
         """The state to go on from, or None at the start of a run. Raises UserError for a state that is not this run's."""
@@ -100,17 +110,21 @@ class Session:
         return values, meta
 
     def save(self, values: Mapping[str, Tensor], step: int, **more: Any) -> None:
-        """The state to resume from after `step` steps; `values` beside the model's own tensors."""
-        state = {f"model.{key}": value for key, value in self.model.state_dict().items()} | dict(values)
+        """The state to resume from after `step` steps. values: all tensors, the network's under "model."; if there are none
+        such, those of the model that is judged."""
+        if not self.world.main:
+            return
+        mine = {} if any(k.startswith("model.") for k in values) else self.model.state_dict()
+        state = {f"model.{key}": value for key, value in mine.items()} | dict(values)
         self.folder.save_state(state, {"step": step, "best": vars(self.best), **more})
 
-    def interrupt(self, values: Mapping[str, Tensor], step: int) -> Interrupted:
+    def interrupt(self, values: Mapping[str, Tensor], step: int, **more: Any) -> Interrupted:
         """Save, and give the exception to raise."""
-        self.save(values, step)
+        self.save(values, step, **more)
         self.tell({"event": "interrupted", "step": step})
         return Interrupted(step)
 
-    def validate(self, step: int, with_loss: bool = True) -> None:
+    def validate(self, step: int, with_loss: bool = True) -> Best:
         """Judge the weights of this step on the validation split; keep them if they are the best, or there is no split.
 
         The best has the highest top-1, then the lowest loss where scores have one (a perceptron's have none).
@@ -119,16 +133,22 @@ class Session:
         now = Best(step)
         better = True
         if (store := self.stores.get("val")) is not None:
-            scored = self.predictor.score_all(store.pictures, store=store)
-            scores, labels = torch.from_numpy(scored.scores), torch.from_numpy(scored.labels)
+            mine = self.predictor.score_all(store.pictures, store=store, among=self.world.share(len(store.pictures)))
+            scored, labels = self.world.gather(mine.scores), self.world.gather(mine.labels)
             loss = make_loss(replace(self.config.recipe, label_smoothing=0.0))
-            now.top1 = round(100 * (1 - float(wrong_in_top(scored.scores, scored.labels, 1).mean())), 4)
-            now.loss = round(float(loss(scores, labels)), 6) if with_loss else None
+            now.top1 = round(100 * (1 - float(wrong_in_top(scored, labels, 1).mean())), 4)
+            now.loss = round(float(loss(torch.from_numpy(scored), torch.from_numpy(labels))), 6) if with_loss else None
             better = self.best.top1 is None or (now.top1, -(now.loss or 0.0)) > (self.best.top1, -(self.best.loss or 0.0))
             self.tell({"event": "validation", **vars(now), "best": better, "n": len(labels)})
         if better:
             self.best = now
-            self.folder.save_weights(BEST, self.model.state_dict(), self.config, {"step": step})
+            self.keep(BEST, step)
+        return now
+
+    def keep(self, name: str, step: int) -> None:
+        """Save the weights of this step under a name of the run's folder."""
+        if self.world.main:
+            self.folder.save_weights(name, self.model.state_dict(), self.config, {"step": step})
 
     def check_finite(self, step: int) -> None:
         """Raises UserError, with advice, once a weight is no number any more."""
@@ -141,8 +161,15 @@ class Session:
     def finish(self, step: int) -> Fitted:
         """The last weights, and no state any more."""
         failed = tuple(store.failed[i] for store in self.stores.values() for i in sorted(store.failed))
-        self.folder.save_weights(LAST, self.model.state_dict(), self.config, {"step": step})
+        self.keep(LAST, step)
         names = [{"file": f.where, "error": f.why} for f in failed]
         self.tell({"event": "trained", "step": step, "best": vars(self.best), "failed": names})
-        self.folder.finish()
+        if self.world.main:
+            self.folder.finish()
+        self.world.wait()
         return Fitted(self.predictor, self.best.step, self.best.top1, failed)
+
+
+def even_steps(steps: int, count: int) -> np.ndarray:
+    """`count` steps evenly spread over a training, the last one among them."""
+    return np.unique(np.round(np.linspace(0, steps, count + 1)[1:]).astype(int))

@@ -1,140 +1,44 @@
-"""Training by stochastic gradient descent. Every random choice is a function of the seed and the step.
+"""Training by gradient descent. Every random choice is a function of the seed and the step.
 
-So a run that was killed and resumed goes on as if it never stopped; the state to keep is weights, momentum and step.
+So a run that was killed and resumed goes on as if it never stopped; the state to keep is weights, the optimiser's memory, the
+running mean, what the plateau has come to, and the step.
 """
 
 import time
 from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import PurePath
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from neocog.errors import UserError
-from neocog.nets import Recipe
-from neocog.nn import Model, Outputs
+from neocog.nn import Model
+from neocog.pictures.augment.draws import generator
 from neocog.pictures.sets import Dataset
 from neocog.pictures.store import Store
-from neocog.runs import Config, Predictor, RunFolder
-from neocog.train import machine
-from neocog.train.augment import augment
-from neocog.train.losses import Loss, make_loss
-from neocog.train.schedule import learning_rate
-from neocog.train.session import Fitted, OnEvent, Session
+from neocog.runs import Config, RunFolder
+from neocog.train import machine, stuck
+from neocog.train.batches import Ahead, Batches
+from neocog.train.schedule import Plateau
+from neocog.train.session import Fitted, OnEvent, Session, even_steps
+from neocog.train.trainer import Meter, Trainer
+from neocog.train.world import ALONE, World, total
+
+__all__ = ["calibrate", "fit", "generator", "new_model"]
 
 SAVE_EVERY = 20.0  # seconds between checkpoints, besides one after each validation
 LOG_POINTS = 400  # lines of loss in the events of a run, about
 VALIDATIONS = 40  # at most about so many in a run
+SNAPSHOTS = PurePath("snapshots")
+START_PICTURES = 2048  # that a start made from pictures looks at, at most
 
 
-def generator(*key: int) -> np.random.Generator:
-    """Random numbers that are a function of `key`."""
-    return np.random.default_rng(np.random.SeedSequence(key))
+class Stuck(Exception):
+    """Nothing was learned; `config` is the run to begin again with."""
 
-
-class Batches:
-    """Shuffled batches of the training pictures: which, by seed and step alone."""
-
-    def __init__(self, store: Store, recipe: Recipe, seed: int, where: torch.device):
-        self.store, self.recipe, self.seed, self.where = store, recipe, seed, where
-        self.indices = store.good
-        if len(self.indices) == 0:
-            raise UserError("none of the training pictures can be read")
-        self.size = min(recipe.batch, len(self.indices))
-        self.per_epoch = max(1, len(self.indices) // self.size)
-        self._order: tuple[int, np.ndarray] = (-1, self.indices)
-
-    def order(self, epoch: int) -> np.ndarray:
-        """The pictures in the order of this epoch."""
-        if self._order[0] != epoch:
-            self._order = (epoch, generator(self.seed, 1, epoch).permutation(self.indices))
-        return self._order[1]
-
-    def get(self, step: int) -> tuple[Tensor, Tensor]:
-        """(N×C×H×W, N labels) of one step, augmented and normalised."""
-        epoch, place = divmod(step, self.per_epoch)
-        wanted = self.order(epoch)[place * self.size : (place + 1) * self.size]
-        pixels, kept = self.store.get(wanted)
-        pixels = augment(pixels, self.recipe.augment, generator(self.seed, 2, step))
-        x = torch.from_numpy(self.store.preprocessing.normalise(pixels)).to(self.where)
-        labels = torch.from_numpy(self.store.pictures.labels[kept]).to(self.where)
-        return x.contiguous(memory_format=torch.channels_last), labels
-
-
-class Trainer:
-    """Model, optimiser and loss; one step at a time."""
-
-    def __init__(self, model: Model, recipe: Recipe, steps: int, seed: int, precision: str):
-        self.model, self.recipe, self.steps, self.seed = model, recipe, steps, seed
-        self.loss: Loss = make_loss(recipe)
-        self.named = {name: p for name, p in model.named_parameters() if p.requires_grad}
-        self.optimizer = torch.optim.SGD(
-            self.named.values(),
-            lr=recipe.lr,
-            momentum=recipe.momentum,
-            weight_decay=recipe.weight_decay,
-            nesterov=recipe.nesterov,
-        )
-        self.where = next(model.parameters()).device
-        self.half = precision == "bf16"
-
-    def step(self, step: int, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """One update; (loss, number of right answers) as tensors of no dimension."""
-        torch.manual_seed(hash((self.seed, 3, step)) & 0x7FFFFFFF)  # dropout; tuples of ints hash alike everywhere
-        self.model.train()
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.recipe, step, self.steps)
-        with torch.autocast(self.where.type, torch.bfloat16, enabled=self.half):
-            out = self.model(x)
-        logits, aux = out if isinstance(out, Outputs) else (out, {})
-        assert isinstance(logits, Tensor)
-        loss = self.loss(logits.float(), y)
-        for tap in self.model.arch.taps:
-            loss = loss + tap.weight * self.loss(aux[tap.name].float(), y)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        self.optimizer.step()
-        return loss.detach(), (logits.argmax(1) == y).sum()
-
-    def momentum(self) -> dict[str, Tensor]:
-        """The optimiser's state by name."""
-        states = {name: self.optimizer.state.get(p, {}).get("momentum_buffer") for name, p in self.named.items()}
-        return {f"momentum.{name}": buffer for name, buffer in states.items() if buffer is not None}
-
-    def restore(self, values: dict[str, Tensor]) -> None:
-        """Weights ("model.…") and momentum of a saved state."""
-        self.model.load_state_dict({k.removeprefix("model."): v for k, v in values.items() if k.startswith("model.")})
-        for name, param in self.named.items():
-            if f"momentum.{name}" in values:
-                # laid out as the weight is, so that sums come out to the last bit as in the run that was stopped
-                self.optimizer.state[param]["momentum_buffer"] = torch.empty_like(param).copy_(values[f"momentum.{name}"])
-
-
-class Meter:
-    """Mean loss, accuracy and speed since it was last read."""
-
-    def __init__(self) -> None:
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget."""
-        self.losses: list[Tensor] = []
-        self.rights: list[Tensor] = []
-        self.seen, self.clock = 0, time.monotonic()
-
-    def add(self, loss: Tensor, right: Tensor, pictures: int) -> None:
-        """One step more."""
-        self.losses.append(loss)
-        self.rights.append(right)
-        self.seen += pictures
-
-    def read(self) -> dict[str, float]:
-        """loss, top1 (percent) and images_per_s; starts afresh."""
-        loss = float(torch.stack(self.losses).mean())
-        top1 = 100 * float(torch.stack(self.rights).sum()) / self.seen
-        speed = self.seen / max(time.monotonic() - self.clock, 1e-9)
-        self.reset()
-        return {"loss": round(loss, 6), "top1": round(top1, 3), "images_per_s": round(speed, 1)}
+    def __init__(self, config: Config):
+        super().__init__("nothing was learned")
+        self.config = config
 
 
 def fit(
@@ -145,50 +49,132 @@ def fit(
     on_event: OnEvent,
     stop: Callable[[], bool],
     device: str = "auto",
+    world: World = ALONE,
 ) -> Fitted:
     """Train, or go on with, the run of `folder`. Raises Interrupted after saving when `stop()` turns true.
 
-    stores: the pixels of "train" and, where there is a validation split, "val".
+    stores: the pixels of "train" and, where there is a validation split, "val". A run that learns nothing and may be mended
+    (`config.engine["mend"]`) is begun again, twice at most, with its configuration rewritten.
     """
     machine.keep_freed_memory()
-    where = machine.device(device)
+    while True:
+        try:
+            return _fit(config, stores, folder, on_event, stop, machine.device(device), world)
+        except Stuck as found:
+            config = found.config
+            if world.main:
+                folder.write(config)
+            world.wait()
+
+
+def _fit(
+    config: Config,
+    stores: dict[str, Store],
+    folder: RunFolder,
+    on_event: OnEvent,
+    stop: Callable[[], bool],
+    where: torch.device,
+    world: World,
+) -> Fitted:
     model = new_model(config, where)
-    batches = Batches(stores["train"], config.recipe, config.seed, where)
-    trainer = Trainer(model, config.recipe, config.steps, config.seed, config.precision)
-    validate_every = max(batches.per_epoch, config.steps // VALIDATIONS)
-    log_every = max(1, config.steps // LOG_POINTS)
-    with Session(config, folder, stores, model, on_event) as session:
-        start = 0
+    recipe, steps = config.recipe, config.steps
+    batches = Batches(stores["train"], recipe, config.seed, where, world)
+    trainer = new_trainer(config, model, steps, world)
+    validate_every = max(batches.per_epoch, steps // VALIDATIONS)
+    log_every = max(1, steps // LOG_POINTS)
+    look, guess = stuck.when(steps), stuck.guessing(batches.store.pictures.labels[batches.indices], len(config.classes))
+    snapshots = set(even_steps(steps, config.engine.get("snapshots", 0)).tolist())
+    plateau, losses, start = Plateau(), [], 0
+    with Session(config, folder, stores, trainer.judged, on_event, world) as session, Ahead(batches, steps) as ahead:
         if (saved := session.begin(batches.per_epoch)) is not None:
             trainer.restore(saved[0])
-            start = saved[1]["step"]
-        meter, saved_at = Meter(), time.monotonic()
-        for step in range(start, config.steps):
-            if stop():
-                raise session.interrupt(trainer.momentum(), step)
-            x, y = batches.get(step)
-            meter.add(*trainer.step(step, x, y), len(y))
+            start, plateau = saved[1]["step"], Plateau(**saved[1].get("plateau", {}))
+            losses, trainer.pieces = saved[1].get("losses", []), saved[1].get("pieces", trainer.pieces)
+        else:
+            begin(model, config, batches)
+            trainer.begin()
+
+        def memory() -> dict:
+            return {"plateau": asdict(plateau), "losses": losses if look else [], "pieces": trainer.pieces}
+
+        meter, saved_at = Meter(world), time.monotonic()
+        for step in range(start, steps):
+            if world.any(stop()):
+                raise session.interrupt(trainer.state(), step, **memory())
+            trainer.factor, pieces = plateau.factor, trainer.pieces
+            trainer.prepare(step, batches)
+            batch = ahead.get(step)
+            loss, right = trainer.step(step, batch)
+            meter.add(loss, right, len(batch.y))
             done = step + 1
-            judged = done % validate_every == 0 or done == config.steps
+            if trainer.pieces != pieces:
+                session.tell({"event": "memory", "step": done, "pieces": trainer.pieces, "batch": batches.size})
+            if look and done <= look:
+                mean = total(world, float(loss) * len(batch.y)) / batch.total
+                losses = [*losses, mean][-stuck.WINDOW :]
+                if done == look and stuck.looks_stuck(losses, guess):
+                    explain(session, trainer, batches, done, losses, guess)
+            judged = done % validate_every == 0 or done == steps
             if judged or done % log_every == 0:
                 figures = meter.read()
-                session.tell({"event": "step", "step": done, "lr": learning_rate(config.recipe, step, config.steps), **figures})
+                session.tell({"event": "step", "step": done, "lr": trainer.rate(step), **figures})
                 if not np.isfinite(figures["loss"]):
                     session.check_finite(done)
             if judged:
-                session.validate(done)
+                now = session.validate(done)
+                if now.top1 is not None and recipe.schedule == "plateau":
+                    plateau = plateau.after(recipe, 100 - now.top1, validate_every / batches.per_epoch)
                 meter.reset()
+            if done in snapshots:
+                session.keep(str(SNAPSHOTS / f"step-{done:07}.safetensors"), done)
             if judged or time.monotonic() - saved_at > SAVE_EVERY:
-                session.save(trainer.momentum(), done)
+                session.save(trainer.state(), done, **memory())
                 saved_at = time.monotonic()
-        return session.finish(config.steps)
+        return session.finish(steps)
+
+
+def explain(session: Session, trainer: Trainer, batches: Batches, step: int, losses: list[float], guess: float) -> None:
+    """Tell that nothing was learned, and why. Raises Stuck where the run may be mended and was not twice already."""
+    config = session.config
+    found = stuck.diagnose(trainer.model, config.recipe, batches.get(step))
+    recipe, change = stuck.mended(config.recipe, found)
+    mean = float(np.mean(losses))
+    session.tell({"event": "stuck", "step": step, "loss": round(mean, 4), "guessing": round(guess, 4), "why": found.words,
+                  "advice": change, **vars(found)})  # fmt: skip
+    if config.engine.get("mend") and len(config.mended) < 2:
+        raise Stuck(replace(config, recipe=recipe, mended=(*config.mended, f"step {step}: {change}")))
 
 
 def new_model(config: Config, where: torch.device) -> Model:
-    """The network of a run at its start."""
+    """The network of a run, as chance starts it."""
     model = Model(config.arch, torch.Generator().manual_seed(config.seed))
     model.preprocessing, model.classes = config.preprocessing, config.classes
+    if config.engine.get("checkpointing"):
+        model.set_grad_checkpointing()
     return model.to(where).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def new_trainer(config: Config, model: Model, steps: int, world: World = ALONE) -> Trainer:
+    """The trainer of a run."""
+    e = config.engine
+    return Trainer(
+        model, config.recipe, steps, config.seed, config.precision, e.get("pieces", 1), e.get("compile", False), world
+    )
+
+
+def begin(model: Model, config: Config, batches: Batches) -> None:
+    """The start of a run that is not by chance alone: what the recipe makes of pictures."""
+    if not config.recipe.start:
+        return
+    x = batches.some(START_PICTURES, 6).x
+    if config.recipe.start == "whiten":
+        from neocog.train.whiten import whiten
+
+        whiten(model, x)
+    else:
+        from neocog.train.unit_variance import unit_variance
+
+        unit_variance(model, x[: config.recipe.batch])
 
 
 def calibrate(
@@ -202,26 +188,9 @@ def calibrate(
 
     The trial takes a twentieth of the time, but two steps at least. `on_progress` may raise to stop it.
     """
-    machine.keep_freed_memory()
-    where = machine.device(device)
-    model = new_model(config, where)
-    batches = Batches(stores["train"], config.recipe, config.seed, where)
-    trainer = Trainer(model, config.recipe, 10**6, config.seed, config.precision)
-    trial = min(6.0, max(1.0, seconds / 20))
-    times: list[float] = []
+    from neocog.train.trial import speed
+
     begin = time.monotonic()
-    while len(times) < 2 or (time.monotonic() - begin < trial and len(times) < 200):
-        if on_progress is not None:
-            on_progress("measuring this machine", min(100, round(100 * (time.monotonic() - begin) / trial)), 100)
-        tick = time.monotonic()
-        float(trainer.step(len(times), *batches.get(len(times)))[0])
-        times.append(time.monotonic() - tick)
-    spent = time.monotonic() - begin
-    per_step = float(np.median(times[1:]))
-    judging = 0.0
-    if (val := stores.get("val")) is not None:
-        tick = time.monotonic()
-        pixels, _ = val.get(np.arange(min(256, len(val.pictures))))
-        Predictor(model, config.preprocessing, config.classes, config.net).scores(pixels)
-        judging = (time.monotonic() - tick) / max(1, len(pixels)) * len(val.pictures) / batches.per_epoch
-    return max(1, int(0.95 * (seconds - spent) / (per_step + judging)))
+    found = speed(config, stores, min(6.0, max(1.0, seconds / 20)), device, on_progress)
+    left = seconds - (time.monotonic() - begin)
+    return max(1, int(0.95 * left / (found.step + found.judging / config.steps_per_epoch)))

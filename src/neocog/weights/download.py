@@ -41,13 +41,8 @@ def fetch(url: str, checksum: str | None = None, on_progress: OnProgress | None 
     checksum: "sha256:" or "md5:" and (the first) hexadecimal digits; without it, the digits that the file's name carries, if
     it does. Raises UserError, one line that names the address and where a copy would be found.
     """
-    name = _name(url)
-    if checksum is None and (named := NAMED_SUM.search(name)):
-        checksum = f"sha256:{named[1]}"
-    folder = cache_folder()
-    if checksum is None:
-        folder /= hashlib.sha256(url.encode()).hexdigest()[:12]
-    target = folder / name
+    target, checksum = _target(url, checksum)
+    folder, name = target.parent, target.name
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / f".{name}.lock", timeout=LOCK_SECONDS):
@@ -62,6 +57,23 @@ def fetch(url: str, checksum: str | None = None, on_progress: OnProgress | None 
             f"{url} cannot be fetched ({_why(error)}), and {name} is not in {folder}: put it there by hand"
         ) from None
     return target
+
+
+def cached(url: str, checksum: str | None = None) -> Path | None:
+    """The file at `url` if it is in the cache, not looked into; None if it is not."""
+    target, _ = _target(url, checksum)
+    return target if target.is_file() else None
+
+
+def _target(url: str, checksum: str | None) -> tuple[Path, str | None]:
+    """(where the file is kept, its checksum as far as one is known)."""
+    name = _name(url)
+    if checksum is None and (named := NAMED_SUM.search(name)):
+        checksum = f"sha256:{named[1]}"
+    folder = cache_folder()
+    if checksum is None:
+        folder /= hashlib.sha256(url.encode()).hexdigest()[:12]
+    return folder / name, checksum
 
 
 def _name(url: str) -> str:

@@ -1,0 +1,286 @@
+"""The contact sheet of `neocog augment`: what it shows, and how it is drawn."""
+
+import colorsys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from neocog.explain.sheet import FAINT, LINE, PAPER, PLAIN, TEXT, shorten
+from neocog.pictures.augment import auto
+from neocog.pictures.augment.crops import Box
+from neocog.pictures.augment.draws import Draws, generator
+from neocog.pictures.augment.policy import Policy, policy
+from neocog.pictures.augment.spec import Spec
+from neocog.pictures.preprocessing import Preprocessing
+
+MARGIN, GAP, LABEL, WIDE = 32, 8, 256, 12
+ACCENT = (46, 106, 132)
+CAPTION = 15  # pixels a line below a tile
+SMALL = 12  # the size of all but titles
+WORDS = PLAIN | str.maketrans({"λ": "share", "²": "^2", "√": "sqrt ", "`": None})
+Colour = tuple[int, int, int]
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """One augmentation, or all together: samples uint8 H×W×3, and what to write beside and below them.
+
+    original: the picture that windows are drawn on; boxes: the windows, in pixels of the sample's own picture; every
+    `turns`-th of them is the original's.
+    """
+
+    name: str
+    numbers: str
+    help: str
+    source: str
+    samples: Sequence[np.ndarray]
+    captions: Sequence[str] = ()
+    original: Image.Image | None = None
+    boxes: Sequence[Box] = ()
+    spec: Spec | None = None
+    remark: str = ""
+    turns: int = 1
+
+
+@dataclass
+class Bench:
+    """The pictures at hand, at the input's size, `n` samples at a time."""
+
+    pictures: Sequence[Image.Image]
+    preprocessing: Preprocessing
+    n: int
+    seed: int
+    plain: list[np.ndarray] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.plain = [self.preprocessing.image(picture) for picture in self.pictures]
+
+    def whole(self) -> np.ndarray:
+        """Pictures as they come without augmentation, in turns: uint8 N×H×W×C."""
+        return np.stack([self.plain[k % len(self.plain)] for k in range(self.n)])
+
+    def cut(self, done: Policy) -> tuple[np.ndarray, list[Box]]:
+        """The samples that a policy cuts, and where; the plain ones if it cuts none."""
+        if done.geometry is None:
+            return self.whole(), []
+        p, boxes, samples = self.preprocessing, [], []
+        for k in range(self.n):
+            picture = self.pictures[k % len(self.pictures)].convert("L" if p.color == "L" else "RGB")
+            box = done.geometry(picture.height, picture.width, p.height, p.width, generator(self.seed, 4, k))
+            edges = (box.left, box.top, min(box.left + box.width, picture.width), min(box.top + box.height, picture.height))
+            small = picture.resize((p.width, p.height), Image.Resampling[p.interpolation.upper()], edges)
+            samples.append(np.asarray(small).reshape(p.height, p.width, p.channels))
+            boxes.append(box)
+        return np.stack(samples), boxes
+
+    def draws(self) -> Draws:
+        """The same for every row, so that rows can be compared."""
+        return Draws.of(generator(self.seed, 2, 0), self.n)
+
+    def made(self, done: Policy) -> tuple[np.ndarray, list[Box]]:
+        """Cut, moved, coloured and erased."""
+        pixels, boxes = self.cut(done)
+        draws = self.draws()
+        for operation in done.pixels:
+            pixels = operation(pixels, draws)
+        return pixels, boxes
+
+
+def make_rows(
+    pictures: Sequence[Image.Image], specs: Sequence[Spec], preprocessing: Preprocessing, n: int, seed: int
+) -> list[Row]:
+    """A row for each; and, where one may do them together, one of all."""
+    bench = Bench(pictures, preprocessing, n, seed)
+    rows = [_row(bench, spec) for spec in specs]
+    together = [str(spec) for spec in specs if spec.kind.stage != "mix"]
+    stages = [spec.kind.stage for spec in specs if spec.kind.stage in ("cut", "place", "flip", "policy")]
+    if len(together) > 1 and len(set(stages)) == len(stages):
+        pixels, boxes = bench.made(policy(together, preprocessing))
+        rows.append(
+            Row(
+                "together",
+                "",
+                ", ".join(together),
+                "in this order",
+                _coloured(pixels),
+                original=_shown(bench, boxes),
+                boxes=boxes,
+                turns=len(pictures),
+            )
+        )
+    return rows
+
+
+def _row(bench: Bench, spec: Spec) -> Row:
+    numbers = " · ".join(f"{a.name} {value:.4g}" for a, value in zip(spec.kind.arguments, spec.values, strict=True))
+    words = (spec.name, numbers, spec.kind.help, spec.kind.source)
+    if spec.kind.stage == "mix":
+        pixels, captions = _mixed(bench, spec)
+        return Row(*words, _coloured(pixels), captions, spec=spec)
+    pixels, boxes = bench.made(policy([str(spec)], bench.preprocessing))
+    captions = _uses(bench, spec) if spec.kind.stage == "policy" else [_place(bench, k, box) for k, box in enumerate(boxes)]
+    return Row(
+        *words, _coloured(pixels), captions, _shown(bench, boxes), boxes, spec, _variants(bench, spec), len(bench.pictures)
+    )
+
+
+def _shown(bench: Bench, boxes: Sequence[Box]) -> Image.Image | None:
+    return bench.pictures[0].convert("RGB") if boxes else None
+
+
+def _coloured(pixels: np.ndarray) -> list[np.ndarray]:
+    return list(np.repeat(pixels, 3, 3) if pixels.shape[3] == 1 else pixels)
+
+
+def _place(bench: Bench, k: int, box: Box) -> str:
+    """The window's share of the picture's area, and its width / height."""
+    picture = bench.pictures[k % len(bench.pictures)]
+    share = box.width * box.height / (picture.width * picture.height)
+    return f"{100 * share:.0f} % · {box.width / box.height:.2f}"
+
+
+def _uses(bench: Bench, spec: Spec) -> list[str]:
+    """What the same draws make the policy do to each sample."""
+    shape = (bench.n, bench.preprocessing.height, bench.preprocessing.width, bench.preprocessing.channels)
+    if spec.name == "randaugment":
+        uses = auto.randaugment_uses(shape, bench.draws(), int(spec.values[0]), spec.values[1])
+    elif spec.name == "trivialaugment":
+        uses = auto.trivialaugment_uses(shape, bench.draws())
+    else:
+        uses = auto.autoaugment_uses(shape, bench.draws(), auto.POLICIES[spec.name])
+    return ["\n".join(f"{name} {by:.3g}" if by else name for name, by in todo) or "nothing" for todo in uses]
+
+
+def _mixed(bench: Bench, spec: Spec) -> tuple[np.ndarray, list[str]]:
+    """Each sample with the next picture, at a λ of its own."""
+    import torch
+
+    from neocog.train.mixing import cutmix, mixup
+
+    rng = generator(bench.seed, 5, 0)
+    share = rng.beta(spec.values[0], spec.values[0], bench.n)
+    pixels = bench.whole()
+    other = np.stack([bench.plain[(k + 1) % len(bench.plain)] for k in range(bench.n)])
+    x, y = (torch.from_numpy(one).permute(0, 3, 1, 2).float() for one in (pixels, other))
+    mixed, left = mixup(x, y, share) if spec.name == "mixup" else cutmix(x, y, share, rng.random((bench.n, 2)))
+    out = mixed.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).numpy()
+    return out, [f"{100 * one:.0f} % + {100 - 100 * one:.0f} %" for one in left]
+
+
+def _variants(bench: Bench, spec: Spec) -> str:
+    """How many different inputs a picture gives, where they can be counted."""
+    p = bench.preprocessing
+    if spec.name == "square-crop":
+        side = max(round(spec.values[0] * min(p.height, p.width) / spec.values[1]), p.height, p.width)
+        down, across = side - p.height + 1, side - p.width + 1
+        paper = "; the paper counts 32 × 32 × 2 = 2,048" if (side, p.height, p.width) == (256, 224, 224) else ""
+        return f"{down} × {across} windows, {2 * down * across:,} inputs with their mirror images{paper}"
+    return ""
+
+
+def page(title: str, about: str, rows: Sequence[Row]) -> Image.Image:
+    """The rows one below the other: words at the left, then the picture with its windows, then the samples."""
+    if any(row.boxes for row in rows):
+        about += " · under a window: its share of the picture's area, its width / height"
+    fonts = {size: ImageFont.load_default(size) for size in (SMALL, 13, 16, 24)}
+    count = max(len(row.samples) for row in rows)
+    wide = min(count, WIDE)
+    high, across = rows[0].samples[0].shape[:2]
+    tile_w, tile_h = _tile(high, across, len(rows), wide)
+    first = tile_w * 3 // 2 if any(row.boxes for row in rows) else 0
+    left = MARGIN + LABEL + (first + GAP if first else 0)
+    width = left + wide * (tile_w + GAP) - GAP + MARGIN
+    laid = [(row, _wrap(row, fonts, LABEL if row.boxes else left - MARGIN)) for row in rows]
+    heights = [_height(row, words, wide, tile_h) for row, words in laid]
+    sheet = Image.new("RGB", (width, MARGIN + 58 + sum(heights) + MARGIN // 2), PAPER)
+    pen = ImageDraw.Draw(sheet)
+    pen.text((MARGIN, MARGIN - 6), title.translate(PLAIN), TEXT, fonts[24])
+    pen.text((MARGIN, MARGIN + 24), about.translate(PLAIN), FAINT, fonts[13])
+    y = MARGIN + 58
+    for (row, words), height in zip(laid, heights, strict=True):
+        pen.line((MARGIN, y - 9, width - MARGIN, y - 9), LINE)
+        at = y
+        for text, size, colour in words:
+            pen.text((MARGIN, at), text, colour, fonts[size])
+            at += size + 5
+        if row.original is not None:
+            _original(sheet, pen, row, (MARGIN + LABEL, y), (first, tile_h))
+        line = tile_h + GAP + CAPTION * _lines(row)
+        for k, sample in enumerate(row.samples):
+            x, top = left + k % wide * (tile_w + GAP), y + k // wide * line
+            sheet.paste(_resized(sample, tile_w, tile_h), (x, top))
+            edge = _hue(k, len(row.samples)) if row.boxes else LINE
+            pen.rectangle((x - 1, top - 1, x + tile_w, top + tile_h), outline=edge)
+            for i, text in enumerate(row.captions[k].split("\n") if row.captions else ()):
+                pen.text(
+                    (x, top + tile_h + 3 + CAPTION * i), shorten(text, tile_w + GAP - 2, fonts[SMALL]), FAINT, fonts[SMALL]
+                )
+        y += height
+    return sheet
+
+
+def _tile(height: int, width: int, rows: int, wide: int) -> tuple[int, int]:
+    """(width, height) of a sample on the sheet: larger where there are few; small pictures by a whole factor."""
+    side = 150 if rows * wide <= 24 else 104
+    longest = max(height, width)
+    scale = side // longest if longest * 2 <= side else side / longest
+    return round(width * scale), round(height * scale)
+
+
+def _resized(sample: np.ndarray, width: int, height: int) -> Image.Image:
+    picture = Image.fromarray(np.ascontiguousarray(sample))
+    return picture.resize((width, height), Image.Resampling.NEAREST if picture.width < width else Image.Resampling.LANCZOS)
+
+
+def _lines(row: Row) -> int:
+    return max((text.count("\n") + 1 for text in row.captions), default=0)
+
+
+def _height(row: Row, words: Sequence[tuple[str, int, Colour]], wide: int, tile: int) -> int:
+    tiles = -(-len(row.samples) // wide) * (tile + GAP + CAPTION * _lines(row))
+    return max(tiles, sum(size + 5 for _, size, _ in words)) + 16
+
+
+def _wrap(row: Row, fonts: Mapping[int, Font], width: int) -> list[tuple[str, int, Colour]]:
+    """The label's lines with size and colour."""
+    lines = [(row.name, 16, TEXT)]
+    for text, colour in ((row.numbers, TEXT), (row.help, FAINT), (row.source, ACCENT), (row.remark, FAINT)):
+        line = ""
+        for word in text.translate(WORDS).split():
+            if line and fonts[SMALL].getlength(f"{line} {word}") > width - 20:
+                lines.append((line, SMALL, colour))
+                line = word
+            else:
+                line = f"{line} {word}".strip()
+        if line:
+            lines.append((line, SMALL, colour))
+    return lines
+
+
+def _original(sheet: Image.Image, pen: ImageDraw.ImageDraw, row: Row, at: tuple[int, int], room: tuple[int, int]) -> None:
+    """The picture as large as there is room, paler, and on it each sample's window in the colour of its frame."""
+    assert row.original is not None
+    picture = row.original
+    scale = min(room[0] / picture.width, room[1] / picture.height)
+    small = picture.resize(
+        (max(1, round(picture.width * scale)), max(1, round(picture.height * scale))), Image.Resampling.LANCZOS
+    )
+    pale = Image.blend(small, Image.new("RGB", small.size, PAPER), 0.35)
+    ink = ImageDraw.Draw(pale)
+    for k in range(0, len(row.boxes), row.turns):
+        box = row.boxes[k]
+        edges = (box.left, box.top, box.left + box.width, box.top + box.height)
+        x0, y0, x1, y1 = (round(edge * scale) for edge in edges)
+        ink.rectangle((x0, y0, min(x1, pale.width) - 1, min(y1, pale.height) - 1), outline=_hue(k, len(row.boxes)))
+    x, y = at[0] + room[0] - pale.width, at[1]
+    sheet.paste(pale, (x, y))
+    pen.rectangle((x - 1, y - 1, x + pale.width, y + pale.height), outline=LINE)
+
+
+def _hue(k: int, n: int) -> Colour:
+    """Colours of one lightness around the circle."""
+    red, green, blue = colorsys.hls_to_rgb(k / n, 0.42, 0.75)
+    return round(255 * red), round(255 * green), round(255 * blue)

@@ -1,0 +1,213 @@
+"""Folders of tar shards in WebDataset's layout, read in place: an index of offsets makes any picture one read away.
+
+A sample is the run of files in a tar that share a key, their name up to its first dot: `000017.jpg` and `000017.cls` (a
+number or a name) or `000017.json` ({"label": …} or {"class": …}). Where there is no such label the picture's folder in the
+tar is its class. `train-0000.tar`, `val-…` and `test-…`, or folders of those names, are the splits.
+"""
+
+import json
+import os
+import re
+import tarfile
+from array import array
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neocog.errors import BadPicture, DataError
+from neocog.pictures.encoded import EncodedPictures, dataset
+from neocog.pictures.folder import sorted_classes
+from neocog.pictures.layout import SPLITS
+from neocog.pictures.names import Names
+from neocog.pictures.scan import hidden, is_picture, subfolders
+from neocog.pictures.sets import Dataset
+
+PACKED = (".tar.gz", ".tgz", ".tar.zst", ".tar.bz2", ".tar.xz")
+LABELS = (".cls", ".cls.txt", ".json")
+CLASSES = ("classes.txt", "classnames.txt")
+
+
+def has_shards(root: Path) -> bool:
+    """Whether `root` is a folder of shards, or of split folders of shards."""
+    return bool(_tars(root)) or any(_tars(folder) for folder in _split_folders(root).values())
+
+
+def load_shards(
+    root: Path,
+    seed: int = 0,
+    val_fraction: float | None = None,
+    test_fraction: float | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Dataset:
+    """The shards of `root` as a data set. The first look reads the headers of all members; nothing is unpacked."""
+    shards: dict[str, list[Path]] = {}
+    for path in _tars(root):
+        shards.setdefault(_split_of(path), []).append(path)
+    for split, folder in _split_folders(root).items():
+        shards.setdefault(split, []).extend(_tars(folder))
+    if "train" not in shards:
+        raise DataError(f"{root}: found shards of {' and '.join(shards)} but none for training (train-….tar, or a folder 'train')")
+    total, found = sum(map(len, shards.values())), {}
+    for split, paths in shards.items():
+        found[split] = _Index()
+        for path in paths:
+            found[split].read(path, root)
+            if on_progress is not None:
+                on_progress(sum(len(index.shards) for index in found.values()), total)
+    skipped = [bad for index in found.values() for bad in index.skipped]
+    if not len(found["train"].names):
+        raise DataError(f"{root}: no labelled picture in {total} shards; the first: {shards['train'][0].name}" + (f"; {skipped[0]}" if skipped else ""))
+    classes, numbers = _classes(root, found)
+    splits = {split: _pictures(index, classes, numbers, root) for split, index in found.items() if len(index.names)}
+    notes = [f"{len(index.shards)} shards for {split}: {len(index.names):,} pictures" for split, index in found.items()]
+    sizes = [f"{path.name} {path.stat().st_size}" for paths in shards.values() for path in paths]
+    name = root.resolve().name or "shards"
+    return dataset(name, splits, seed, val_fraction, test_fraction, notes, sizes, skipped)
+
+
+class ShardPictures(EncodedPictures):
+    """Members of tar shards: of picture i, which shard, and where in it its bytes begin and how many they are."""
+
+    def __init__(
+        self, shards: Sequence[Path], names: Names, places: np.ndarray, labels: np.ndarray, classes: Sequence[str], root: Path
+    ):
+        super().__init__(labels, classes, len(names))
+        self.shards, self.names, self.places, self.root = tuple(shards), names, places, root  # places: int64 N×(shard, offset, size)
+        self._open: dict[int, int] = {}
+
+    def encoded(self, i: int) -> bytes:
+        shard, offset, size = (int(v) for v in self.places[i])
+        try:
+            if shard not in self._open:
+                self._open[shard] = os.open(self.shards[shard], os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+            raw = os.pread(self._open[shard], size, offset)  # no position is moved: threads may share the file
+        except OSError as error:
+            raise BadPicture(self.name(i), (error.strerror or "cannot be read").lower()) from None
+        if len(raw) < size:
+            raise BadPicture(self.name(i), "its shard is cut off")
+        return raw
+
+    def name(self, i: int) -> str:
+        return self.names[i]
+
+    def subset(self, indices: np.ndarray | Sequence[int]) -> "ShardPictures":
+        at = np.asarray(indices, np.int64)
+        return ShardPictures(self.shards, self.names.take(at.tolist()), self.places[at], self.labels[at], self.classes, self.root)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_open": {}}  # a worker process opens them for itself
+
+    def __del__(self) -> None:
+        for handle in self._open.values():
+            os.close(handle)
+
+
+@dataclass
+class _Index:
+    """What lies in the shards of one split. labels: as they are written, a number or a name."""
+
+    shards: list[Path] = field(default_factory=list)
+    names: Names = field(default_factory=Names)
+    places: array = field(default_factory=lambda: array("q"))
+    labels: list[str | int] = field(default_factory=list)
+    skipped: list[BadPicture] = field(default_factory=list)
+
+    def read(self, path: Path, root: Path) -> None:
+        """Add the samples of one shard. A damaged one gives what lies before the damage, and is told."""
+        shard, place = len(self.shards), path.relative_to(root).as_posix()
+        self.shards.append(path)
+        try:
+            with tarfile.open(path, "r:") as tar:
+                key, pictures, label = "", [], None
+                for member in tar:
+                    if not member.isfile() or hidden(Path(member.name).name):
+                        continue
+                    if _key(member.name) != key:
+                        self._add(shard, place, pictures, label)
+                        key, pictures, label = _key(member.name), [], None
+                    if member.name.lower().endswith(LABELS):
+                        label = _label(tar, member, label)
+                    elif is_picture(member.name):
+                        pictures.append(member)
+                self._add(shard, place, pictures, label)
+        except (tarfile.TarError, OSError, EOFError) as error:
+            why = "empty or no tar file" if isinstance(error, tarfile.ReadError) else str(error)
+            self.skipped.append(BadPicture(place, f"the shard is damaged ({why}): what lies behind the damage is left out"))
+
+    def _add(self, shard: int, place: str, pictures: list[tarfile.TarInfo], label: str | int | None) -> None:
+        for member in pictures:
+            folder = Path(member.name).parent.name
+            if label is None and not folder:
+                self.skipped.append(BadPicture(f"{place}/{member.name}", "no label: neither .cls nor .json beside it, nor a folder"))
+                continue
+            self.names.append(f"{place}/{member.name}")
+            self.places.extend((shard, member.offset_data, member.size))
+            self.labels.append(folder if label is None else label)
+
+
+def _key(name: str) -> str:
+    folder, _, file = name.rpartition("/")
+    return f"{folder}/{file.split('.', 1)[0]}"
+
+
+def _label(tar: tarfile.TarFile, member: tarfile.TarInfo, before: str | int | None) -> str | int | None:
+    file = tar.extractfile(member)
+    text = file.read(1 << 20).decode("utf-8", "replace").strip() if file else ""
+    if member.name.lower().endswith(".json"):
+        try:
+            told = json.loads(text)
+        except ValueError:
+            return before
+        found = next((told[k] for k in ("class", "cls", "label", "class_name") if k in told), None) if isinstance(told, dict) else told
+        return before if before is not None or not isinstance(found, str | int) else found
+    return int(text) if re.fullmatch(r"\d+", text) else text or before
+
+
+def _classes(root: Path, found: dict[str, _Index]) -> tuple[tuple[str, ...], dict[str | int, int]]:
+    """(classes, the number of each label). Numbers are named by the lines of classes.txt where there is one."""
+    labels = {label for index in found.values() for label in index.labels}
+    file = next((root / name for name in CLASSES if (root / name).is_file()), None)
+    lines = tuple(file.read_text(encoding="utf-8").split("\n")) if file else ()
+    lines = tuple(line.strip() for line in lines if line.strip())
+    if all(isinstance(label, int) for label in labels):
+        count = max(label for label in labels if isinstance(label, int)) + 1
+        if file and count > len(lines):
+            raise DataError(f"{file} names {len(lines)} classes, but labels run to {count - 1}")
+        known = lines or tuple(str(i) for i in range(count))
+        return known, {i: i for i in range(len(known))}
+    names = lines or sorted_classes({str(label) for label in labels})
+    if unknown := sorted({str(label) for label in labels} - set(names)):
+        raise DataError(f"{file} does not name the class '{unknown[0]}'")
+    return names, {label: names.index(str(label)) for label in labels}
+
+
+def _pictures(index: _Index, classes: tuple[str, ...], numbers: dict[str | int, int], root: Path) -> ShardPictures:
+    labels = np.array([numbers[label] for label in index.labels], np.int64)
+    return ShardPictures(index.shards, index.names, np.array(index.places, np.int64).reshape(-1, 3), labels, classes, root)
+
+
+def _tars(folder: Path) -> list[Path]:
+    """Shards directly in a folder, by name. Raises DataError for packed ones, which cannot be read from the middle."""
+    try:
+        files = sorted(path for path in folder.iterdir() if not hidden(path.name))
+    except OSError:
+        return []
+    packed = [path for path in files if path.name.lower().endswith(PACKED)]
+    tars = [path for path in files if path.suffix.lower() == ".tar" and path.is_file()]
+    if packed and not tars and not any(path.is_dir() for path in files):
+        raise DataError(f"{packed[0]}: packed shards cannot be read from the middle; unpack them to .tar (gunzip, unzstd) first")
+    return tars
+
+
+def _split_folders(root: Path) -> dict[str, Path]:
+    try:
+        return {SPLITS[folder.name.lower()]: folder for folder in subfolders(root) if folder.name.lower() in SPLITS and _tars(folder)}
+    except DataError:
+        return {}
+
+
+def _split_of(path: Path) -> str:
+    return SPLITS.get(re.split(r"[-_.0-9]", path.name.lower(), maxsplit=1)[0], "train")

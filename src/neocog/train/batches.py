@@ -1,0 +1,97 @@
+"""The batches of a training: which pictures, how varied, in what form. All of it a function of the seed and the step."""
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from neocog.errors import UserError
+from neocog.nets import Recipe
+from neocog.pictures.augment.draws import Draws, generator
+from neocog.pictures.augment.policy import policy
+from neocog.pictures.store import Store
+from neocog.train.mixing import mix
+from neocog.train.world import ALONE, World
+
+AHEAD = 2  # batches that are made while the network computes
+
+
+class Batch(NamedTuple):
+    """x: N×C×H×W normalised; y: labels, int64 N or, where pictures are mixed, shares N×classes; total: N over all processes."""
+
+    x: Tensor
+    y: Tensor
+    total: int
+
+
+class Batches:
+    """Shuffled batches of the training pictures: which, by seed and step alone."""
+
+    def __init__(self, store: Store, recipe: Recipe, seed: int, where: torch.device, world: World = ALONE):
+        self.store, self.recipe, self.seed, self.where, self.world = store, recipe, seed, where, world
+        self.policy = policy(recipe.augment)
+        self.indices = store.good
+        if len(self.indices) == 0:
+            raise UserError("none of the training pictures can be read")
+        self.size = min(recipe.batch, len(self.indices))
+        self.per_epoch = max(1, len(self.indices) // self.size)
+        self._order: tuple[int, np.ndarray] = (-1, self.indices)
+
+    def order(self, epoch: int) -> np.ndarray:
+        """The pictures in the order of this epoch."""
+        if self._order[0] != epoch:
+            self._order = (epoch, generator(self.seed, 1, epoch).permutation(self.indices))
+        return self._order[1]
+
+    def some(self, count: int, *key: int) -> Batch:
+        """`count` pictures as they are, or all there are, chosen by seed and `key`: the same in every process."""
+        count = min(count, len(self.indices))
+        chosen = np.sort(generator(self.seed, *key).choice(self.indices, count, replace=False))
+        pixels, kept = self.store.get(chosen)
+        x, y = self._tensors(pixels, kept)
+        return Batch(x, y, len(y))
+
+    def get(self, step: int) -> Batch:
+        """This process's part of the batch of one step, augmented and normalised."""
+        epoch, place = divmod(step, self.per_epoch)
+        positions = self.world.share(self.size)
+        wanted = self.order(epoch)[place * self.size + positions]
+        cut = (self.policy.geometry, (self.seed, 4, step), positions) if self.policy.geometry else ()
+        pixels, kept = self.store.get(wanted, *cut)
+        at = positions if len(kept) == len(wanted) else positions[np.isin(wanted, kept)]
+        draws = Draws(generator(self.seed, 2, step), self.size, at, epoch)
+        for vary in self.policy.pixels:
+            pixels = vary(pixels, draws)
+        x, y = self._tensors(pixels, kept)
+        if self.policy.mixing:
+            x, y = mix(x, y, self.policy.mixing, len(self.store.pictures.classes), generator(self.seed, 5, step))
+        return Batch(x, y, self.size)
+
+    def _tensors(self, pixels: np.ndarray, kept: np.ndarray) -> tuple[Tensor, Tensor]:
+        x = torch.from_numpy(self.store.preprocessing.normalise(pixels)).to(self.where)
+        y = torch.from_numpy(self.store.pictures.labels[kept]).to(self.where)
+        return x.contiguous(memory_format=torch.channels_last), y
+
+
+class Ahead:
+    """The batches of consecutive steps, made by a thread while the network computes. Use as a context manager."""
+
+    def __init__(self, batches: Batches, steps: int, depth: int = AHEAD):
+        self.batches, self.steps, self.depth = batches, steps, depth
+        self._waiting: dict[int, Future[Batch]] = {}
+
+    def __enter__(self) -> "Ahead":
+        self._thread = ThreadPoolExecutor(1, "batches")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown(wait=True, cancel_futures=True)
+
+    def get(self, step: int) -> Batch:
+        """As `Batches.get`; the next ones are begun."""
+        for soon in range(step, min(step + self.depth + 1, self.steps)):
+            if soon not in self._waiting:
+                self._waiting[soon] = self._thread.submit(self.batches.get, soon)
+        return self._waiting.pop(step).result()

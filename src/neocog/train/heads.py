@@ -1,0 +1,156 @@
+"""Linear classifiers on fixed features: convex, so solved to the optimum by L-BFGS instead of stepped towards it.
+
+Both regularise what is divided by the features' one scale (the mean of their standard deviations), centred: one grid of
+strengths then serves any features, and `fit_softmax` gives the weights back in the features' own units.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from neocog.pictures.augment.draws import generator
+
+STRENGTHS = tuple(10.0 ** (k / 2) for k in range(-8, 3))  # λ of λ/2·‖W‖²: 0.0001 … 10
+FOLDS = 5
+DOUBLE = 50_000_000  # numbers that are computed with at 64 bits; more of them at 32
+ITERATIONS = 300
+
+
+class Linear(NamedTuple):
+    """Scores of N×F features f: f·Wᵀ + b. weight C×F, bias C, float32."""
+
+    weight: Tensor
+    bias: Tensor
+
+    def scores(self, features: np.ndarray) -> np.ndarray:
+        """N×F → float32 N×C."""
+        return (torch.from_numpy(features) @ self.weight.T + self.bias).numpy()
+
+
+Fit = Callable[[Tensor, Tensor, int, float], tuple[Tensor, Tensor]]
+"""(N×F, N labels, classes, strength) → (weight C×F, bias C)."""
+
+
+def softmax(x: Tensor, y: Tensor, classes: int, strength: float) -> tuple[Tensor, Tensor]:
+    """Least mean cross-entropy + strength/2·‖W‖²; biases go free (multinomial logistic regression; C = 1/(N·strength))."""
+
+    def loss(weight: Tensor, bias: Tensor) -> Tensor:
+        return F.cross_entropy(x @ weight.T + bias, y) + strength / 2 * weight.square().sum()
+
+    return _least(loss, x, classes)
+
+
+def svm(x: Tensor, y: Tensor, classes: int, strength: float) -> tuple[Tensor, Tensor]:
+    """One linear SVM a class against all others: least mean squared hinge + strength/2·(‖W‖² + ‖b‖²), as in LIBLINEAR (Fan
+    et al. 2008), whose C is 1/(N·strength)."""
+    side = 2.0 * F.one_hot(y, classes).to(x.dtype) - 1
+
+    def loss(weight: Tensor, bias: Tensor) -> Tensor:
+        hinge = (1 - side * (x @ weight.T + bias)).clamp(min=0).square()
+        return hinge.sum() / len(x) + strength / 2 * (weight.square().sum() + bias.square().sum())
+
+    return _least(loss, x, classes)
+
+
+def _least(loss: Callable[[Tensor, Tensor], Tensor], x: Tensor, classes: int) -> tuple[Tensor, Tensor]:
+    weight = torch.zeros(classes, x.shape[1], dtype=x.dtype, device=x.device, requires_grad=True)
+    bias = torch.zeros(classes, dtype=x.dtype, device=x.device, requires_grad=True)
+    close = 1e-7 if x.dtype == torch.float64 else 1e-5
+    solver = torch.optim.LBFGS(
+        [weight, bias], max_iter=ITERATIONS, history_size=20, tolerance_grad=close, tolerance_change=1e-12,
+        line_search_fn="strong_wolfe",
+    )  # fmt: skip
+
+    def value() -> Tensor:
+        solver.zero_grad()
+        now = loss(weight, bias)
+        now.backward()
+        return now
+
+    solver.step(value)
+    return weight.detach(), bias.detach()
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A classifier and how its strength was chosen. trials: (strength, loss on what was held out) of each that was tried."""
+
+    head: Linear
+    strength: float
+    trials: tuple[tuple[float, float], ...]
+
+
+def fit_best(
+    fit: Fit,
+    features: np.ndarray,
+    labels: np.ndarray,
+    classes: int,
+    splits: Sequence[tuple[np.ndarray, np.ndarray]],
+    rows: np.ndarray | None = None,
+    strengths: Sequence[float] = STRENGTHS,
+    on_trial: Callable[[int, int], None] | None = None,
+) -> Chosen:
+    """The classifier of the N×F features with the strength that loses least on what is held out.
+
+    splits: (indices to learn from, indices held out), one pair or several. rows: those that the final classifier learns from
+    (None: all). The loss of a softmax is its cross-entropy, that of an SVM its squared hinge. on_trial(done, total) may raise.
+    """
+    rows = np.arange(len(labels)) if rows is None else rows
+    wide = torch.float64 if features.size <= DOUBLE else torch.float32
+    x = torch.from_numpy(features)
+    mean = x[rows].mean(0, dtype=wide)
+    spread = float(x[rows].to(wide).std(0, correction=0).mean()) or 1.0
+    x, y = ((x.to(wide) - mean) / spread), torch.from_numpy(labels)
+    trials = []
+    for number, strength in enumerate(strengths):
+        lost, count = 0.0, 0
+        for learn, held in splits:
+            weight, bias = fit(x[learn], y[learn], classes, strength)
+            lost += _held_out(fit, x[held] @ weight.T + bias, y[held])
+            count += len(held)
+        trials.append((strength, lost / max(count, 1)))
+        if on_trial is not None:
+            on_trial(number + 1, len(strengths))
+    best = min(trials, key=lambda t: (t[1], -t[0]))[0] if splits else strengths[len(strengths) // 2]
+    weight, bias = fit(x[rows], y[rows], classes, best)
+    weight = weight / spread
+    return Chosen(Linear(weight.float(), (bias - weight @ mean).float()), best, tuple(trials))
+
+
+def _held_out(fit: Fit, scores: Tensor, labels: Tensor) -> float:
+    if fit is softmax:
+        return float(F.cross_entropy(scores, labels, reduction="sum"))
+    side = 2.0 * F.one_hot(labels, scores.shape[1]).to(scores.dtype) - 1
+    return float((1 - side * scores).clamp(min=0).square().sum())
+
+
+def folds(labels: np.ndarray, seed: int, count: int = FOLDS) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Cross-validation: (learn, held) index pairs; each class is dealt out evenly, by the seed. Classes of one picture are
+    always learned from."""
+    hand = np.full(len(labels), -1)
+    dealt = 0
+    for wanted in np.unique(labels):
+        members = generator(seed, 5, int(wanted)).permutation(np.flatnonzero(labels == wanted))
+        if len(members) > 1:
+            hand[members] = (dealt + np.arange(len(members))) % count
+            dealt += len(members)
+    pairs = [(np.flatnonzero(hand != k), np.flatnonzero(hand == k)) for k in range(count)]
+    return [(learn, held) for learn, held in pairs if len(held) and len(np.unique(labels[learn])) > 1]
+
+
+def nearest(features: np.ndarray, labels: np.ndarray, asked: np.ndarray, classes: int, k: int = 5) -> np.ndarray:
+    """Votes, float32 M×C, of the k most alike (by cosine) of N×F features for each of M×F; a tie goes to the most alike."""
+    known, new = (torch.nn.functional.normalize(torch.from_numpy(a), dim=1) for a in (features, asked))
+    votes = np.zeros((len(asked), classes), np.float32)
+    k = min(k, len(known))
+    for start in range(0, len(new), 256):
+        like, at = (new[start : start + 256] @ known.T).topk(k, dim=1)
+        for place in range(k):
+            row = np.arange(start, start + len(like))
+            votes[row, labels[at[:, place].numpy()]] += 1 + (k - place) * 1e-3 / k
+    return votes

@@ -1,0 +1,73 @@
+"""How a training sees the processes that share it: which pictures of a batch are its own, and sums over all of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class World:
+    """One process of `size`, the `rank`-th. This one is alone; `train.distributed` has the one that talks to others."""
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def main(self) -> bool:
+        """Whether this process writes the run folder and talks to people."""
+        return self.rank == 0
+
+    def share(self, n: int) -> np.ndarray:
+        """Positions, of a batch of n, that this process computes: int64, contiguous; shares differ by one at most."""
+        return np.arange(self.rank * n // self.size, (self.rank + 1) * n // self.size)
+
+    def wrap(self, model: nn.Module) -> nn.Module:
+        """What to call for a training step, so that gradients are those of all processes together."""
+        return model
+
+    def sums(self, *values: Tensor) -> list[Tensor]:
+        """Each value summed over all processes."""
+        return list(values)
+
+    def gather(self, array: np.ndarray) -> np.ndarray:
+        """The rows of all processes, in order of rank; no row twice."""
+        return array
+
+    def any(self, flag: bool) -> bool:
+        """Whether it is so in any process."""
+        return flag
+
+    def wait(self) -> None:
+        """Until all are here."""
+
+    def say(self, words: Any = None) -> Any:
+        """What the main process says (anything that JSON holds), in all of them."""
+        return words
+
+    def collect(self, words: Sequence[Any]) -> list[Any]:
+        """What all processes have to say, in order of rank."""
+        return list(words)
+
+    def spread(self, values: Mapping[str, Tensor] | None) -> Mapping[str, Tensor]:
+        """The main process's tensors, in all of them: the others need not see its disk."""
+        return values or {}
+
+    def same(self, what: str, mark: str) -> None:
+        """Raises UserError where a process holds another `what`, known by its mark, than the main one."""
+
+
+ALONE = World()
+
+
+def rows(world: World, array: np.ndarray) -> np.ndarray:
+    """This process's rows."""
+    return array[world.share(len(array))]
+
+
+def total(world: World, value: float) -> float:
+    """A number summed over all processes."""
+    return float(world.sums(torch.tensor(float(value), dtype=torch.float64))[0])

@@ -1,0 +1,52 @@
+"""Several processes of one training, for tests: `team(K, function, *arguments)` gives what each returned."""
+
+import multiprocessing
+import os
+import socket
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def team(size: int, function: Callable[..., Any], *arguments: Any) -> list[Any]:
+    """`function(world, *arguments)` in processes of its own that share a world, over gloo on loopback; what each returned."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["neocog.train.trainer", "neocog.train.distributed", "neocog.train.shard"])
+    port, ends = free_port(), [context.Pipe(duplex=False) for _ in range(size)]
+    workers = [context.Process(target=_work, args=(rank, size, port, ends[rank][1], function, arguments)) for rank in range(size)]
+    for worker in workers:
+        worker.start()
+    try:
+        answers = []
+        for receiver, _ in ends:
+            assert receiver.poll(120), "a process of the team is stuck"
+            good, value = receiver.recv()
+            assert good, value
+            answers.append(value)
+        return answers
+    finally:
+        for worker in workers:
+            worker.join(10)
+            if worker.is_alive():
+                worker.kill()
+
+
+def _work(rank: int, size: int, port: int, end: Any, function: Callable[..., Any], arguments: tuple) -> None:
+    os.environ.update({"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(size), "LOCAL_WORLD_SIZE": str(size),
+                       "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1", "NEOCOG_PATIENCE": "1"})  # fmt: skip
+    import torch
+
+    from neocog.train import distributed
+
+    torch.set_num_threads(1)
+    try:
+        end.send((True, function(distributed.join("cpu"), *arguments)))
+        distributed.leave()
+    except BaseException:
+        end.send((False, traceback.format_exc()))

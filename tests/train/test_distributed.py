@@ -1,0 +1,107 @@
+"""Several processes compute what one computes: gradients, batch normalisation, augmentation, evaluation."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from neocog.arch.rewrite import with_channels, with_classes, with_input
+from neocog.nets import Recipe, resolve
+from neocog.nn import Model
+from neocog.pictures import ArrayPictures, Preprocessing
+from neocog.pictures.store import Store
+from neocog.train.batches import Batches
+from neocog.train.trainer import Trainer
+from neocog.train.world import ALONE, World, rows
+
+from .team import team
+
+pytest.importorskip("accelerate", reason="several processes need accelerate")
+RECIPE = Recipe(lr=0.05, nesterov=True, batch=16, augment=("flip", "crop"), schedule="constant")
+
+
+def model(name: str) -> Model:
+    arch = resolve(name).build()
+    arch, _ = with_input(with_channels(with_classes(arch, 4)[0], 3)[0], (3, 16, 16))
+    return Model(arch, torch.Generator().manual_seed(0)).to(memory_format=torch.channels_last)
+
+
+def store(count: int = 40) -> Store:
+    rng = np.random.default_rng(0)
+    pictures = ArrayPictures(rng.integers(0, 256, (count, 16, 16, 3), np.uint8), rng.integers(0, 4, count), list("abcd"), "some")
+    return Store(pictures, Preprocessing(16, 16, mean=(0.5,), std=(0.25,)))
+
+
+def steps(world: World, name: str, recipe: Recipe, count: int = 5) -> dict[str, np.ndarray]:
+    trainer = Trainer(model(name), recipe, count, seed=3, world=world)
+    batches = Batches(store(), recipe, 3, torch.device("cpu"), world)
+    for step in range(count):
+        trainer.step(step, batches.get(step))
+    values = trainer.model.state_dict() | {f"velocity.{k}": v for k, v in trainer.state().items()}
+    if getattr(world, "shard", False):
+        from neocog.train.shard import whole
+
+        values = whole(values)
+    return {key: value.numpy().copy() for key, value in values.items()}
+
+
+def everything(world: World) -> dict:
+    """What one process of a team finds; one start of processes serves all tests here, for starting them takes longest."""
+    scores = np.arange(7 * 3, dtype=np.float32).reshape(7, 3)
+    found = {
+        "trained": steps(world, "resnet8.cifar", RECIPE),
+        # "few": steps(world, "resnet8.cifar", replace(RECIPE, batch=2), 3),
+        "gathered": world.gather(rows(world, scores)),
+        "judged": len(world.share(7)),
+        "none": world.gather(scores[:0]),
+        "sums": [float(v) for v in world.sums(torch.tensor(float(world.rank)), torch.tensor(2.0))],
+        "any": (world.any(world.rank == 1), world.any(False)),
+        "said": world.say({"rank": world.rank}),
+        "spread": world.spread({"a": torch.arange(3), "b": torch.tensor(True)} if world.main else None),
+    }
+    return found
+
+
+@pytest.fixture(scope="module")
+def three() -> list[dict]:
+    return team(3, everything)
+
+
+def same(several: dict[str, np.ndarray], one: dict[str, np.ndarray]) -> None:
+    """Weights within 1e-5 of one another (1e-6 on average)."""
+    assert several.keys() == one.keys()
+    for key, value in one.items():
+        assert several[key] == pytest.approx(value, abs=1e-5, rel=1e-5), key
+    away = np.concatenate([np.abs(several[k] - v).ravel() for k, v in one.items() if v.dtype == np.float32])
+    assert away.mean() < 1e-6
+
+
+def test_three_processes_train_as_one_with_the_same_batch(three):
+    """16 pictures over three processes: 5, 5 and 6. Residual net with batch normalisation, Nesterov, flips and crops."""
+    alone = steps(ALONE, "resnet8.cifar", RECIPE)
+    untouched = dict(model("resnet8.cifar").state_dict())
+    assert max(np.abs(alone[k] - v.numpy()).max() for k, v in untouched.items()) > 0.01, "nothing was learned"
+    for found in three:
+        same(found["trained"], alone)
+        assert all(np.array_equal(found["trained"][k], three[0]["trained"][k]) for k in alone), "processes drifted apart"
+
+
+def test_a_process_without_a_picture_of_the_batch_does_its_part(three):
+    alone = steps(ALONE, "resnet8.cifar", replace(RECIPE, batch=2), 3)
+    for found in three:
+        same(found["few"], alone)
+
+
+def test_every_picture_is_judged_once(three):
+    """Seven pictures over three processes, none twice."""
+    assert sorted(found["judged"] for found in three) == [2, 2, 3]
+    for found in three:
+        assert np.array_equal(found["gathered"], np.arange(21, dtype=np.float32).reshape(7, 3))
+        assert found["none"].shape == (0, 3)
+
+
+def test_processes_tell_one_another(three):
+    for found in three:
+        assert found["sums"] == [3.0, 6.0] and found["any"] == (True, False) and found["said"] == {"rank": 0}
+        assert found["spread"]["a"].tolist() == [0, 1, 2] and found["spread"]["b"].item() is True
