@@ -141,15 +141,18 @@ def test_files_that_are_none(tmp_path):
 boxes = st.tuples(st.floats(0, 0.7), st.floats(0, 0.7), st.floats(0.02, 1), st.floats(0.02, 1))
 
 
-@given(st.integers(5, 300), st.integers(5, 300), st.integers(1, 90), st.integers(1, 90), boxes, st.sampled_from(["bilinear", "bicubic", "lanczos", "box"]))
+@given(st.integers(5, 300), st.integers(5, 300), st.integers(1, 90), st.integers(1, 90), boxes,
+       st.sampled_from(["bilinear", "bicubic", "lanczos", "box"]))  # fmt: skip
 def test_a_cut_is_pillows_resize_of_the_box(height, width, rows, columns, shares, way):
-    """Up and down in size, odd proportions: the pixels around the box that are left out do not matter."""
+    """Up and down in size, odd proportions: the pixels around the box that are left out do not matter (but see `window`)."""
     top, left = shares[0] * height, shares[1] * width
     box = Box(top, left, shares[2] * (height - top), shares[3] * (width - left))
     picture = photo(height, width)
     edges = (box.left, box.top, min(width, box.left + box.width), min(height, box.top + box.height))
     want = np.asarray(picture.resize((columns, rows), Image.Resampling[way.upper()], edges))
-    assert abs(cut(np.asarray(picture), box, rows, columns, way).astype(int) - want).max() <= 1
+    differences = abs(cut(np.asarray(picture), box, rows, columns, way).astype(int) - want)
+    assert differences.max() <= (1 if way in ("bilinear", "box") else 16)
+    assert differences.mean() <= 0.5
 
 
 def test_outside_of_the_picture_is_black():

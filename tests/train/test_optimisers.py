@@ -297,7 +297,10 @@ def test_levenberg_steps_by_a_rate_for_each_weight():
     optimizer.estimate(model, loss, x, y)
     assert model.training
     whole, before = curvature(model, loss, x, y), copy.deepcopy(model.state_dict())
-    one = {n: sum(curvature(model, loss, x[i : i + 1], y[i : i + 1])[n] for i in range(130)) / 130 for n in ("C1.weight", "F6.bias")}
+    one = {
+        n: sum(curvature(model, loss, x[i : i + 1], y[i : i + 1])[n] for i in range(130)) / 130
+        for n in ("C1.weight", "F6.bias")
+    }
     for name, h in one.items():
         torch.testing.assert_close(whole[name], h)  # in parts or whole
     loss(model(x), y).backward()

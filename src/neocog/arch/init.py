@@ -107,6 +107,17 @@ class GroupIdentity(Init):
 
 
 @dataclass(frozen=True, slots=True)
+class Dirac(Init):
+    """The first filters of a convolution pass its maps on, one each, as long as there are; the others as TorchDefault.
+
+    Jordan 2024, section 3.2; Zagoruyko & Komodakis 2017 for the idea.
+    """
+
+    def __str__(self) -> str:
+        return "identity, then U(±1/√fan-in)"
+
+
+@dataclass(frozen=True, slots=True)
 class Codes(Init):
     """Fixed rows of -1 and +1 (LeNet-5's output codes); each code is a row of bits, most significant first."""
 

@@ -132,7 +132,7 @@ def _facts(row: "Row") -> dict[str, Any]:
         "values": dict(zip((a.name for a in spec.kind.arguments), spec.values, strict=True)) if spec else {},
         "help": row.help,
         "source": row.source,
-        "boxes": [[round(edge, 3) for edge in box] for box in row.boxes],
+        "boxes": [[round(edge, 3) for edge in box] for _, box in row.boxes],
         "captions": list(row.captions),
         "remark": row.remark,
     }

@@ -19,7 +19,7 @@ MARGIN, GAP, LABEL, WIDE = 32, 8, 256, 12
 ACCENT = (46, 106, 132)
 CAPTION = 15  # pixels a line below a tile
 SMALL = 12  # the size of all but titles
-WORDS = PLAIN | str.maketrans({"λ": "share", "²": "^2", "√": "sqrt ", "`": None})
+WORDS = PLAIN | str.maketrans({"λ": "share", "²": "^2", "√": "sqrt ", "ü": "ue", "`": None})
 Colour = tuple[int, int, int]
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
@@ -28,21 +28,19 @@ Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 class Row:
     """One augmentation, or all together: samples uint8 H×W×3, and what to write beside and below them.
 
-    original: the picture that windows are drawn on; boxes: the windows, in pixels of the sample's own picture; every
-    `turns`-th of them is the original's.
+    original: what the samples are made of; boxes: the windows drawn on it, in its pixels, and their places among the samples.
     """
 
     name: str
     numbers: str
     help: str
     source: str
+    original: Image.Image
     samples: Sequence[np.ndarray]
     captions: Sequence[str] = ()
-    original: Image.Image | None = None
-    boxes: Sequence[Box] = ()
+    boxes: Sequence[tuple[int, Box]] = ()
     spec: Spec | None = None
     remark: str = ""
-    turns: int = 1
 
 
 @dataclass
@@ -88,6 +86,23 @@ class Bench:
             pixels = operation(pixels, draws)
         return pixels, boxes
 
+    def original(self, boxes: Sequence[Box]) -> Image.Image:
+        """The first picture: whole where windows are cut from it, else as it comes to the input."""
+        return self.pictures[0].convert("RGB") if boxes else Image.fromarray(_coloured(self.plain[0][None])[0])
+
+    def own(self, boxes: Sequence[Box]) -> list[tuple[int, Box]]:
+        """Those windows that are the first picture's, with their places."""
+        return [(k, box) for k, box in enumerate(boxes) if k % len(self.pictures) == 0]
+
+    def over_epochs(self, done: Policy) -> tuple[np.ndarray, list[str]]:
+        """Each picture in one epoch after the other, where that is what varies it."""
+        pixels, count, samples, captions = self.whole(), len(self.pictures), [], []
+        for k in range(self.n):
+            draws = Draws(generator(self.seed, 2, k), 1, np.arange(1), k // count, np.array([k % count]), self.seed)
+            samples.append(done.pixels[0](pixels[k : k + 1], draws)[0])
+            captions.append(f"epoch {k // count}")
+        return np.stack(samples), captions
+
 
 def make_rows(
     pictures: Sequence[Image.Image], specs: Sequence[Spec], preprocessing: Preprocessing, n: int, seed: int
@@ -99,36 +114,24 @@ def make_rows(
     stages = [spec.kind.stage for spec in specs if spec.kind.stage in ("cut", "place", "flip", "policy")]
     if len(together) > 1 and len(set(stages)) == len(stages):
         pixels, boxes = bench.made(policy(together, preprocessing))
-        rows.append(
-            Row(
-                "together",
-                "",
-                ", ".join(together),
-                "in this order",
-                _coloured(pixels),
-                original=_shown(bench, boxes),
-                boxes=boxes,
-                turns=len(pictures),
-            )
-        )
+        words = ("together", "", ", ".join(together), "in this order")
+        rows.append(Row(*words, bench.original(boxes), _coloured(pixels), boxes=bench.own(boxes)))
     return rows
 
 
 def _row(bench: Bench, spec: Spec) -> Row:
     numbers = " · ".join(f"{a.name} {value:.4g}" for a, value in zip(spec.kind.arguments, spec.values, strict=True))
     words = (spec.name, numbers, spec.kind.help, spec.kind.source)
+    boxes: list[Box] = []
     if spec.kind.stage == "mix":
         pixels, captions = _mixed(bench, spec)
-        return Row(*words, _coloured(pixels), captions, spec=spec)
-    pixels, boxes = bench.made(policy([str(spec)], bench.preprocessing))
-    captions = _uses(bench, spec) if spec.kind.stage == "policy" else [_place(bench, k, box) for k, box in enumerate(boxes)]
-    return Row(
-        *words, _coloured(pixels), captions, _shown(bench, boxes), boxes, spec, _variants(bench, spec), len(bench.pictures)
-    )
-
-
-def _shown(bench: Bench, boxes: Sequence[Box]) -> Image.Image | None:
-    return bench.pictures[0].convert("RGB") if boxes else None
+    elif spec.name == "flip-alternating":
+        pixels, captions = bench.over_epochs(policy([spec.name]))
+    else:
+        pixels, boxes = bench.made(policy([str(spec)], bench.preprocessing))
+        captions = _uses(bench, spec) if spec.kind.stage == "policy" else [_place(bench, k, box) for k, box in enumerate(boxes)]
+    samples, windows = _coloured(pixels), bench.own(boxes)
+    return Row(*words, bench.original(boxes), samples, captions, windows, spec, _variants(bench, spec))
 
 
 def _coloured(pixels: np.ndarray) -> list[np.ndarray]:
@@ -190,10 +193,10 @@ def page(title: str, about: str, rows: Sequence[Row]) -> Image.Image:
     wide = min(count, WIDE)
     high, across = rows[0].samples[0].shape[:2]
     tile_w, tile_h = _tile(high, across, len(rows), wide)
-    first = tile_w * 3 // 2 if any(row.boxes for row in rows) else 0
-    left = MARGIN + LABEL + (first + GAP if first else 0)
+    first = tile_w * 3 // 2 if any(row.boxes for row in rows) else tile_w
+    left = MARGIN + LABEL + first + 2 * GAP
     width = left + wide * (tile_w + GAP) - GAP + MARGIN
-    laid = [(row, _wrap(row, fonts, LABEL if row.boxes else left - MARGIN)) for row in rows]
+    laid = [(row, _wrap(row, fonts)) for row in rows]
     heights = [_height(row, words, wide, tile_h) for row, words in laid]
     sheet = Image.new("RGB", (width, MARGIN + 58 + sum(heights) + MARGIN // 2), PAPER)
     pen = ImageDraw.Draw(sheet)
@@ -206,8 +209,7 @@ def page(title: str, about: str, rows: Sequence[Row]) -> Image.Image:
         for text, size, colour in words:
             pen.text((MARGIN, at), text, colour, fonts[size])
             at += size + 5
-        if row.original is not None:
-            _original(sheet, pen, row, (MARGIN + LABEL, y), (first, tile_h))
+        _original(sheet, pen, row, (left - 2 * GAP, y), (first if row.boxes else tile_w, tile_h))
         line = tile_h + GAP + CAPTION * _lines(row)
         for k, sample in enumerate(row.samples):
             x, top = left + k % wide * (tile_w + GAP), y + k // wide * line
@@ -244,13 +246,13 @@ def _height(row: Row, words: Sequence[tuple[str, int, Colour]], wide: int, tile:
     return max(tiles, sum(size + 5 for _, size, _ in words)) + 16
 
 
-def _wrap(row: Row, fonts: Mapping[int, Font], width: int) -> list[tuple[str, int, Colour]]:
+def _wrap(row: Row, fonts: Mapping[int, Font]) -> list[tuple[str, int, Colour]]:
     """The label's lines with size and colour."""
     lines = [(row.name, 16, TEXT)]
     for text, colour in ((row.numbers, TEXT), (row.help, FAINT), (row.source, ACCENT), (row.remark, FAINT)):
         line = ""
         for word in text.translate(WORDS).split():
-            if line and fonts[SMALL].getlength(f"{line} {word}") > width - 20:
+            if line and fonts[SMALL].getlength(f"{line} {word}") > LABEL - 20:
                 lines.append((line, SMALL, colour))
                 line = word
             else:
@@ -260,24 +262,21 @@ def _wrap(row: Row, fonts: Mapping[int, Font], width: int) -> list[tuple[str, in
     return lines
 
 
-def _original(sheet: Image.Image, pen: ImageDraw.ImageDraw, row: Row, at: tuple[int, int], room: tuple[int, int]) -> None:
-    """The picture as large as there is room, paler, and on it each sample's window in the colour of its frame."""
-    assert row.original is not None
-    picture = row.original
-    scale = min(room[0] / picture.width, room[1] / picture.height)
-    small = picture.resize(
-        (max(1, round(picture.width * scale)), max(1, round(picture.height * scale))), Image.Resampling.LANCZOS
-    )
-    pale = Image.blend(small, Image.new("RGB", small.size, PAPER), 0.35)
-    ink = ImageDraw.Draw(pale)
-    for k in range(0, len(row.boxes), row.turns):
-        box = row.boxes[k]
+def _original(sheet: Image.Image, pen: ImageDraw.ImageDraw, row: Row, corner: tuple[int, int], room: tuple[int, int]) -> None:
+    """The original, its upper right corner there, as large as there is room; paler under windows in their frames' colours."""
+    scale = min(room[0] / row.original.width, room[1] / row.original.height)
+    size = (max(1, round(row.original.width * scale)), max(1, round(row.original.height * scale)))
+    small = _resized(np.asarray(row.original), *size)
+    if row.boxes:
+        small = Image.blend(small, Image.new("RGB", size, PAPER), 0.35)
+    ink = ImageDraw.Draw(small)
+    for k, box in row.boxes:
         edges = (box.left, box.top, box.left + box.width, box.top + box.height)
         x0, y0, x1, y1 = (round(edge * scale) for edge in edges)
-        ink.rectangle((x0, y0, min(x1, pale.width) - 1, min(y1, pale.height) - 1), outline=_hue(k, len(row.boxes)))
-    x, y = at[0] + room[0] - pale.width, at[1]
-    sheet.paste(pale, (x, y))
-    pen.rectangle((x - 1, y - 1, x + pale.width, y + pale.height), outline=LINE)
+        ink.rectangle((x0, y0, min(x1, size[0]) - 1, min(y1, size[1]) - 1), outline=_hue(k, len(row.samples)))
+    x, y = corner[0] - size[0], corner[1]
+    sheet.paste(small, (x, y))
+    pen.rectangle((x - 1, y - 1, x + size[0], y + size[1]), outline=LINE)
 
 
 def _hue(k: int, n: int) -> Colour:

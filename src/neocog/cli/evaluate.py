@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from neocog.cli import DONE, SOME_FAILED
 from neocog.cli.progress import Progress
+from neocog.cli.together import score_by, world_of
 from neocog.errors import BadPicture, UserError
 
 if TYPE_CHECKING:
@@ -33,10 +34,13 @@ def run(args: argparse.Namespace) -> int:
     from neocog.evaluate import evaluate
     from neocog.runs import load_predictor
 
+    world = world_of()
     predictor = load_predictor(args.run)
     with Progress(quiet=args.json) as progress:
         pictures, what, skipped = choose_split(args.run, args.data, args.split)
-        judgement = evaluate(predictor, pictures, lambda done, total: progress.update("judging", done, total))
+        judgement = evaluate(
+            predictor, pictures, lambda done, total: progress.update("judging", done, total), score_by(world)
+        )
     failed = (*skipped, *judgement.failed)
     if args.json:
         judged = judgement.to_json()

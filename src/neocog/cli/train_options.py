@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 LISTS = ("augment", "freeze", "milestones")
 RECIPE_OPTIONS = tuple(f.name for f in fields(Recipe) if f.name not in ("name", "epochs", *LISTS))
-ENGINE_OPTIONS = ("weights", "compile", "checkpointing", "mend", "snapshots")
+ENGINE_OPTIONS = ("weights", "compile", "checkpointing", "pieces", "mend", "snapshots")
 OPTIONS = ("net", "recipe", "epochs", "steps", "budget", "seed", "size", "precision", "max_bad", *ENGINE_OPTIONS,
            *LISTS, *RECIPE_OPTIONS)  # fmt: skip
 DEFAULTS = {"recipe": "quick", "seed": 0, "precision": "auto"}
@@ -48,6 +48,7 @@ def _engine_arguments(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--checkpointing", action="store_true", default=None, help="a fraction of the memory for a third more work"
     )
+    group.add_argument("--pieces", type=count, metavar="N", help="compute a batch in N parts (default: as memory asks for)")
     group.add_argument("--mend", action="store_true", default=None, help="begin again, changed, where nothing is learned")
     group.add_argument("--snapshots", type=count, metavar="N", help="keep the weights of N steps on the way")
     group.add_argument("--max-bad", type=share, metavar="SHARE", help="of pictures that may be unreadable (default: 0.05)")

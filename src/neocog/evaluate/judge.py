@@ -82,10 +82,18 @@ def judge(scored: Scored, classes: int, protocol: str) -> Judgement:
     return Judgement(100 * wrong / n, top5, n, protocol, (100 * low, 100 * high), 100 * (1 - commonest / n), scored.failed)
 
 
-def evaluate(predictor: Predictor, pictures: Pictures, on_progress: Callable[[int, int], None] | None = None) -> Judgement:
-    """Judge a classifier on a split. Its pictures' classes are matched by name; raises UserError for unknown ones."""
+def evaluate(
+    predictor: Predictor,
+    pictures: Pictures,
+    on_progress: Callable[[int, int], None] | None = None,
+    score: Callable[[Predictor, Pictures, Callable[[int, int], None] | None], Scored] = Predictor.score_all,
+) -> Judgement:
+    """Judge a classifier on a split. Its pictures' classes are matched by name; raises UserError for unknown ones.
+
+    `score` gives the scores; several processes share the work by another (`train.distributed.score_together`).
+    """
     matched = match_classes(pictures, predictor.classes)
-    return judge(predictor.score_all(matched, on_progress), len(predictor.classes), predictor.preprocessing.id)
+    return judge(score(predictor, matched, on_progress), len(predictor.classes), predictor.protocol)
 
 
 def match_classes(pictures: Pictures, classes: tuple[str, ...]) -> Pictures:

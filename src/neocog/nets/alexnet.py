@@ -125,20 +125,41 @@ def alexnet_slim(num_classes: int = 1000) -> Architecture:
 PAPER = "ImageNet classification with deep convolutional neural networks"
 AUTHORS = "A. Krizhevsky, I. Sutskever, G. E. Hinton"
 PREPROCESSING = replace(MEAN_PIXEL, height=227, width=227)
-# Crops here are of the padded picture; the papers cut theirs from a larger one.
+# The rate falls by hand, tenfold, "when the validation error rate stopped improving", three times in about 90 passes.
 STEPS = Recipe(
     name="paper",
+    optimizer="caffe-sgd",
     lr=0.01,
     momentum=0.9,
     weight_decay=5e-4,
-    schedule="step",
+    decay="weights",
+    bias_lr=2.0,
+    schedule="plateau",
+    patience=5,
     warmup=0.0,
-    milestones=(1 / 3, 2 / 3, 5 / 6),
     batch=128,
     epochs=90,
+    augment=("square-crop=256:227", "flip", "lighting=0.1"),
+    source="Sections 4.1 and 5; how long to wait is ours. Biases as in the author's cuda-convnet2: twice the rate, no decay",
 )
-# Caffe's solver files: a tenth every 100,000 of 450,000 steps of 256.
-CAFFE_STEPS = replace(STEPS, milestones=(2 / 9, 4 / 9, 6 / 9, 8 / 9), batch=256)
+# Steps of 256: a tenth every 100,000 of 450,000.
+CAFFE_STEPS = replace(
+    STEPS,
+    schedule="step",
+    milestones=(2 / 9, 4 / 9, 6 / 9, 8 / 9),
+    batch=256,
+    augment=("square-crop=256:227", "flip"),
+    source="Caffe's solver and train_val files, which squash pictures to 256×256 before they crop; here the middle square",
+)
+# dexp in cuda-convnet2's layer files: by 250 in four steps. Its biases fall by 10 in two; here as the weights.
+ONE_WEIRD_TRICK = replace(
+    STEPS,
+    schedule="step",
+    milestones=(0.25, 0.5, 0.75),
+    gamma=round(250 ** (-1 / 3), 4),
+    augment=("square-crop=256:224", "flip", "lighting=0.1"),
+    source="cuda-convnet2's layers-imagenet-1gpu.cfg and layer-params-imagenet-1gpu.cfg; 90 passes",
+)
 
 register("alexnet", alexnet, Card(
     title="AlexNet", paper=PAPER, authors=AUTHORS, venue="NIPS 2012", year=2012,
@@ -151,8 +172,7 @@ register("alexnet", alexnet, Card(
         Result("ILSVRC-2012 test", "seven nets, two of them pre-trained on ImageNet Fall 2011", None, 15.3, nets=7)),
     paper_recipe=STEPS, quick=QUICK_PLAIN,
     notes=("The paper subtracts the mean picture; the record here has the mean pixel.",
-           "The paper divides the rate by 10 when the validation error stalls, three times in about 90 passes; here "
-           "after 30, 60 and 75."),
+           "Its recipe here cuts 227 pixels from 256, which the network needs; the paper says 224."),
     deviations=("torchvision's alexnet is alexnet.owt: one tower, other widths, no LRN.",
                 "Caffe's bvlc_alexnet starts fc6 and fc7 from 0.005 and biases from 0.1, and divides LRN's α by 5 with k = 1.",
                 "LRN in torch divides α by the size: the paper's is LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2)."),
@@ -187,7 +207,7 @@ register("alexnet.owt", alexnet_owt, Card(
     title="AlexNet, one tower", paper="One weird trick for parallelizing convolutional neural networks",
     authors="A. Krizhevsky", venue="arXiv 1404.5997", year=2014, preprocessing=IMAGENET,
     results=(Result("ILSVRC-2012 val", "1 centre crop, torchvision's weights", 43.478, 20.934),),
-    quick=QUICK_PLAIN,
+    paper_recipe=ONE_WEIRD_TRICK, quick=QUICK_PLAIN,
     notes=("Equal to torchvision's alexnet, weights and keys included.",
            "cuda-convnet2's own file has LRN after conv1 and conv2 and no padding in conv1."),
     same_as=("tv:alexnet",),
@@ -197,7 +217,7 @@ register("alexnet.slim", alexnet_slim, Card(
     title="AlexNet, one tower (TF-slim)", paper="One weird trick for parallelizing convolutional neural networks",
     authors="A. Krizhevsky", venue="arXiv 1404.5997", year=2014,
     preprocessing=MEAN_PIXEL,
-    quick=QUICK_PLAIN,
+    paper_recipe=ONE_WEIRD_TRICK, quick=QUICK_PLAIN,
     notes=("Equal to TF-slim's alexnet_v2, for which no weights were published; its normal distributions are cut at two "
            "deviations, these are not.",
            "On larger pictures fc8 is a map of scores, whose mean is the answer: TF-slim's global_pool."),

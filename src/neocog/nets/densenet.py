@@ -1,5 +1,7 @@
 """DenseNet-BC for ImageNet (Huang, Liu, van der Maaten & Weinberger 2016): 121, 161, 169, 201."""
 
+from dataclasses import replace
+
 from neocog.arch import (
     AdaptiveAvgPool2d,
     Architecture,
@@ -20,8 +22,8 @@ from neocog.arch import (
 )
 from neocog.nets.card import Card, Result
 from neocog.nets.parts import conv
-from neocog.nets.recipe import Recipe
 from neocog.nets.registry import register
+from neocog.nets.resnet import FACEBOOK
 from neocog.nets.usual import IMAGENET, QUICK
 
 
@@ -58,18 +60,7 @@ def densenet(name: str, growth: int, layers: tuple[int, ...], start: int, num_cl
     ))  # fmt: skip
 
 
-STEPS = Recipe(
-    name="paper",
-    lr=0.1,
-    momentum=0.9,
-    nesterov=True,
-    weight_decay=1e-4,
-    schedule="step",
-    warmup=0.0,
-    milestones=(1 / 3, 2 / 3),
-    batch=256,
-    epochs=90,
-)
+STEPS = replace(FACEBOOK, source="Section 4.2: 90 epochs, a tenth after 30 and 60; the authors' code is fb.resnet.torch's")
 # depth: growth, layers of each block, maps of the first convolution, errors of 1 and of 10 crops (table 3; of 161: the authors'
 # repository), errors of torchvision's weights, their file
 NETS = {

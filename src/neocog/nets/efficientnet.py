@@ -26,6 +26,7 @@ from neocog.arch.record import Leaf
 from neocog.nets.card import Card, Result
 from neocog.nets.mobilenet_v1 import QUICK
 from neocog.nets.mobilenet_v2 import conv_bn_act, depthwise_bn, divisible
+from neocog.nets.recipe import Recipe
 from neocog.nets.registry import register
 from neocog.nets.se_resnet import squeeze_excite
 from neocog.nets.usual import IMAGENET, error
@@ -122,6 +123,28 @@ PUBLISHED = {
     "b7": (600, 600, 84.122, 96.908),
 }
 
+STEPS = Recipe(
+    name="paper",
+    optimizer="tf-rmsprop",
+    lr=0.256,
+    momentum=0.9,
+    rho=0.9,
+    eps=1e-3,
+    label_smoothing=0.1,
+    weight_decay=1e-5,
+    decay="weights",
+    ema=0.9999,
+    schedule="step",
+    warmup=5 / 350,
+    milestones=tuple(i * 2.4 / 350 for i in range(1, 146)),
+    gamma=0.97,
+    batch=4096,
+    epochs=350,
+    augment=("resized-crop=0.08:1", "flip", "autoaugment"),
+    source="Section 5.2: RMSProp 0.9 with momentum 0.9, 0.256 times 0.97 every 2.4 epochs, weight decay 1e-5, AutoAugment. "
+    "Batch, warm-up, length, ε, smoothing and averaging: the authors' code",
+)
+
 
 def _register(size: str) -> None:
     name, scaling = f"efficientnet_{size}", SCALINGS[size]
@@ -144,10 +167,9 @@ def _register(size: str) -> None:
                 Result("ILSVRC-2012 val", f"1 crop of {scaling.side}", *map(error, ACCURACY[size]), verified=False),
                 Result("ILSVRC-2012 val", protocol, error(top1), error(top5)),
             ),
+            paper_recipe=STEPS,
             quick=QUICK,
             notes=(
-                "The paper trains with RMSProp (0.9, 0.9), a rate of 0.256 times 0.97 every 2.4 passes, weight decay 1e-5, "
-                "AutoAugment.",
                 *(("torchvision's weights are meant for 288 pixels, the paper's B2 for 260.",) if size == "b2" else ()),
             ),
             same_as=(f"tv:{name}", *((f"timm:{name}",) if scaling.eps == 1e-5 else ())),

@@ -22,7 +22,7 @@ from neocog.arch import (
     stage,
 )
 from neocog.nets.card import Card, Result
-from neocog.nets.inception_v3 import PREPROCESSING, STEPS
+from neocog.nets.inception_v3 import PREPROCESSING
 from neocog.nets.inception_v4 import (
     AUTHORS,
     ENSEMBLE,
@@ -30,6 +30,7 @@ from neocog.nets.inception_v4 import (
     LISTED,
     ONE_CROP,
     PAPER,
+    STEPS_V4,
     TRAINED,
     VENUE,
     average,
@@ -161,7 +162,7 @@ register("inception_resnet_v1", inception_resnet_v1, Card(
         Result("ILSVRC-2012 val", ONE_CROP, 21.3, 5.5),
         Result("ILSVRC-2012 val", "one net, 12 crops", 19.8, 4.6),
         Result("ILSVRC-2012 val", "one net, 144 crops", 18.8, 4.3)),
-    paper_recipe=STEPS, quick=QUICK_LARGE, notes=(TRAINED, LISTED, SCALES),
+    paper_recipe=STEPS_V4, quick=QUICK_LARGE, notes=(TRAINED, LISTED, SCALES),
     deviations=("facenet's network of this name ends in 512 features for faces.",),
 ))  # fmt: skip
 
@@ -172,7 +173,7 @@ register("inception_resnet_v2", inception_resnet_v2, Card(
         Result("ILSVRC-2012 val", "one net, 12 crops", 18.7, 4.1),
         Result("ILSVRC-2012 val", "one net, 144 crops", 17.8, 3.7),
         ENSEMBLE, ENSEMBLE_TEST),
-    paper_recipe=STEPS, quick=QUICK_LARGE,
+    paper_recipe=STEPS_V4, quick=QUICK_LARGE,
     notes=(TRAINED, LISTED, SCALES,
            "The network that the figures draw. Two of their linear 1×1 have 1154 and 2048 maps, which fit nothing: here 1152 "
            "and 2144."),
@@ -183,7 +184,7 @@ register("inception_resnet_v2", inception_resnet_v2, Card(
 register("inception_resnet_v2.slim", inception_resnet_v2_slim, Card(
     title="Inception-ResNet v2, released", paper=PAPER, authors=AUTHORS, venue=VENUE, year=2016, preprocessing=PREPROCESSING,
     results=(Result("ILSVRC-2012 val", "1 crop of 87.5 %, TF-slim's weights of 2016", 19.6, 4.7),),
-    paper_recipe=STEPS, quick=QUICK_LARGE,
+    paper_recipe=STEPS_V4, quick=QUICK_LARGE,
     notes=(TRAINED, "The network of TF-slim, Keras and timm; not the one that the paper draws."),
     same_as=("timm:inception_resnet_v2", "keras:InceptionResNetV2"),
 ))  # fmt: skip

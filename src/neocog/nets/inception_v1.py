@@ -135,18 +135,24 @@ PAPER = "Going deeper with convolutions"
 AUTHORS = "C. Szegedy, W. Liu, Y. Jia, P. Sermanet, S. Reed, D. Anguelov, D. Erhan, V. Vanhoucke, A. Rabinovich"
 VENUE = "CVPR 2015 (arXiv 1409.4842)"
 PREPROCESSING = replace(MEAN_PIXEL, mean=(123.0, 117.0, 104.0))
-# Section 6: 4 % less every 8 epochs. The paper gives neither rate nor length; the Caffe port: 0.01, 10 million steps of 32.
 STEPS = Recipe(
     name="paper",
+    optimizer="caffe-sgd",
     lr=0.01,
     momentum=0.9,
     weight_decay=2e-4,
+    decay="weights",
+    bias_lr=2.0,
+    ema=0.9999,
     schedule="step",
     warmup=0.0,
     milestones=tuple(i * 0.032 for i in range(1, 32)),
     gamma=0.96,
     batch=32,
     epochs=250,
+    augment=("resized-crop=0.08:1", "flip", "jitter=0.5:0.5:0.5"),
+    source="Section 6: momentum 0.9, 4 % less every 8 epochs, Polyak averaging (its decay is ours), crops. Rate, weight decay, "
+    "biases, batch and length (10 million steps): the Caffe port",
 )
 
 register("googlenet", googlenet, Card(
@@ -167,7 +173,7 @@ register("googlenet", googlenet, Card(
            "billion; with the plain 7×7 of its figure and of every public model it is 1.58 billion.",
            "144 crops: 4 scales (short side 256, 288, 320, 352), 3 squares each, of each 4 corners, the centre and the whole, "
            "mirrored or not.",
-           "Weights were averaged over the steps (Polyak); patches cover 8 to 100 % of the picture, in aspects of 3:4 to 4:3."),
+           "The paper trains on several machines that do not wait for one another, and resizes by a kernel drawn at random."),
     deviations=("torchvision's googlenet is googlenet.tv.",
                 "TF-slim's inception_v1 likewise has a 3×3 for the 5×5 and batch normalisation."),
     same_as=("inception_v1",),

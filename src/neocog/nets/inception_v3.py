@@ -157,23 +157,30 @@ PAPER = "Rethinking the Inception architecture for computer vision"
 AUTHORS = "C. Szegedy, V. Vanhoucke, S. Ioffe, J. Shlens, Z. Wojna"
 VENUE = "CVPR 2016 (arXiv 1512.00567)"
 PREPROCESSING = Preprocessing(299, 299, resize="shorter", resize_to=342, mean=(0.5,), std=(0.5,))
-# Section 8: 100 epochs, 0.045 times 0.94 every two. The weight decay is the released code's.
 STEPS = Recipe(
     name="paper",
+    optimizer="tf-rmsprop",
     lr=0.045,
     momentum=0.9,
+    rho=0.9,
+    eps=1.0,
     label_smoothing=0.1,
     weight_decay=4e-5,
+    decay="weights",
+    clip=2.0,
+    ema=0.9999,
     schedule="step",
     warmup=0.0,
     milestones=tuple(i / 50 for i in range(1, 50)),
     gamma=0.94,
     batch=32,
     epochs=100,
+    augment=("resized-crop=0.05:1", "flip", "jitter=0.125:0.5:0.5", "hue=0.2"),
+    source="Section 8: RMSProp 0.9 with ε = 1, gradients clipped at 2, 0.94 every two epochs, 50 replicas with batches of 32. "
+    "Weight decay, momentum, averaging and pictures: the released code",
 )
 LISTED = ", without the blacklisted pictures"
-TRAINED = ("Its best runs took RMSProp (decay 0.9, ε 1), gradients clipped at 2, 50 replicas and weights averaged over the "
-           "steps; its earlier ones momentum, as the recipe does.")  # fmt: skip
+TRAINED = "The paper's 50 replicas did not wait for one another; a batch here is one replica's."
 
 register("inception_v3", inception_v3, Card(
     title="Inception v3", paper=PAPER, authors=AUTHORS, venue=VENUE, year=2015, preprocessing=PREPROCESSING,

@@ -17,7 +17,7 @@ from neocog.files import cache_folder, write_text
 HERE = Path(__file__).parent
 FILE = HERE / "index.json"
 CACHED = "networks.json"
-FRAMEWORK = {"card", "chart", "history", "index", "own", "parts", "proof", "registry", "usual"}
+FRAMEWORK = {"card", "chart", "history", "index", "own", "parts", "proof", "recipe", "recipes", "registry", "schedule", "usual"}
 
 
 @dataclass(frozen=True, slots=True)

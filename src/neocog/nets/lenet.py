@@ -92,14 +92,26 @@ def lenet_caffe(num_classes: int = 10) -> Architecture:
 # Section II.B: background -0.1, ink 1.175, so that a mean picture is 0 and the variance 1. 28×28 digits lie in 32×32.
 LECUN = Preprocessing(32, 32, color="L", resize="pad", mean=(0.1 / 1.275,), std=(1 / 1.275,))
 
+# One picture at a time, 20 passes: η for passes 1-2, 3-5, 6-8, 9-12 and the rest. μ = 0.02, second derivatives of 500 pictures.
+LEVENBERG = Recipe(
+    name="paper", loss="map", competition=10.0, optimizer="lm", lr=5e-4, momentum=0.0, eps=0.02, weight_decay=0.0,
+    schedule="step", warmup=0.0, milestones=(0.1, 0.25, 0.4, 0.6), factors=(0.4, 0.2, 0.1, 0.02), batch=1, epochs=20,
+    augment=(), source="Section III.B and appendix C (μ and the last rates unverified); the paper gives no j for eq. 9",
+)  # fmt: skip
+# Caffe's "inv" with gamma = 1e-4 over 10,000 steps.
+SOLVER = Recipe(
+    name="paper", optimizer="caffe-sgd", lr=0.01, momentum=0.9, weight_decay=5e-4, bias_lr=2.0, schedule="inv", warmup=0.0,
+    gamma=1.0, power=0.75, batch=64, epochs=10.7, augment=(), source="Caffe's lenet_solver and lenet_train_test files",
+)  # fmt: skip
+
 register("lenet5", lenet5, Card(
     title="LeNet-5", paper=PAPER, authors=AUTHORS, venue="Proc. IEEE 86(11), 2278–2324", year=1998,
     preprocessing=LECUN,
     results=(Result("MNIST", "one picture as it is", 0.95), Result("MNIST", "trained on 540,000 distorted pictures too", 0.8)),
+    paper_recipe=LEVENBERG,
     quick=Recipe(loss="map", competition=10.0, lr=0.006, weight_decay=0.0, batch=64, epochs=10, augment=("shift",)),
     notes=("Trainable sub-sampling, the C3 table, 1.7159·tanh(2x/3), fixed RBF codes. 60,000 trained parameters and 840 fixed.",
-           "Losses: MAP with j (eq. 9) by default, `mle` (eq. 8) on request. The paper's optimiser is stochastic diagonal "
-           "Levenberg–Marquardt; here SGD with momentum.",
+           "Losses: MAP with j (eq. 9) by default, `mle` (eq. 8) on request. The quick recipe is SGD with momentum.",
            "The digits' bitmaps come from a public transcription that was not compared with the paper's figure."),
     deviations=("Most code called LeNet-5 is `lenet5.modern`: full C3, ReLU, max pooling, softmax.",
                 "Caffe's `lenet` is another net: see lenet.caffe."),
@@ -115,6 +127,7 @@ register("lenet5.modern", lenet5_modern, Card(
 register("lenet.caffe", lenet_caffe, Card(
     title="LeNet (Caffe)", paper="Caffe, examples/mnist", authors="Berkeley Vision and Learning Center", venue="BVLC/caffe",
     year=2013, preprocessing=Preprocessing(28, 28, color="L", resize="pad", scale=1 / 256),
+    paper_recipe=SOLVER,
     quick=Recipe(lr=0.05, nesterov=True, weight_decay=5e-4, batch=64, epochs=10, augment=()),
     notes=("20-50-500-10 with max pooling and a single ReLU; pixels are scaled by 1/256.",),
 ))  # fmt: skip

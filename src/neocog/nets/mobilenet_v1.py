@@ -1,5 +1,7 @@
 """MobileNet (Howard et al. 2017): separable convolutions, width multipliers, the full and the shallow net beside it."""
 
+from dataclasses import replace
+
 from neocog.arch import (
     AdaptiveAvgPool2d,
     Architecture,
@@ -19,6 +21,7 @@ from neocog.arch import (
 from neocog.arch.record import Leaf
 from neocog.arch.window import Padding
 from neocog.nets.card import Card, Result
+from neocog.nets.inception_v3 import STEPS as INCEPTION_V3
 from neocog.nets.recipe import Recipe
 from neocog.nets.registry import register
 from neocog.nets.usual import error
@@ -66,7 +69,16 @@ AUTHORS = "A. G. Howard, M. Zhu, B. Chen, D. Kalenichenko, W. Wang, T. Weyand, M
 TENSORFLOW = Preprocessing(224, 224, resize="shorter", resize_to=256, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
 # For small data and few passes, here and for the other mobile nets: little weight decay, as the papers advise.
 QUICK = Recipe(lr=0.05, nesterov=True, weight_decay=4e-5, batch=64, label_smoothing=0.1)
-TRAINING = "The paper trains with RMSProp, little or no weight decay on depthwise filters, and little augmentation."
+STEPS = replace(
+    INCEPTION_V3,
+    label_smoothing=0.0,
+    clip=0.0,
+    decay="not-depthwise",
+    batch=96,
+    augment=("resized-crop=0.25:1", "flip"),
+    source="Section 3.2: RMSProp as Inception v3's, whose rate and length these are; little or no decay on depthwise filters, "
+    "less distortion and no small crops (a quarter of the area is ours)",
+)
 DEVIATIONS = (
     "The authors' TensorFlow code and Keras pad as TensorFlow does and use ReLU6 and ε = 1e-3: mobilenet_v1.slim.",
     "timm's mobilenetv1_100 has ReLU6 where the paper has ReLU.",
@@ -100,8 +112,9 @@ def _register(
                 Result("ILSVRC-2012 val", f"1 crop of {side}", error(accuracy))
                 for side, accuracy in _ACCURACY.get(name, {}).items()
             ),
+            paper_recipe=STEPS,
             quick=QUICK,
-            notes=(*notes, TRAINING),
+            notes=notes,
             deviations=DEVIATIONS if name == "mobilenet_v1" else (),
         ),
     )

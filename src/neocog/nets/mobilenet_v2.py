@@ -23,6 +23,7 @@ from neocog.arch import (
 from neocog.arch.record import Leaf
 from neocog.nets.card import Card, Result
 from neocog.nets.mobilenet_v1 import QUICK
+from neocog.nets.recipe import Recipe
 from neocog.nets.registry import register
 from neocog.nets.usual import IMAGENET, error
 
@@ -92,6 +93,27 @@ ACCURACY = {
     0.35: (None, (60.3, 82.9)),
 }
 
+STEPS = Recipe(
+    name="paper",
+    optimizer="tf-rmsprop",
+    lr=0.045,
+    momentum=0.9,
+    rho=0.9,
+    eps=1.0,
+    weight_decay=4e-5,
+    decay="not-depthwise",
+    ema=0.9999,
+    schedule="step",
+    warmup=0.0,
+    milestones=tuple(i / 300 for i in range(1, 300)),
+    gamma=0.98,
+    batch=96,
+    epochs=300,
+    augment=("resized-crop=0.05:1", "flip", "jitter=0.125:0.5:0.5", "hue=0.2"),
+    source="Section 6.1: RMSProp 0.9 with momentum 0.9, weight decay 4e-5, 2 % less an epoch, 96 pictures on each of 16 GPUs; "
+    "here 96. ε, averaging and pictures: TF-slim's; 300 epochs: torchvision's",
+)
+
 
 def _register(width: float) -> None:
     name = "mobilenet_v2" if width == 1 else f"mobilenet_v2.w{100 * width:03.0f}"
@@ -112,10 +134,9 @@ def _register(width: float) -> None:
             year=2018,
             preprocessing=IMAGENET,
             results=tuple(results),
+            paper_recipe=STEPS,
             quick=QUICK,
             notes=(
-                "The paper trains with RMSProp (0.9, 0.9), weight decay 4e-5, a rate of 0.045 times 0.98 each pass, 16 GPUs "
-                "with batches of 96.",
                 *(("The paper counts 6.9 million parameters; its table gives 6,108,776.",) if width == 1.4 else ()),
             ),
             same_as=(("tv:mobilenet_v2",) if width == 1 else ()) + (f"timm:mobilenetv2_{100 * width:03.0f}",),

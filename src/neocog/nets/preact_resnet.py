@@ -1,5 +1,7 @@
 """Pre-activation ResNets (He, Zhang, Ren & Sun 2016): 110, 164 and 1001 layers for CIFAR; 50, 101, 152, 200 for ImageNet."""
 
+from dataclasses import replace
+
 from neocog.arch import (
     AdaptiveAvgPool2d,
     Architecture,
@@ -16,12 +18,11 @@ from neocog.arch import (
 )
 from neocog.nets.card import Card, Result
 from neocog.nets.parts import conv
-from neocog.nets.recipe import Recipe
 from neocog.nets.registry import register
-from neocog.nets.resnet import shortcut, stages, stride_at
+from neocog.nets.resnet import FACEBOOK, shortcut, stages, stride_at
 from neocog.nets.resnet_cifar import CIFAR_QUICK
 from neocog.nets.resnet_cifar import PREPROCESSING as CIFAR
-from neocog.nets.resnet_cifar import STEPS as CIFAR_STEPS
+from neocog.nets.resnet_cifar import WARM_STEPS as CIFAR_STEPS
 from neocog.nets.usual import IMAGENET, QUICK
 
 
@@ -107,9 +108,7 @@ PAPER = "Identity mappings in deep residual networks"
 AUTHORS = "K. He, X. Zhang, S. Ren, J. Sun"
 VENUE = "ECCV 2016 (arXiv 1603.05027)"
 # Crops here are of the padded picture; the paper cuts its crops from a larger one.
-STEPS = Recipe(
-    name="paper", lr=0.1, weight_decay=1e-4, schedule="step", warmup=0.0, milestones=(1 / 3, 2 / 3), batch=256, epochs=90
-)  # section 5: as in the ResNet paper; the rate falls tenfold after 30 and 60 passes of fb.resnet.torch
+STEPS = replace(FACEBOOK, source="Section 5: as ResNet's in fb.resnet.torch, with its crops of 8 to 100 % of the area")
 
 _MEDIAN = "one picture as it is, median of five"
 # Tables 3 and 4: CIFAR-10, CIFAR-100.
@@ -136,7 +135,6 @@ for _depth, (_ten, _hundred) in CIFAR_ERRORS.items():
             results=tuple(_results),
             paper_recipe=CIFAR_STEPS,
             quick=CIFAR_QUICK,
-            notes=("The paper warms up at 0.01 for the first 400 steps.",),
             deviations=(
                 "fb.resnet.torch's preresnet does not share a stage's first BN-ReLU with the shortcut, and puts BN behind "
                 "projections; the authors' own resnet-1k-layers, like this one, shares it and does not.",

@@ -47,6 +47,7 @@ def resnet_cifar(
 PREPROCESSING = Preprocessing(32, 32, resize="none", mean=IMAGENET.mean, std=IMAGENET.std)
 STEPS = Recipe(
     name="paper",
+    optimizer="caffe-sgd",
     lr=0.1,
     momentum=0.9,
     weight_decay=1e-4,
@@ -55,7 +56,13 @@ STEPS = Recipe(
     milestones=(0.5, 0.75),
     batch=128,
     epochs=182,
-)  # 64,000 steps of 128 on 45,000 pictures
+    augment=("crop", "flip"),
+    source="Section 4.2: 64,000 steps on 45,000 pictures, a tenth after 32,000 and 48,000",
+)
+# "We use 0.01 to warm up the training until the training error is below 80 % (about 400 iterations)"
+WARM_STEPS = replace(
+    STEPS, warmup=400 / 64_000, warmup_hold=0.1, source=STEPS.source + "; a tenth for the first 400 of them"
+)
 CIFAR_QUICK = replace(QUICK, epochs=5, augment=("flip",))
 ERRORS = {20: 8.75, 32: 7.51, 44: 7.17, 56: 6.97, 110: 6.43, 1202: 7.93}  # table 6
 
@@ -78,7 +85,7 @@ def _register(name: str, depth: int, option: str = "A", plain: bool = False) -> 
     if option == "A" and not plain:
         notes += ("Half of the shortcuts' zero maps stand in front, as in the published checkpoints; the paper does not say.",)
     if depth == 110:
-        notes += ("The paper warms up at 0.01 until the training error is below 80 %, about 400 steps.",)
+        notes += ("The paper warms up at 0.01 until the training error is below 80 %, about 400 steps: here 400 of 64,000.",)
     register(
         name,
         lambda: resnet_cifar(name, depth, option, plain),
@@ -91,7 +98,7 @@ def _register(name: str, depth: int, option: str = "A", plain: bool = False) -> 
             year=2015,
             preprocessing=PREPROCESSING,
             results=results,
-            paper_recipe=STEPS,
+            paper_recipe=WARM_STEPS if depth >= 110 else STEPS,
             quick=CIFAR_QUICK,
             notes=notes,
             deviations=("Many repositories call an 11-million-parameter ImageNet ResNet-18 on 32×32 a CIFAR ResNet.",),

@@ -60,7 +60,17 @@ def se_resnet(name: str, depth: int, reduction: int = 16, num_classes: int = 100
 
 # Section 4: batches of 1024 at 0.6, a tenth every 30 passes. Crops here are of the padded picture.
 PAPER_RECIPE = Recipe(
-    name="paper", lr=0.6, weight_decay=1e-4, schedule="step", warmup=0.0, milestones=(0.3, 0.6, 0.9), batch=1024, epochs=100
+    name="paper",
+    optimizer="caffe-sgd",
+    lr=0.6,
+    weight_decay=1e-4,
+    schedule="step",
+    warmup=0.0,
+    milestones=(0.3, 0.6, 0.9),
+    batch=1024,
+    epochs=100,
+    augment=("resized-crop=0.08:1", "flip"),
+    source="Section 5.1: 100 epochs, a tenth every 30; weight decay as ResNet's (unverified), momentum as Caffe's",
 )
 # Table 2; then what the authors' repository reached with batches of 256 and more passes.
 ERRORS = {

@@ -1,5 +1,7 @@
 """ShuffleNet V2 (Ma, Zhang, Zheng & Sun 2018): half of the maps pass untouched; no groups but the depthwise ones."""
 
+from dataclasses import replace
+
 from neocog.arch import (
     AdaptiveAvgPool2d,
     Architecture,
@@ -22,6 +24,7 @@ from neocog.nets.card import Card, Result
 from neocog.nets.mobilenet_v1 import QUICK
 from neocog.nets.parts import conv
 from neocog.nets.registry import register
+from neocog.nets.shufflenet import STEPS as SHUFFLENET
 from neocog.nets.usual import IMAGENET
 
 
@@ -58,6 +61,8 @@ def shufflenet_v2(name: str, widths: tuple[int, int, int], num_classes: int = 10
         conv5=Sequential(*conv_bn_relu(1024)), avgpool=AdaptiveAvgPool2d(1), flatten=Flatten(), fc=head(Linear(num_classes)),
     ))  # fmt: skip
 
+STEPS = replace(SHUFFLENET, label_smoothing=0.1, source="As ShuffleNet's (section 4), with the smoothing of the authors' code")
+
 
 def _register(
     name: str, title: str, widths: tuple[int, int, int], error: float, published: tuple[float, float], alias: str
@@ -65,7 +70,7 @@ def _register(
     register(name, lambda: shufflenet_v2(name, widths), Card(
         title=title, paper="ShuffleNet V2: practical guidelines for efficient CNN architecture design",
         authors="N. Ma, X. Zhang, H.-T. Zheng, J. Sun", venue="ECCV 2018 (arXiv 1807.11164)", year=2018,
-        preprocessing=IMAGENET, quick=QUICK,
+        preprocessing=IMAGENET, paper_recipe=STEPS, quick=QUICK,
         results=(Result("ILSVRC-2012 val", "1 centre crop", error, verified=False),
                  Result("ILSVRC-2012 val", "1 centre crop, torchvision's weights", *published)),
         same_as=(alias,),

@@ -19,7 +19,7 @@ from neocog.nets.parts import conv
 from neocog.nets.preact_resnet import basic
 from neocog.nets.recipe import Recipe
 from neocog.nets.registry import register
-from neocog.nets.resnet import DEPTHS, bottleneck, on_imagenet, stages, stride_at
+from neocog.nets.resnet import DEPTHS, FACEBOOK, bottleneck, on_imagenet, stages, stride_at
 from neocog.nets.resnet_cifar import CIFAR_QUICK
 from neocog.nets.usual import IMAGENET, QUICK
 from neocog.pictures.preprocessing import Preprocessing
@@ -61,11 +61,21 @@ CIFAR = Preprocessing(
     32, 32, resize="none", mean=(125.3 / 255, 123.0 / 255, 113.9 / 255), std=(63.0 / 255, 62.1 / 255, 66.7 / 255)
 )
 PAPER_RECIPE = Recipe(
-    name="paper", lr=0.1, nesterov=True, weight_decay=5e-4, schedule="step", warmup=0.0, milestones=(0.3, 0.6, 0.8),
-    gamma=0.2, batch=128, epochs=200,
-)  # fmt: skip
-# On ImageNet the paper takes fb.resnet.torch, whose schedule this is.
-IMAGENET_RECIPE = replace(PAPER_RECIPE, milestones=(1 / 3, 2 / 3), gamma=0.1, epochs=90)
+    name="paper",
+    lr=0.1,
+    nesterov=True,
+    weight_decay=5e-4,
+    schedule="step",
+    warmup=0.0,
+    milestones=(0.3, 0.6, 0.8),
+    gamma=0.2,
+    batch=128,
+    epochs=200,
+    augment=("crop-reflect=0.125", "flip"),
+    source="Section 3: a fifth after 60, 120 and 160 epochs; crops from a reflected border",
+)
+# unverified: that on ImageNet the paper takes fb.resnet.torch as it is, with its weight decay
+IMAGENET_RECIPE = replace(FACEBOOK, source="Section 3 names fb.resnet.torch for ImageNet; its decay of 1e-4 is unverified here")
 
 _MEDIAN = "one picture as it is, median of five"
 NETS = {

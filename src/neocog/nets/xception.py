@@ -69,18 +69,22 @@ def xception(name: str = "xception", pad: Padding = 1, eps: float = 1e-5, num_cl
 
 PAPER = "Xception: deep learning with depthwise separable convolutions"
 PREPROCESSING = Preprocessing(299, 299, resize="shorter", resize_to=333, mean=(0.5,), std=(0.5,))
-# Section 4.2: 6 % less every 2 epochs. The paper gives no length: 100 epochs are Inception v3's.
 STEPS = Recipe(
     name="paper",
     lr=0.045,
     momentum=0.9,
     weight_decay=1e-5,
+    decay="weights",
+    ema=0.9999,
     schedule="step",
     warmup=0.0,
     milestones=tuple(i / 50 for i in range(1, 50)),
     gamma=0.94,
     batch=32,
     epochs=100,
+    augment=("resized-crop=0.05:1", "flip", "jitter=0.125:0.5:0.5", "hue=0.2"),
+    source="Section 4.2: SGD, 6 % less every 2 epochs, weight decay 1e-5, Polyak averaging. Batch, length and pictures: "
+    "Inception v3's; the average's decay: TensorFlow's usual one",
 )
 
 register("xception", xception, Card(
@@ -88,7 +92,7 @@ register("xception", xception, Card(
     preprocessing=PREPROCESSING,
     results=(Result("ILSVRC-2012 val", "1 crop", 21.0, 5.5),),
     paper_recipe=STEPS, quick=QUICK_LARGE,
-    notes=("Weights were averaged over the steps; dropout of 0.5 before the classifier.",
+    notes=("Dropout of 0.5 before the classifier.",
            "The paper says neither how the pools are padded nor BN's ε: here as in timm, evenly and 1e-5."),
     deviations=("The author's Keras network pads as TensorFlow does, which moves one pool by a pixel, and has an ε of 1e-3: "
                 "xception.keras.",),

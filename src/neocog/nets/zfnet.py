@@ -45,21 +45,24 @@ def zfnet(name: str = "zfnet", widths: tuple[int, int, int] = (384, 384, 256), n
 PAPER = "Visualizing and understanding convolutional networks"
 AUTHORS = "M. D. Zeiler, R. Fergus"
 VENUE = "ECCV 2014 (arXiv 1311.2901)"
-# Section 3.1: annealed by hand when the validation error stalls; the milestones here are ours.
 STEPS = Recipe(
     name="paper",
+    optimizer="caffe-sgd",
     lr=0.01,
     momentum=0.9,
     weight_decay=0.0,
-    schedule="step",
+    filter_rms=0.1,
+    schedule="plateau",
+    patience=5,
     warmup=0.0,
-    milestones=(1 / 3, 2 / 3, 5 / 6),
     batch=128,
     epochs=70,
+    augment=("square-crop=256:224", "flip"),
+    source="Section 3.1: annealed by hand when the validation error stalls, how long to wait is ours; momentum as AlexNet's. "
+    "The paper crops the corners and the centre, mirrored too; here anywhere",
 )
 NOTES = (
     "The paper's \"contrast normalisation\" is taken to be AlexNet's LRN across maps; the paper gives no numbers for it.",
-    "The paper also scales any filter of an RMS above 0.1 back to 0.1; the recipe here does not.",
     "The paper names no weight decay.",
 )
 

@@ -10,6 +10,7 @@ from neocog.arch.init import (
     CaffeXavier,
     Codes,
     Constant,
+    Dirac,
     FanInUniform,
     GlorotUniform,
     GroupIdentity,
@@ -95,6 +96,12 @@ def _(init: GroupIdentity, tensor: Tensor, param: Param, generator: Generator | 
     tensor.normal_(0, init.std, generator=generator) if init.std else tensor.zero_()
     runs = [torch.arange(n) // (n // init.groups) for n in (out, maps)]
     tensor[:, :, rows // 2, columns // 2].masked_fill_(runs[0][:, None] == runs[1][None, :], init.groups / out)
+
+
+@_draw.register
+def _(init: Dirac, tensor: Tensor, param: Param, generator: Generator | None) -> None:
+    _uniform(tensor, 1 / _fan(param.fan_in, tensor) ** 0.5, generator)
+    torch.nn.init.dirac_(tensor[: tensor.shape[1]])
 
 
 @_draw.register

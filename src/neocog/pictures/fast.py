@@ -6,6 +6,7 @@ the picture is an ordinary one. All else, and all that goes wrong, goes the way 
 
 import io
 from collections.abc import Callable
+from importlib import metadata
 from typing import NamedTuple
 
 import numpy as np
@@ -29,6 +30,8 @@ _UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {  # by EXIF orientati
     7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
     8: lambda a: np.rot90(a),
 }
+AtLeast = Callable[[int, int], float]
+"""(height, width) of an upright picture → the pixels that its short side must have."""
 
 
 class Pixels(NamedTuple):
@@ -36,6 +39,11 @@ class Pixels(NamedTuple):
 
     pixels: np.ndarray
     reduced: int
+
+
+def version() -> str:
+    """Of simplejpeg, where it is installed: other versions may give other pixels."""
+    return metadata.version("simplejpeg") if simplejpeg is not None else ""
 
 
 def fetch(source: Source, name: str) -> bytes:
@@ -47,9 +55,9 @@ def fetch(source: Source, name: str) -> bytes:
         raise OSError(error.errno, f"{name}: {error}") from error  # pragma: no cover (it was mended in between)
 
 
-def pixels(data: bytes, name: str, at_least: Callable[[int, int], float] | None = None) -> Pixels:
-    """Decode. `at_least(height, width)` of the upright picture: a large JPEG may come with its sides halved up to three
-    times, but its short side not below that number. BadPicture as from `decode`."""
+def pixels(data: bytes, name: str, at_least: AtLeast | None = None) -> Pixels:
+    """Decode. at_least: a large JPEG may come with its sides halved up to three times, its short side not below that number.
+    BadPicture as from `decode`."""
     head = _jpeg_head(data, name) if simplejpeg is not None else None
     if head is not None:
         turn, height, width, grey = head
@@ -71,7 +79,7 @@ def pixels(data: bytes, name: str, at_least: Callable[[int, int], float] | None 
     return Pixels(found[:, :, None] if found.ndim == 2 else found, factor)
 
 
-def _factor(size: tuple[int, int], at_least: Callable[[int, int], float] | None) -> int:
+def _factor(size: tuple[int, int], at_least: AtLeast | None) -> int:
     if at_least is None:
         return 1
     least = at_least(*size)

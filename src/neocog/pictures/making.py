@@ -5,6 +5,7 @@ The same code makes them in this process, in its threads, in worker processes an
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -12,10 +13,10 @@ from PIL import Image
 from neocog.pictures import geometry
 from neocog.pictures.augment.crops import Geometry
 from neocog.pictures.augment.draws import generator
-from neocog.pictures.fast import Pixels, fetch, pixels
+from neocog.pictures.fast import AtLeast, Pixels, fetch, pixels
 from neocog.pictures.preprocessing import Preprocessing
 from neocog.pictures.resample import Resize, cut, pillow_resize, shortened, window
-from neocog.pictures.source import Source
+from neocog.pictures.source import Held, Source
 
 ROOM = 2  # a JPEG is decoded at a half, a quarter or an eighth where that leaves this many pixels for each that is wanted
 
@@ -40,13 +41,13 @@ class Maker:
         """H×W×C of what is made."""
         return self.preprocessing.height, self.preprocessing.width, self.preprocessing.channels
 
-    def image(self, source: "Source | Image.Image", name: str) -> np.ndarray:
+    def image(self, source: "Source | Held", name: str) -> np.ndarray:
         """uint8 H×W×C, as `preprocessing.image` makes it."""
         record = self.preprocessing
-        if isinstance(source, Image.Image):
-            return record.image(source)
+        if isinstance(source, Held):
+            return record.image(source.picture())
         found = self._colored(pixels(fetch(source, name), name, None if self.exact else self._at_least))
-        wanted = window(record, *found.pixels.shape[:2])
+        wanted = window(record, *found.pixels.shape[:2], self.exact)
         if wanted is None:
             flat = found.pixels[:, :, 0] if found.pixels.shape[2] == 1 else found.pixels
             return record.image(Image.fromarray(np.ascontiguousarray(flat)))
@@ -55,13 +56,13 @@ class Maker:
             return self._finished(found.pixels[rows, columns])
         return self._finished(self.resize(found.pixels, wanted, record.interpolation))
 
-    def whole(self, source: "Source | Image.Image", name: str) -> np.ndarray:
+    def whole(self, source: "Source | Held", name: str) -> np.ndarray:
         """uint8 h×w×C: the picture in the record's colours, its short side brought down to `short`; what a cache holds."""
         least = None if self.exact or self.short is None else lambda height, width: ROOM * (self.short or 1)
         found = self._colored(self._decoded(source, name, least)).pixels
         return self._finished(found if self.short is None else shortened(found, self.short, self._way))
 
-    def crop(self, source: "Source | Image.Image", name: str, place: Geometry, key: Sequence[int]) -> np.ndarray:
+    def crop(self, source: "Source | Held", name: str, place: Geometry, key: Sequence[int]) -> np.ndarray:
         """uint8 H×W×C: the box that `place` draws with `generator(*key)`, resampled. `short`: from `whole`."""
         if self.short is not None:
             return self.crop_of(self.whole(source, name), place, key)
@@ -73,7 +74,7 @@ class Maker:
             room = max(1.0, min(boxes[-1].height / height, boxes[-1].width / width) / ROOM)
             return min(full_height, full_width) / room
 
-        if self.exact or isinstance(source, Image.Image):
+        if self.exact or isinstance(source, Held):
             return self.crop_of(self.whole(source, name), place, key)
         found = self._colored(pixels(fetch(source, name), name, at_least))
         if not boxes:  # not a JPEG
@@ -98,10 +99,10 @@ class Maker:
             return min(height, width)
         return ROOM * min(height, width) * max(wanted.rows / height, wanted.columns / width)
 
-    def _decoded(self, source: "Source | Image.Image", name: str, least: object = None) -> Pixels:
-        if not isinstance(source, Image.Image):
-            return pixels(fetch(source, name), name, least)  # type: ignore[arg-type]
-        found = np.asarray(source)
+    def _decoded(self, source: "Source | Held", name: str, least: AtLeast | None = None) -> Pixels:
+        if not isinstance(source, Held):
+            return pixels(fetch(source, name), name, least)
+        found = np.asarray(source.picture())
         return Pixels(found[:, :, None] if found.ndim == 2 else found, 1)
 
     def _colored(self, found: Pixels) -> Pixels:
@@ -116,3 +117,19 @@ class Maker:
         if found.shape[2] < self.preprocessing.channels:
             found = np.repeat(found, self.preprocessing.channels, 2)
         return found[:, :, ::-1] if self.preprocessing.color == "BGR" else found
+
+
+class Job(NamedTuple):
+    """One picture to make. place: crops are made, with `key`; whole: what a cache holds; else what the record says."""
+
+    source: Source | Held
+    name: str
+    whole: bool = False
+    place: Geometry | None = None
+    key: tuple[int, ...] = ()
+
+    def make(self, maker: Maker) -> np.ndarray:
+        """uint8 H×W×C."""
+        if self.place is not None:
+            return maker.crop(self.source, self.name, self.place, self.key)
+        return maker.whole(self.source, self.name) if self.whole else maker.image(self.source, self.name)

@@ -100,12 +100,17 @@ def load_data(
     test_fraction: float | None = None,
     on_progress: "OnProgress | None" = None,
 ) -> "Dataset":
-    """A name of `NAMED` (nothing, or "": the embedded digits), or a folder: of idx files, of CIFAR, of class folders.
+    """A name of `NAMED` (nothing, or "": the embedded digits), a data set of the hub (`hf:owner/name`), or a folder: of idx
+    files, of CIFAR, of tar shards, of parquet files, of class folders.
 
     A name wins over a folder of the same name in the working directory; `./name` means the folder. Fractions are those
     of validation, and of test where the data has no test set of its own; None is each form's default.
     """
     name = str(spec or "digits")
+    if name.startswith("hf:"):
+        from neocog.pictures.hub_sets import load_hub
+
+        return load_hub(name, seed, val_fraction, test_fraction)
     if name not in NAMED or (isinstance(spec, Path) and spec.is_dir()):
         return _load_path(_at_home(name), name, seed, val_fraction, test_fraction)
     data = _load_named(NAMED[name], seed, val_fraction, test_fraction, on_progress)
@@ -172,11 +177,23 @@ def _load_path(path: Path, spec: str, seed: int, val_fraction: float | None, tes
     if path.name == spec and not os.path.lexists(path):  # a bare word that is neither
         beside = [folder.name for folder in subfolders(Path())]
         raise UnknownName("data set", spec, [*NAMED, *beside], f"known are {', '.join(NAMED)}, or give a folder")
+    if path.suffix == ".parquet" and is_file(path):
+        from neocog.pictures.hub_sets import load_parquet
+
+        return load_parquet(path, seed, val_fraction, test_fraction)
     check_root(path)
     if any(idx_file(path, part, kind) for part in ("train", "t10k") for kind in ("images", "labels")):
         return load_idx_folder(path, seed, val_fraction, test_fraction)
     pickled = is_file(path / "data_batch_1")
     if pickled or cifar_folder(path):
         return load_cifar_folder(path, seed, val_fraction, test_fraction)
+    from neocog.pictures.shards import has_shards, load_shards
+
+    if has_shards(path):
+        return load_shards(path, seed, val_fraction, test_fraction)
+    from neocog.pictures.hub_sets import has_parquet, load_parquet
+
+    if has_parquet(path):
+        return load_parquet(path, seed, val_fraction, test_fraction)
     given = {"val_fraction": val_fraction, "test_fraction": test_fraction}
     return load_folder(path, seed, **{key: value for key, value in given.items() if value is not None})

@@ -11,6 +11,7 @@ from neocog.pictures import geometry
 from neocog.pictures.preprocessing import Preprocessing
 
 _REACH = {"box": 0.5, "bilinear": 1, "hamming": 1, "bicubic": 2, "lanczos": 3}  # of Pillow's filters, in pixels
+_SIGNED = ("bicubic", "lanczos")
 _OVER = 4096  # no side is padded by more than this: boxes far outside of a picture are a mistake
 
 
@@ -29,10 +30,16 @@ Resize = Callable[[np.ndarray, Window, str], np.ndarray]
 """(uint8 H×W×C, window, Pillow's name of the filter) → uint8 window.height×window.width×C."""
 
 
-def window(record: Preprocessing, height: int, width: int) -> Window | None:
+def window(record: Preprocessing, height: int, width: int, exact: bool = False) -> Window | None:
     """What the record cuts out of an upright picture of this size; None where it is not a part of a resized whole that
-    filters with antialiasing make. The arithmetic is that of `geometry`."""
+    filters with antialiasing make. The arithmetic is that of `geometry`.
+
+    exact: None too for filters with negative weights. Pillow 13 chooses by the sizes whether rows or columns come first, and
+    rounds in between: of a part it may choose otherwise than of the whole, and there these filters differ by up to 11/255.
+    """
     if not record.antialias or record.interpolation not in _REACH or record.resize == "pad":
+        return None
+    if exact and record.interpolation in _SIGNED:
         return None
     if record.resize == "shorter":
         side = record.resize_to or min(record.height, record.width)

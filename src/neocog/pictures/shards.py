@@ -191,15 +191,18 @@ def _pictures(index: _Index, classes: tuple[str, ...], numbers: dict[str | int, 
 
 def _tars(folder: Path) -> list[Path]:
     """Shards directly in a folder, by name. Raises DataError for packed ones, which cannot be read from the middle."""
+    if packed := with_ending(folder, *PACKED):
+        raise DataError(f"{packed[0]}: packed shards cannot be read from the middle; unpack them to .tar (gunzip, unzstd) first")
+    return with_ending(folder, ".tar")
+
+
+def with_ending(folder: Path, *endings: str) -> list[Path]:
+    """The visible files directly in a folder whose names end so, sorted; none where it cannot be listed."""
     try:
-        files = sorted(path for path in folder.iterdir() if not hidden(path.name))
+        with os.scandir(folder) as entries:
+            return sorted(Path(e.path) for e in entries if e.name.lower().endswith(endings) and not hidden(e.name) and e.is_file())
     except OSError:
         return []
-    packed = [path for path in files if path.name.lower().endswith(PACKED)]
-    tars = [path for path in files if path.suffix.lower() == ".tar" and path.is_file()]
-    if packed and not tars and not any(path.is_dir() for path in files):
-        raise DataError(f"{packed[0]}: packed shards cannot be read from the middle; unpack them to .tar (gunzip, unzstd) first")
-    return tars
 
 
 def _split_folders(root: Path) -> dict[str, Path]:

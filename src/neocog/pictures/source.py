@@ -3,7 +3,12 @@
 import os
 import stat
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from neocog.pictures.sets import Pictures
 
 
 class Source(Protocol):
@@ -58,3 +63,14 @@ class Span(NamedTuple):
 
     def stamp(self) -> str:
         return f"{self.offset} {self.length} {self.path.stat().st_mtime_ns}"
+
+
+class Held(NamedTuple):
+    """A picture that only its set can give: pixels in memory, or whatever a library decodes. Not for other processes."""
+
+    pictures: "Pictures"
+    number: int
+
+    def picture(self) -> "Image.Image":
+        """In mode "L" or "RGB"."""
+        return self.pictures.picture(self.number)

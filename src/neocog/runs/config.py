@@ -11,6 +11,7 @@ from neocog.nets import Recipe
 from neocog.pictures.preprocessing import Preprocessing
 
 CONFIG, EVENTS, BEST, LAST, STATE = "config.json", "events.jsonl", "best.safetensors", "last.safetensors", "state.safetensors"
+START = "start.safetensors"  # the weights that a run begins from, until it has ended
 SCHEMA = 1
 
 

@@ -51,6 +51,11 @@ class RunFolder:
         """Write the configuration of a run that has begun, in place of the one it had."""
         write_bytes(self.path / CONFIG, (json.dumps(config.to_json(), ensure_ascii=False, indent=1) + "\n").encode())
 
+    def begin_again(self, config: Config) -> None:
+        """From the start with another configuration. Killed half-way, the old one begins from the start and comes here again."""
+        (self.path / STATE).unlink(missing_ok=True)
+        self.write(config)
+
     def config(self) -> Config:
         """Its configuration. Raises UserError if this is no run or a damaged one."""
         return read_config(self.path)

@@ -115,10 +115,10 @@ def load(run: str | Path) -> Model:
 
 def load_predictor(run: str | Path) -> Predictor:
     """As `load`, with the record and the classes beside the Module."""
-    path = hub.fetch(str(run)) if hub.is_hub(run) else Path(run)
+    path, flip = hub.fetch(str(run)) if hub.is_hub(run) else Path(run), False
     if path.suffix != ".safetensors":
         folder = RunFolder(path)
-        folder.config()  # a damaged or missing run is told as such
+        flip = folder.config().recipe.test_flip  # a damaged or missing run is told as such
         path = folder.weights()
     elif not path.is_file():
         raise UserError(f"{path}: there is no such weight file")
@@ -131,4 +131,4 @@ def load_predictor(run: str | Path) -> Predictor:
     model = Model(arch)
     model.load_state_dict(values)
     model.preprocessing, model.classes = header.preprocessing, header.classes
-    return Predictor(model.eval(), header.preprocessing, header.classes, header.net)
+    return Predictor(model.eval(), header.preprocessing, header.classes, header.net, flip)

@@ -61,7 +61,7 @@ def best(known: Iterable[Published]) -> Published | None:
     """The smallest adequate file, else the most accurate, of the photographs' networks that a linear classifier can stand on.
 
     Of a network's several it is the first: later recipes raise the accuracy of its own classes, not the worth of its
-    features for others (Kornblith et al. 2021, section 4.1).
+    features for others (Kornblith et al. 2021).
     """
     ours = [e for e in known if e.top1 is not None and e.party == "torchvision" and published.by_file(e.file) is e]
     adequate = [entry for entry in ours if (entry.top1 or 0) >= ADEQUATE]

@@ -16,8 +16,6 @@ from neocog.train import heads
 
 SIDE = 128  # of the pictures that gradients are taken of: 15 × 15 blocks, 8,100 numbers
 MOST = 2000  # training pictures that baselines learn from
-NEAR = (np.ndarray, np.ndarray, np.ndarray, np.ndarray)
-STRENGTHS = tuple(10.0**k for k in range(-4, 3))
 
 
 def hog_features(pictures: Pictures, on_batch: Callable[[], None] | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -62,9 +60,7 @@ def compare(
     begun = time.monotonic()
     known, at = hog_features(train.subset(some), go_on)
     labels = train.subset(some).labels[at]
-    chosen = heads.fit_best(
-        heads.svm, known, labels, classes, heads.folds(labels, seed), strengths=STRENGTHS, on_trial=lambda *_: go_on()
-    )
+    chosen = heads.fit_best(heads.svm, known, labels, classes, heads.folds(labels, seed), on_trial=lambda *_: go_on())
     asked, at = hog_features(val, go_on)
     yield judged("hog-svm", chosen.head.scores(asked), val.labels[at], len(labels), time.monotonic() - begun)
 

@@ -6,6 +6,8 @@ from neocog.arch import Architecture, fits
 from neocog.arch.rewrite import tensors, with_channels, with_classes, with_input
 from neocog.errors import ShapeError, UserError
 from neocog.nets import Net, Recipe
+from neocog.nets.recipes import recipes
+from neocog.pictures.augment.spec import without_mirroring
 from neocog.pictures.preprocessing import Preprocessing
 
 SMALL = 64  # pixels: up to here pictures are used as they are
@@ -102,8 +104,8 @@ def _geometry(card: Preprocessing, have: tuple[int, int], want: tuple[int, int],
 
 
 def choose_recipe(net: Net, name: str, flip: bool) -> Recipe:
-    """The card's recipe of this name, "quick" or "paper"; without mirroring where a mirrored picture is of no class."""
-    recipe = {"quick": net.card.quick, "paper": net.card.paper_recipe}.get(name)
-    if recipe is None:
-        raise UserError(f"{net.name} has no recipe '{name}'; it has quick" + (" and paper" if net.card.paper_recipe else ""))
-    return recipe if flip else replace(recipe, augment=tuple(a for a in recipe.augment if a != "flip"))
+    """The network's recipe of this name; without mirroring where a mirrored picture is of no class."""
+    found = recipes(net)
+    if name not in found:
+        raise UserError(f"{net.name} has no recipe '{name}'; it has {' and '.join(found)}")
+    return found[name] if flip else replace(found[name], augment=without_mirroring(found[name].augment))

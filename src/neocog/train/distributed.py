@@ -9,7 +9,7 @@ random numbers are each process's own, and for mixup and cutmix, whose partners 
 import inspect
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -21,7 +21,8 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from neocog.errors import BadPicture, UserError
-from neocog.runs import Scored
+from neocog.pictures.sets import Pictures
+from neocog.runs import Predictor, Scored
 from neocog.train.sync_batchnorm import synchronise
 from neocog.train.world import ALONE, World
 
@@ -133,6 +134,15 @@ def gather_scored(world: World, mine: Scored) -> Scored:
         world.gather(mine.indices),
         tuple(BadPicture(*found) for found in failed),
     )
+
+
+def score_together(world: World) -> Callable[..., Scored]:
+    """What scores a split with each process judging its own contiguous share."""
+
+    def score(predictor: Predictor, pictures: Pictures, on_progress: Callable[[int, int], None] | None = None) -> Scored:
+        return gather_scored(world, predictor.score_all(pictures, on_progress, among=world.share(len(pictures))))
+
+    return score
 
 
 def join(device: str = "auto", shard: bool = False) -> World:

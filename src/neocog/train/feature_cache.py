@@ -36,7 +36,7 @@ def network_key(values: Mapping[str, Tensor], *words: str) -> str:
     digest = hashlib.sha256("\0".join(words).encode())
     for key in sorted(values):
         digest.update(f"\0{key}\0{tuple(values[key].shape)}".encode())
-        digest.update(values[key].detach().cpu().contiguous().view(torch.uint8).numpy().data)
+        digest.update(values[key].detach().cpu().numpy().tobytes())
     return digest.hexdigest()[:32]
 
 

@@ -144,9 +144,9 @@ class Looker:
         self.model, self.how, self.preprocessing = model.eval(), how, config.preprocessing
         self.where = next(model.parameters()).device
         self.batch = BATCH.get(self.where.type, SMALL_BATCH)
-        frozen = {k: v for k, v in model.state_dict().items() if k.rpartition(".")[0] != how.path}
-        p, arch = config.preprocessing, config.arch.to_json()
-        layers = [node for node in arch["nodes"] if node[0] != how.path]  # the head, whose classes are of no matter here
+        used = config.arch.ancestors(how.path) - {how.path}  # without the head and those beside it, which differ by class count
+        frozen = {k: v for k, v in model.state_dict().items() if k.rpartition(".")[0] in used}
+        p, layers = config.preprocessing, [node for node in config.arch.nodes if node.path in used]
         words = (layers, how, p.color, p.scale, p.mean, p.std, self.where.type, torch.__version__, self.batch)
         self.cache = FeatureCache(network_key(frozen, *map(str, words)))
         self.made = 0

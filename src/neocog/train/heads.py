@@ -6,7 +6,7 @@ strengths then serves any features, and `fit_softmax` gives the weights back in 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -15,10 +15,11 @@ from torch import Tensor
 
 from neocog.pictures.augment.draws import generator
 
-STRENGTHS = tuple(10.0 ** (k / 2) for k in range(-8, 3))  # λ of λ/2·‖W‖²: 0.0001 … 10
+STRENGTHS = tuple(10.0 ** (k / 2) for k in range(-6, 3))  # λ of λ/2·‖W‖²: 0.001 … 10
 FOLDS = 5
 DOUBLE = 50_000_000  # numbers that are computed with at 64 bits; more of them at 32
-ITERATIONS = 300
+EXACT, NEAR = (1e-7, 1000), (1e-4, 200)  # largest gradient left and most iterations: of what is kept, of what is tried
+Solved = tuple[Tensor, Tensor]
 
 
 class Linear(NamedTuple):
@@ -32,38 +33,53 @@ class Linear(NamedTuple):
         return (torch.from_numpy(features) @ self.weight.T + self.bias).numpy()
 
 
-Fit = Callable[[Tensor, Tensor, int, float], tuple[Tensor, Tensor]]
-"""(N×F, N labels, classes, strength) → (weight C×F, bias C)."""
+class Fit(Protocol):
+    """(N×F, N labels, classes, strength) → (weight C×F, bias C), from a solution near by if there is one."""
+
+    def __call__(
+        self, x: Tensor, y: Tensor, classes: int, strength: float, begin: Solved | None = None, until: tuple[float, int] = EXACT
+    ) -> Solved: ...
 
 
-def softmax(x: Tensor, y: Tensor, classes: int, strength: float) -> tuple[Tensor, Tensor]:
+def softmax(
+    x: Tensor, y: Tensor, classes: int, strength: float, begin: Solved | None = None, until: tuple[float, int] = EXACT
+) -> Solved:
     """Least mean cross-entropy + strength/2·‖W‖²; biases go free (multinomial logistic regression; C = 1/(N·strength))."""
 
     def loss(weight: Tensor, bias: Tensor) -> Tensor:
         return F.cross_entropy(x @ weight.T + bias, y) + strength / 2 * weight.square().sum()
 
-    return _least(loss, x, classes)
+    return _least(loss, x, classes, begin, until)
 
 
-def svm(x: Tensor, y: Tensor, classes: int, strength: float) -> tuple[Tensor, Tensor]:
+def svm(
+    x: Tensor, y: Tensor, classes: int, strength: float, begin: Solved | None = None, until: tuple[float, int] = EXACT
+) -> Solved:
     """One linear SVM a class against all others: least mean squared hinge + strength/2·(‖W‖² + ‖b‖²), as in LIBLINEAR (Fan
     et al. 2008), whose C is 1/(N·strength)."""
-    side = 2.0 * F.one_hot(y, classes).to(x.dtype) - 1
+    side = _sides(y, classes, x.dtype)
 
     def loss(weight: Tensor, bias: Tensor) -> Tensor:
         hinge = (1 - side * (x @ weight.T + bias)).clamp(min=0).square()
         return hinge.sum() / len(x) + strength / 2 * (weight.square().sum() + bias.square().sum())
 
-    return _least(loss, x, classes)
+    return _least(loss, x, classes, begin, until)
 
 
-def _least(loss: Callable[[Tensor, Tensor], Tensor], x: Tensor, classes: int) -> tuple[Tensor, Tensor]:
-    weight = torch.zeros(classes, x.shape[1], dtype=x.dtype, device=x.device, requires_grad=True)
-    bias = torch.zeros(classes, dtype=x.dtype, device=x.device, requires_grad=True)
-    close = 1e-7 if x.dtype == torch.float64 else 1e-5
+def _sides(y: Tensor, classes: int, dtype: torch.dtype) -> Tensor:
+    """N×C: 1 for a picture's own class, −1 for the others."""
+    return 2 * F.one_hot(y, classes).to(dtype) - 1
+
+
+def _least(
+    loss: Callable[[Tensor, Tensor], Tensor], x: Tensor, classes: int, begin: Solved | None, until: tuple[float, int]
+) -> Solved:
+    weight, bias = begin or (x.new_zeros(classes, x.shape[1]), x.new_zeros(classes))
+    weight, bias = weight.clone().requires_grad_(), bias.clone().requires_grad_()
+    close, most = until
     solver = torch.optim.LBFGS(
-        [weight, bias], max_iter=ITERATIONS, history_size=20, tolerance_grad=close, tolerance_change=1e-12,
-        line_search_fn="strong_wolfe",
+        [weight, bias], max_iter=most, max_eval=2 * most, history_size=20, tolerance_change=1e-12,
+        tolerance_grad=close if x.dtype == torch.float64 else max(close, 1e-5), line_search_fn="strong_wolfe",
     )  # fmt: skip
 
     def value() -> Tensor:
@@ -102,31 +118,45 @@ def fit_best(
     """
     rows = np.arange(len(labels)) if rows is None else rows
     wide = torch.float64 if features.size <= DOUBLE else torch.float32
-    x = torch.from_numpy(features)
-    mean = x[rows].mean(0, dtype=wide)
-    spread = float(x[rows].to(wide).std(0, correction=0).mean()) or 1.0
-    x, y = ((x.to(wide) - mean) / spread), torch.from_numpy(labels)
-    trials = []
-    for number, strength in enumerate(strengths):
-        lost, count = 0.0, 0
-        for learn, held in splits:
-            weight, bias = fit(x[learn], y[learn], classes, strength)
-            lost += _held_out(fit, x[held] @ weight.T + bias, y[held])
-            count += len(held)
-        trials.append((strength, lost / max(count, 1)))
-        if on_trial is not None:
-            on_trial(number + 1, len(strengths))
-    best = min(trials, key=lambda t: (t[1], -t[0]))[0] if splits else strengths[len(strengths) // 2]
-    weight, bias = fit(x[rows], y[rows], classes, best)
-    weight = weight / spread
-    return Chosen(Linear(weight.float(), (bias - weight @ mean).float()), best, tuple(trials))
+    x, y = torch.from_numpy(features).to(wide), torch.from_numpy(labels)
+    mean = x[rows].mean(0)
+    x = x - mean
+    spread = float(x[rows].square().mean(0).sqrt().mean()) or 1.0
+    x, back = _fewer(x / spread)
+    lost = np.zeros(len(strengths))
+    order = sorted(range(len(strengths)), key=lambda i: -strengths[i])  # from strong to weak, each begins where the last ended
+    for number, (learn, held) in enumerate(splits):
+        solved = None
+        for done, i in enumerate(order):
+            solved = fit(x[learn], y[learn], classes, strengths[i], solved, NEAR)
+            lost[i] += _held_out(fit, x[held] @ solved[0].T + solved[1], y[held])
+            if on_trial is not None:
+                on_trial(number * len(order) + done + 1, len(order) * len(splits))
+    count = sum(len(held) for _, held in splits)
+    best = min(order, key=lambda i: lost[i]) if splits else order[len(order) // 2]  # the stronger of equals
+    weight, bias = fit(x[rows], y[rows], classes, strengths[best])
+    weight = (weight @ back.T if back is not None else weight) / spread
+    trials = tuple((strength, float(loss) / count) for strength, loss in zip(strengths, lost, strict=True)) if splits else ()
+    return Chosen(Linear(weight.float(), (bias - weight @ mean).float()), strengths[best], trials)
+
+
+def _fewer(x: Tensor) -> tuple[Tensor, Tensor | None]:
+    """N×F with N < F in N coordinates or fewer: (them, F×N orthonormal columns that lead back), else as they are.
+
+    The optimum lies in the span of the pictures, since all else costs and gains nothing; so this changes no answer.
+    """
+    if len(x) >= x.shape[1]:
+        return x, None
+    values, vectors = torch.linalg.eigh(x @ x.T)
+    kept = values > values[-1] * (1e-12 if x.dtype == torch.float64 else 1e-6)
+    length = values[kept].sqrt()
+    return vectors[:, kept] * length, x.T @ (vectors[:, kept] / length)
 
 
 def _held_out(fit: Fit, scores: Tensor, labels: Tensor) -> float:
     if fit is softmax:
         return float(F.cross_entropy(scores, labels, reduction="sum"))
-    side = 2.0 * F.one_hot(labels, scores.shape[1]).to(scores.dtype) - 1
-    return float((1 - side * scores).clamp(min=0).square().sum())
+    return float((1 - _sides(labels, scores.shape[1], scores.dtype) * scores).clamp(min=0).square().sum())
 
 
 def folds(labels: np.ndarray, seed: int, count: int = FOLDS) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -12,6 +12,7 @@ from neocog.nets import Recipe
 from neocog.nn import Model
 from neocog.nn.layers import LayerNorm2d
 from neocog.train.levenberg import DiagonalLM
+from neocog.train.muon import Muon
 
 NORMS = (nn.modules.batchnorm._BatchNorm, nn.GroupNorm, nn.LayerNorm, LayerNorm2d)
 FUSED_FROM = 2**15  # numbers in a tensor, on average: torch's fused step starts its threads anew for each tensor
@@ -35,6 +36,8 @@ def make_optimizer(recipe: Recipe, model: Model) -> Optimizer:
         return torch.optim.AdamW(groups, recipe.lr, (recipe.momentum, recipe.rho), recipe.eps, **fast)
     if recipe.optimizer == "lm":
         return DiagonalLM(groups, recipe.lr, mu=recipe.eps)
+    if recipe.optimizer == "muon":
+        return Muon(groups, recipe.lr, recipe.momentum, recipe.rho)
     return torch.optim.SGD(groups, recipe.lr, recipe.momentum, nesterov=recipe.nesterov and recipe.momentum > 0, **fast)
 
 

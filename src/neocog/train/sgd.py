@@ -63,7 +63,7 @@ def fit(
         except Stuck as found:
             config = found.config
             if world.main:
-                folder.write(config)
+                folder.begin_again(config)
             world.wait()
 
 
@@ -136,11 +136,11 @@ def _fit(
 def explain(session: Session, trainer: Trainer, batches: Batches, step: int, losses: list[float], guess: float) -> None:
     """Tell that nothing was learned, and why. Raises Stuck where the run may be mended and was not twice already."""
     config = session.config
-    found = stuck.diagnose(trainer.model, config.recipe, batches.get(step))
-    recipe, change = stuck.mended(config.recipe, found)
     mean = float(np.mean(losses))
+    found = replace(stuck.diagnose(trainer.model, config.recipe, batches.get(step)), blown=not mean < stuck.BLOWN * guess)
+    recipe, change = stuck.mended(config.recipe, found)
     session.tell({"event": "stuck", "step": step, "loss": round(mean, 4), "guessing": round(guess, 4), "why": found.words,
-                  "advice": change, **vars(found)})  # fmt: skip
+                  "advice": change, **asdict(found)})  # fmt: skip
     if config.engine.get("mend") and len(config.mended) < 2:
         raise Stuck(replace(config, recipe=recipe, mended=(*config.mended, f"step {step}: {change}")))
 

@@ -13,12 +13,13 @@ from neocog.nets import resolve
 from neocog.nn import Model
 from neocog.pictures.preprocessing import Preprocessing
 from neocog.runs import Config, RunFolder
+from neocog.runs.config import START
 from neocog.weights import apply_plan, hub, published, read_safetensors, write_safetensors
 from neocog.weights.imported import Imported
 from neocog.weights.importing import import_files
 from neocog.weights.pretrained import fetched
 
-START = "start.safetensors"  # in the run folder until the training has ended
+
 OnProgress = Callable[[int, int], None]
 
 

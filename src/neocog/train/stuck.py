@@ -14,6 +14,7 @@ from neocog.train.batches import Batch
 from neocog.train.losses import make_loss
 
 LOOK = 200  # steps until it is looked at
+BLOWN = 3.0  # times guessing's loss: steps were too long
 WINDOW = 50  # steps whose mean loss is looked at
 NEAR = 0.985  # of guessing's loss: above it, nothing was learned
 DEAD = 0.9  # share of silent units at which a layer counts as dead
@@ -49,10 +50,13 @@ class Diagnosis:
     spread: float
     dead: float
     first: float
+    blown: bool = False  # the loss is far above guessing's
 
     @property
     def words(self) -> str:
         """Why, in one clause."""
+        if self.blown:
+            return "the loss is far above that of guessing: the rate is too high"
         if self.dead >= DEAD:
             silent = f"{100 * self.dead:.0f} % of the last hidden units are silent for every picture"
             return f"{silent}: the rate was too high for this start"
@@ -94,7 +98,7 @@ def diagnose(model: Model, recipe: Recipe, batch: Batch) -> Diagnosis:
 def mended(recipe: Recipe, found: Diagnosis) -> tuple[Recipe, str]:
     """(the recipe to begin again with, what was changed): a start of unit variance where the signal fades, else a tenth of
     the rate."""
-    faint = found.dead < DEAD and (found.spread < FAINT or found.first < 1e-4)
+    faint = not found.blown and found.dead < DEAD and (found.spread < FAINT or found.first < 1e-4)
     if faint and recipe.start != "unit-variance":
         return replace(recipe, start="unit-variance"), "--start unit-variance, from which every map has deviation 1"
     return replace(recipe, lr=recipe.lr / 10), f"--lr {recipe.lr / 10:g}, a tenth"

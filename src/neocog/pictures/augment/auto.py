@@ -25,7 +25,7 @@ def _posterize(picture: Image.Image, bits: float) -> Image.Image:
     return ImageOps.posterize(picture, int(bits))
 
 
-def _enhance(what: type[ImageEnhance._Enhance]) -> Operation:
+def _enhance(what: Callable[[Image.Image], ImageEnhance._Enhance]) -> Operation:
     return lambda picture, by: what(picture).enhance(1 + by)
 
 

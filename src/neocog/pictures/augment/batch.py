@@ -49,7 +49,8 @@ def pad_and_crop(pixels: np.ndarray, draws: Draws, share: float = 0.125, reflect
     around = ((0, 0), (rows, rows), (columns, columns), (0, 0))
     padded = np.pad(pixels, around, mode="reflect") if reflect else np.pad(pixels, around)
     tops, lefts = draws.integers(0, 2 * rows + 1), draws.integers(0, 2 * columns + 1)
-    lines = padded.reshape(n, height + 2 * rows, -1)  # channels lie side by side, so a window of a line is one piece
+    # Channels lie side by side, so that a window of a line is one piece.
+    lines = padded.reshape(n, height + 2 * rows, (width + 2 * columns) * channels)
     windows = np.lib.stride_tricks.sliding_window_view(lines, (height, width * channels), (1, 2))
     return windows[np.arange(n), tops, lefts * channels].reshape(pixels.shape)
 
@@ -64,8 +65,8 @@ def cutout(pixels: np.ndarray, draws: Draws, share: float = 0.5, fill: Sequence[
     top, left = draws.integers(0, height) - side // 2, draws.integers(0, width) - side // 2
     out = pixels.copy()
     edges = (top.clip(0), (top + side).clip(0, height), left.clip(0), (left + side).clip(0, width))
-    for k, (t, b, l, r) in enumerate(np.stack(edges, 1).tolist()):  # slices cost less than a mask of all pixels
-        out[k, t:b, l:r] = fill
+    for k, (first, last, start, end) in enumerate(np.stack(edges, 1).tolist()):  # cheaper than a mask of all pixels
+        out[k, first:last, start:end] = fill
     return out
 
 

@@ -14,9 +14,11 @@ from neocog.pictures.augment.draws import Draws
 
 LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R 601, which fb.resnet.torch and Pillow use
 
-# Of ImageNet's RGB pixels in [0, 1]; fb.resnet.torch, datasets/imagenet.lua. A row for each colour, a column for each component.
-IMAGENET_VALUES = np.array([0.2175, 0.0188, 0.0045])
-IMAGENET_VECTORS = np.array([[-0.5675, 0.7192, 0.4009], [-0.5808, -0.0045, -0.8140], [-0.5836, -0.6948, 0.4203]])
+# Of ImageNet's RGB pixels in [0, 1], a row for each colour, a column for each component: fb.resnet.torch, imagenet.lua.
+IMAGENET = (
+    np.array([0.2175, 0.0188, 0.0045]),
+    np.array([[-0.5675, 0.7192, 0.4009], [-0.5808, -0.0045, -0.8140], [-0.5836, -0.6948, 0.4203]]),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,18 +74,17 @@ def jitter(maps: Maps, draws: Draws, *variations: float) -> Maps:
     return maps
 
 
-def lighting(maps: Maps, draws: Draws, deviation: float, values: np.ndarray = IMAGENET_VALUES,
-             vectors: np.ndarray = IMAGENET_VECTORS) -> Maps:  # fmt: skip
+def lighting(maps: Maps, draws: Draws, deviation: float, values: np.ndarray, vectors: np.ndarray) -> Maps:
     """[p1, p2, p3]·[α1λ1, α2λ2, α3λ3]ᵀ added to every pixel, α from N(0, deviation²) (Krizhevsky et al. 2012, section 4.1).
 
-    values: λ, of colours in [0, 1]; vectors: p as columns. Both of the pictures at hand: `principal_colours`.
+    values: λ, of colours in [0, 1]; vectors: p as columns: `IMAGENET`, or `principal_colours` of the pictures at hand.
     """
     shift = 255 * (draws.normal(3) * deviation * values) @ vectors.T
     return maps.then(np.tile(np.eye(3), (len(shift), 1, 1)), shift)
 
 
 def principal_colours(pixels: np.ndarray, at_once: int = 1 << 16) -> tuple[np.ndarray, np.ndarray]:
-    """(λ, p) of the colours of uint8 N×H×W×3: eigenvalues of their covariance in [0, 1], largest first, and vectors as columns."""
+    """(λ, p) of the colours of uint8 N×H×W×3 in [0, 1]: eigenvalues of their covariance, largest first; vectors as columns."""
     flat = pixels.reshape(-1, 3)
     total, squares = np.zeros(3), np.zeros((3, 3))
     for start in range(0, len(flat), at_once):

@@ -86,7 +86,7 @@ def _shade(pixels: np.ndarray, draws: Draws, specs: tuple[Spec, ...], axes: Axes
         if spec.name == "jitter":
             maps = colour.jitter(maps, draws, *spec.values)
         else:
-            maps = colour.lighting(maps, draws, *spec.values, *(axes or ()))
+            maps = colour.lighting(maps, draws, spec.values[0], *(axes or colour.IMAGENET))
     return colour.apply(pixels, maps)
 
 

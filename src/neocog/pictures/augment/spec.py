@@ -14,6 +14,7 @@ Stages, in the order in which they are always done, however a list names them:
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from neocog.errors import UnknownName, UserError
 
@@ -190,7 +191,7 @@ def parse(text: str) -> Spec:
         least, most = argument.low, argument.high
         if not (math.isfinite(value) and least <= value <= most and (value == int(value) or not argument.whole)):
             what = "a whole number" if argument.whole else "a number"
-            limits = f"from {least:g} to {most:g}" if most < math.inf else f"above 0"
+            limits = f"from {least:g} to {most:g}" if most < math.inf else "above 0"
             raise UserError(f"augmentation '{text}': {argument.name} is {what} {limits}, not {value:g}")
     spec = Spec(name, (*values, *KNOWN[name].defaults[len(values) :]))
     _in_order(text, spec)
@@ -200,7 +201,7 @@ def parse(text: str) -> Spec:
 def parse_all(texts: Iterable[str]) -> tuple[Spec, ...]:
     """All of a recipe, in the order in which they are done; UserError also for two that exclude one another."""
     specs = sorted((parse(text) for text in texts), key=lambda spec: list(KNOWN).index(spec.name))
-    for one, two in zip(specs, specs[1:], strict=False):
+    for one, two in pairwise(specs):
         if one.name == two.name:
             raise UserError(f"augmentation: {one.name} is there twice; keep one")
         if one.kind.stage == two.kind.stage and one.kind.stage in ("cut", "place", "flip"):

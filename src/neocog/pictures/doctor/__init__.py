@@ -1,10 +1,10 @@
 """The doctor: what is wrong with a set of pictures, before the first step of training; and a place for what is.
 
-    from neocog.pictures.doctor import check
+from neocog.pictures.doctor import check
 
-    report = check("photos/")
-    for finding in report.findings:
-        print(finding.severity, finding.words, finding.files[:3])
+report = check("photos/")
+for finding in report.findings:
+    print(finding.severity, finding.words, finding.files[:3])
 """
 
 from typing import TYPE_CHECKING

@@ -3,9 +3,8 @@
 import os
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +12,10 @@ import numpy as np
 from neocog.errors import BadPicture
 from neocog.pictures.doctor.copies import copies, equal_files
 from neocog.pictures.doctor.counts import class_findings, size_findings
-from neocog.pictures.doctor.exam import Exam, Fact, examine, examine_pixels, kind_of, recognised
-from neocog.pictures.doctor.finding import KINDS, SEVERITIES, UNUSABLE, Finding, Report
+from neocog.pictures.doctor.exam import Exam, Fact, examine, examine_pixels, recognised, unusable
+from neocog.pictures.doctor.finding import UNUSABLE, Finding, Report, ordered
 from neocog.pictures.doctor.giveaway import giveaways
-from neocog.pictures.doctor.listing import Listing, list_folder
+from neocog.pictures.doctor.listing import Listing, list_folder, listing_of
 from neocog.pictures.doctor.table import Table
 from neocog.pictures.names import Names
 from neocog.pictures.sets import Dataset, Pictures
@@ -35,15 +34,6 @@ _FACTS = {
     "rotated": Fact.ROTATED,
     "blank": Fact.BLANK,
 }
-
-
-@dataclass
-class _Bad:
-    """A picture that cannot be used."""
-
-    kind: str
-    name: str
-    why: str
 
 
 def check(
@@ -78,41 +68,37 @@ def _holds_arrays(root: Path) -> bool:
 def check_folder(root: Path, quick: bool, on_progress: OnProgress | None, workers: int | None) -> Report:
     """A folder of class folders, as it lies there: before anything is carved off or left out."""
     listing = list_folder(root)
-    table, bad = Table(), list[_Bad]()
+    table, bad = Table(), list[BadPicture]()
     total = len(listing.names)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's, about metadata
         for i, exam in enumerate(_examined(root, listing.names, quick, workers or os.cpu_count() or 1)):
             if isinstance(exam, BadPicture):
-                bad.append(_Bad(kind_of(exam, root / listing.names[i]), exam.where, exam.why))
+                bad.append(exam)
             else:
                 table.add(i, exam)
             if on_progress is not None and (i % 16 == 0 or i + 1 == total):
                 on_progress("examining", i + 1, total)
-    findings = [*_unusable(bad), *_places(listing)]
+    findings = [*unusable(bad), *_places(listing)]
     if quick:
         names, index = listing.names, table.index
         same = equal_files(table.bytes, lambda k: root / names[index[k]])
-        findings += copies(same, [], listing, table)
+        findings += copies(same, [], listing, table.index)
     return _report(root.resolve().name or "pictures", str(root), listing, table, findings, quick, on_progress)
 
 
 def check_dataset(data: Dataset, on_progress: OnProgress | None) -> Report:
     """A data set that is loaded already: in memory, in files or elsewhere."""
-    parts = {split: part for split in ("train", "val", "test") if (part := getattr(data, split)) is not None}
-    names = Names(part.name(i) for part in parts.values() for i in range(len(part)))
-    split = np.repeat(np.arange(len(parts), dtype=np.int8), [len(part) for part in parts.values()])
-    label = np.concatenate([part.labels for part in parts.values()])
-    listing = Listing(Path(), tuple(parts), data.classes, {}, names, split, label)
-    table, bad = Table(), [_Bad(kind_of(one, None), one.where, one.why) for one in data.skipped]
-    for i, (part, k) in enumerate((part, k) for part in parts.values() for k in range(len(part))):
+    listing, parts = listing_of(data)
+    table, bad = Table(), list(data.skipped)
+    for i, (part, k) in enumerate((one, k) for one in parts for k in range(len(one))):
         try:
             table.add(i, _pixels(part, k))
         except BadPicture as error:
-            bad.append(_Bad(kind_of(error, None), error.where, error.why))
-        if on_progress is not None and (i % 256 == 0 or i + 1 == len(names)):
-            on_progress("examining", i + 1, len(names))
-    return _report(data.name, data.name, listing, table, _unusable(bad), False, on_progress)
+            bad.append(BadPicture(error.where, error.why))
+        if on_progress is not None and (i % 256 == 0 or i + 1 == len(listing.names)):
+            on_progress("examining", i + 1, len(listing.names))
+    return _report(data.name, data.name, listing, table, unusable(bad), False, on_progress)
 
 
 def _pixels(part: Pictures, k: int) -> Exam:
@@ -147,15 +133,6 @@ def _examined(root: Path, names: Names, quick: bool, workers: int) -> Iterator[E
             yield waiting.popleft().result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _unusable(bad: Iterable[_Bad]) -> list[Finding]:
-    by_kind: dict[str, list[_Bad]] = {}
-    for one in bad:
-        by_kind.setdefault(one.kind, []).append(one)
-    return [
-        Finding(kind, tuple(one.name for one in found), tuple(one.why for one in found)) for kind, found in by_kind.items()
-    ]
 
 
 def _places(listing: Listing) -> list[Finding]:
@@ -196,30 +173,26 @@ def _report(
         findings.append(Finding(kind, listing.names.take(index[at].tolist())))
     if not quick:
         groups, alike = _compared(table, grey, on_progress)
-        findings += copies(groups, alike, listing, table)
+        findings += copies(groups, alike, listing, index)
     findings += size_findings(sizes, index, listing)
     counts, of_classes = class_findings(listing, index)
     findings += of_classes
     findings += giveaways(listing, table)
-    order = list(KINDS)
-    findings.sort(key=lambda one: (SEVERITIES.index(one.severity), order.index(one.kind)))
     median = np.median(sizes, axis=0).astype(int).tolist() if len(sizes) else None
     pictures = len(table) + sum(len(one.files) for one in findings if one.kind in UNUSABLE)
     return Report(
         name, root, listing.classes, counts, pictures, len(table), (median[0], median[1]) if median else None,
-        int(table.bytes.sum()), quick, tuple(findings),
+        int(table.bytes.sum()), quick, ordered(findings),
     )  # fmt: skip
 
 
-def _compared(
-    table: Table, grey: np.ndarray, on_progress: OnProgress | None
-) -> tuple[list[np.ndarray], list[np.ndarray]]:
+def _compared(table: Table, grey: np.ndarray, on_progress: OnProgress | None) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """(rows with the same pixels, rows that look the same). A single colour and tiny pictures have no look to compare."""
     from neocog.pictures.doctor.look import groups_of, looks_alike
 
     blank = table.facts & Fact.BLANK > 0
     rich = np.flatnonzero(~blank & (table.sizes.min(1, initial=2**31) >= _SMALLEST))
     progress = None if on_progress is None else lambda done, total: on_progress("comparing", done, total)
-    exact = groups_of(table.pixels) if len(table) else []
+    exact = groups_of(table.pixels)
     exact = [group for group in exact if not blank[group[0]]]
     return exact, [rich[group] for group in looks_alike(table.look[rich], progress)]

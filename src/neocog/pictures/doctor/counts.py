@@ -22,7 +22,7 @@ def class_findings(listing: Listing, index: np.ndarray) -> tuple[dict[str, dict[
     known = [name for name in listing.classes if name not in unknown]
     findings: list[Finding] = []
     if len(known) == 1:
-        findings.append(Finding("one-class", (known[0],)))
+        findings.append(Finding("one-class", particulars=f"('{known[0]}')"))
     train = {name: counts["train"][name] for name in known}
     findings += _of_classes("empty-class", {name: n for name, n in train.items() if n == 0}, "")
     for role, names in listing.unknown.items():
@@ -47,7 +47,7 @@ def imbalance(train: dict[str, int]) -> list[Finding]:
         f"({full[large]:,} of '{large}' against {full[small]:,} of '{small}', {full[large] / full[small]:.0f}:1; "
         f"{len(full):,} classes that count like {worth:.1f} equal ones)"
     )
-    return [Finding("imbalance", (large, small), particulars=words)]
+    return [Finding("imbalance", particulars=words)]
 
 
 def size_findings(sizes: np.ndarray, index: np.ndarray, listing: Listing) -> list[Finding]:

@@ -1,6 +1,7 @@
 """One picture examined: what its header says, what it decodes to, or what is wrong with it."""
 
 import hashlib
+from collections.abc import Iterable
 from enum import IntFlag
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -10,6 +11,7 @@ from PIL import Image
 
 from neocog.errors import BadPicture
 from neocog.pictures.decode import _formats, decode, probe
+from neocog.pictures.doctor.finding import Finding
 from neocog.pictures.doctor.look import look, thumbnail
 from neocog.pictures.modes import is_grey
 
@@ -79,11 +81,17 @@ def hash_file(path: Path) -> bytes:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).digest()
 
 
-def kind_of(bad: BadPicture, path: Path | None) -> str:
-    """The kind of finding (`finding.KINDS`) that a picture belongs to which cannot be decoded."""
-    why = bad.why
-    if why == "no such file" and path is not None and path.is_symlink():
-        return "broken-link"
+def unusable(bad: Iterable[BadPicture]) -> list[Finding]:
+    """A finding for each way in which pictures cannot be used."""
+    by_kind: dict[str, list[BadPicture]] = {}
+    for one in bad:
+        by_kind.setdefault(_kind(one.why), []).append(one)
+    return [
+        Finding(kind, tuple(one.where for one in found), tuple(one.why for one in found)) for kind, found in by_kind.items()
+    ]
+
+
+def _kind(why: str) -> str:
     parts = {
         "empty file": "empty",
         "truncated": "truncated",
@@ -93,6 +101,7 @@ def kind_of(bad: BadPicture, path: Path | None) -> str:
         "too large": "too-large",
         "permission denied": "no-permission",
         "not a regular file": "not-a-file",
+        "no such file": "broken-link",  # it was listed, so its name is there
         "symbolic links": "broken-link",
     }
     return next((kind for words, kind in parts.items() if words in why), "undecodable")

@@ -1,6 +1,6 @@
 """What the doctor can say: the kinds of findings, one finding, and the report that holds them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +10,7 @@ Groups = Sequence[Sequence[str]]
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of finding: how bad it is, what is said behind the number of files, and what to do about it."""
+    """A kind of finding: how bad it is, what is said of the files, and what to do about it."""
 
     severity: str
     words: str
@@ -21,57 +21,58 @@ KINDS: dict[str, Kind] = {
     # files that cannot be used
     "empty": Kind("error", "empty (0 bytes)", "get them again"),
     "truncated": Kind("error", "cut off before the end", "get them again: a download or a copy was broken off"),
-    "damaged-header": Kind("error", "with a damaged header", "get them again"),
+    "damaged-header": Kind("error", "header damaged", "get them again"),
     "undecodable": Kind("error", "damaged inside", "get them again, or save them anew with a picture program"),
-    "not-a-picture": Kind("error", "that are no pictures, whatever they are called", "remove them; were they downloaded by a script?"),
-    "heic": Kind("error", "in HEIC, which cannot be read", "save them as JPEG"),
-    "too-large": Kind("error", "with more pixels than is safe to decode", "make them smaller if they are what they should be"),
-    "broken-link": Kind("error", "are links that lead nowhere", "mend or remove the links"),
-    "no-permission": Kind("error", "that may not be read", "give yourself the right to read them (chmod u+r)"),
-    "not-a-file": Kind("error", "that are neither file nor folder (pipe, socket, device)", "remove them"),
-    "unreadable-folder": Kind("error", "are folders that cannot be listed", "give yourself the right to read them (chmod u+rx)"),
+    "not-a-picture": Kind("error", "no picture, whatever the name says", "remove them"),
+    "heic": Kind("error", "HEIC, which cannot be read", "save them as JPEG"),
+    "too-large": Kind("error", "more pixels than is safe to decode", "if they are what they should be, make them smaller"),
+    "broken-link": Kind("error", "a link that leads nowhere", "mend or remove the links"),
+    "no-permission": Kind("error", "may not be read", "give yourself the right to read them (chmod u+r)"),
+    "not-a-file": Kind("error", "neither file nor folder (a pipe, a device)", "remove them"),
+    "unreadable-folder": Kind("error", "a folder that cannot be listed", "give yourself the right to (chmod u+rx)"),
     # the same picture twice
-    "leak": Kind("error", "are the same picture in two splits", "keep one of each: what was learned must not be tested"),
-    "two-labels": Kind("error", "are the same picture in two classes", "decide which class is right"),
-    "duplicate": Kind("warning", "are copies within one class", "keep one of each"),
-    "near-leak": Kind("error", "look the same across splits", "compare them, and keep one of each: they make a test too easy"),
+    "leak": Kind("error", "the same picture in two splits", "keep one of each: what was learned must not be tested"),
+    "two-labels": Kind("error", "the same picture in two classes", "decide which class is right"),
+    "duplicate": Kind("warning", "copies within one class", "keep one of each, or a split may part them"),
+    "near-leak": Kind("error", "look the same across splits", "compare them, and keep one of each"),
     "near-two-labels": Kind("warning", "look the same in two classes", "compare them: is one of the labels wrong?"),
-    "near-duplicate": Kind("warning", "look the same within one class", "compare them; copies count for more than they are worth"),
+    "near-duplicate": Kind("warning", "look the same within one class", "compare them; copies count double"),
+    "crowd": Kind("warning", "look much like one another", "frames of a film? then keep them in one split"),
     # classes
-    "one-class": Kind("error", "is the only class", "add a folder of something else: a classifier needs two or more"),
-    "empty-class": Kind("error", "have no usable picture", "add pictures or remove the folder"),
-    "unknown-class": Kind("error", "are classes that training does not have", "rename or remove them, or add them to train"),
-    "absent-class": Kind("warning", "have no picture in a later split", "add some: they cannot be judged"),
-    "tiny-class": Kind("warning", "have fewer than 10 training pictures", "add pictures: this is too little to learn or to judge by"),
-    "imbalance": Kind("warning", "is far from balanced", "add pictures of the rare classes; look at the error of each class"),
-    "giveaway": Kind("warning", "can be told without looking at what is in the picture", "collect all classes the same way"),
+    "one-class": Kind("error", "there is one class only", "add a folder of something else: a classifier needs two or more"),
+    "empty-class": Kind("error", "no usable picture", "add pictures or remove the folder"),
+    "unknown-class": Kind("error", "unknown to train", "rename or remove them, or add them to train"),
+    "absent-class": Kind("warning", "no picture in a later split", "add some: they cannot be judged"),
+    "tiny-class": Kind("warning", "fewer than 10 training pictures", "add pictures: this is too little to learn from"),
+    "imbalance": Kind("warning", "the classes are far from balanced", "add pictures of the rare ones"),
+    "giveaway": Kind("warning", "classes told by what is not in the picture", "collect all classes the same way"),
     # where files lie and what they are called
-    "outside": Kind("warning", "lie outside the class folders and are ignored", "move them into a class, or away"),
-    "wrong-extension": Kind("warning", "are named like another format", "rename them: other programs may refuse them"),
-    "unnamed": Kind("warning", "are pictures, but not named like pictures, and are ignored", "add the ending of their format"),
-    "other": Kind("note", "are no pictures and are ignored", "nothing to do"),
+    "outside": Kind("warning", "outside the class folders, and ignored", "move them into a class, or away"),
+    "wrong-extension": Kind("warning", "named like another format", "rename them: other programs may refuse them"),
+    "unnamed": Kind("warning", "a picture, but not named like one, and ignored", "add the ending of their format"),
+    "other": Kind("note", "no picture, and ignored", "nothing to do"),
     "layout": Kind("note", "", "nothing to do, if this is what you meant"),
     # what is lost on the way to 8-bit RGB
-    "animated": Kind("warning", "are animations", "the first frame is used: save the frames as files if you need them"),
-    "pages": Kind("warning", "have several pages", "the first is used: save the pages as files if you need them"),
-    "float": Kind("note", "hold floats", "they are scaled to 8 bits, those beyond 0..1 each by its own minimum and maximum"),
-    "sixteen-bit": Kind("note", "have 16 bits", "they are scaled to 8"),
-    "cmyk": Kind("note", "are in CMYK", "they become RGB without their colour profile: colours may be off"),
-    "alpha": Kind("note", "have transparency", "they are laid on white"),
-    "palette": Kind("note", "have a palette", "they become RGB"),
-    "rotated": Kind("note", "are turned by their EXIF data", "they are set upright; other programs may show them lying"),
-    "grey-among-colour": Kind("note", "are grey among colour pictures", "they become RGB with three equal channels"),
-    "colour-among-grey": Kind("note", "are in colour among grey pictures", "everything becomes RGB"),
+    "animated": Kind("warning", "an animation", "the first frame is used: save the frames as files if you need them"),
+    "pages": Kind("warning", "several pages", "the first is used: save the pages as files if you need them"),
+    "float": Kind("note", "floats", "they are scaled to 8 bits, those beyond 0..1 each by its own minimum and maximum"),
+    "sixteen-bit": Kind("note", "16 bits", "they are scaled to 8"),
+    "cmyk": Kind("note", "CMYK", "they become RGB without their colour profile: colours may be off"),
+    "alpha": Kind("note", "transparency", "they are laid on white"),
+    "palette": Kind("note", "a palette", "they become RGB"),
+    "rotated": Kind("note", "turned by EXIF data", "they are set upright; other programs may show them lying"),
+    "grey-among-colour": Kind("note", "grey among colour pictures", "they become RGB with three equal channels"),
+    "colour-among-grey": Kind("note", "colour among grey pictures", "everything becomes RGB"),
     # what they show
-    "blank": Kind("warning", "show one colour and nothing else", "remove them"),
-    "thin": Kind("warning", "have a side of less than 4 pixels", "remove them"),
-    "proportions": Kind("warning", "are far longer than wide, or wider than long", "cropping will show a small part of them"),
-    "odd-size": Kind("warning", "are far from the usual size", "look whether they belong here: thumbnails, icons, banners?"),
-    "incomplete": Kind("note", "were not compared with all others in the time given", "`neocog data check` looks at all of them"),
+    "blank": Kind("warning", "one colour and nothing else", "remove them"),
+    "thin": Kind("warning", "a side of less than 4 pixels", "remove them"),
+    "proportions": Kind("warning", "far longer than wide, or wider than long", "cropping will show a small part of them"),
+    "odd-size": Kind("warning", "far from the usual size", "look whether they belong here: thumbnails, icons, banners?"),
+    "incomplete": Kind("note", "not all pictures were compared", "`neocog data check` compares all"),
 }  # fmt: skip
 
-UNUSABLE = ("empty", "truncated", "damaged-header", "undecodable", "not-a-picture", "heic", "too-large", "broken-link", "no-permission",
-            "not-a-file")  # fmt: skip
+UNUSABLE = ("empty", "truncated", "damaged-header", "undecodable", "not-a-picture", "heic", "too-large", "broken-link",
+            "no-permission", "not-a-file")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ class Finding:
 
     @property
     def words(self) -> str:
-        """What is the matter, in a few words behind the number of files."""
+        """What is the matter, in a few words."""
         return " ".join(part for part in (KINDS[self.kind].words, self.particulars) if part)
 
     @property
@@ -109,17 +110,21 @@ class Finding:
         plural, one = ("classes", "class") if self.kind.endswith("-class") else ("files", "file")
         if not n:
             return ""
-        if self.kind in ("imbalance", "giveaway", "one-class", "layout"):
+        if self.kind in ("imbalance", "giveaway", "one-class", "layout", "incomplete"):
             return ""
         said = f"{n:,} {one if n == 1 else plural}"
         return said + (f" in {len(self.groups):,} groups" if len(self.groups) > 1 else "")
 
     @property
+    def head(self) -> str:
+        """ "3 files: cut off before the end"."""
+        return f"{self.count}: {self.words}" if self.count else self.words
+
+    @property
     def sentence(self) -> str:
         """One line, naming some of the files."""
         named = some(self.files, self.why, 3)
-        head = f"{self.count} {self.words}".strip()
-        return f"{head}: {named}: {self.advice}" if named else f"{head}: {self.advice}"
+        return ": ".join(part for part in (self.head, named, self.advice) if part)
 
     def to_json(self) -> dict[str, Any]:
         """A plain object with every file."""
@@ -130,6 +135,12 @@ class Finding:
         if len(self.groups):
             plain["groups"] = [list(group) for group in self.groups]
         return plain
+
+
+def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Errors first, then in the order of `KINDS`."""
+    order = list(KINDS)
+    return tuple(sorted(findings, key=lambda one: (SEVERITIES.index(one.severity), order.index(one.kind))))
 
 
 def some(files: Sequence[str], why: Sequence[str], most: int) -> str:

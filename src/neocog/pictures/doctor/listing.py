@@ -11,6 +11,7 @@ from neocog.pictures.folder import sorted_classes
 from neocog.pictures.layout import check_classes, check_root, split_folders
 from neocog.pictures.names import Names, relative
 from neocog.pictures.scan import direct_names, subfolders, walk
+from neocog.pictures.sets import Dataset, Pictures
 
 
 @dataclass
@@ -31,6 +32,18 @@ class Listing:
     outside: Names = field(default_factory=Names)
     unreadable: list[tuple[str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+
+def listing_of(dataset: Dataset) -> tuple[Listing, list[Pictures]]:
+    """The pictures of a loaded data set, and its splits in the same order."""
+    parts = {split: part for split in ("train", "val", "test") if (part := getattr(dataset, split)) is not None}
+    found = Listing(Path(), tuple(parts), dataset.classes, {})
+    for part in parts.values():
+        for i in range(len(part)):
+            found.names.append(part.name(i))
+    found.split = np.repeat(np.arange(len(parts), dtype=np.int8), [len(part) for part in parts.values()])
+    found.label = np.concatenate([part.labels for part in parts.values()])
+    return found, list(parts.values())
 
 
 def list_folder(root: Path) -> Listing:

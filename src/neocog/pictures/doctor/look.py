@@ -66,7 +66,9 @@ def looks_alike(looks: np.ndarray, on_progress: Callable[[int, int], None] | Non
 
 
 def groups_of(keys: np.ndarray) -> list[np.ndarray]:
-    """Ascending indices of those with the same key, for each key that occurs twice or more, by their first; keys [N] or [N, 2]."""
+    """Ascending indices of those with the same key, for each key of keys [N] or [N, 2] that occurs twice or more."""
+    if not len(keys):
+        return []
     columns = keys.reshape(len(keys), -1).T
     order = np.lexsort(columns)
     same = (columns[:, order[1:]] == columns[:, order[:-1]]).all(0)
@@ -90,9 +92,7 @@ def _candidates(looks: np.ndarray, band: int) -> Iterator[tuple[np.ndarray, np.n
         yield from _pairs(order, lower, bounds[others], bounds[others + 1])
 
 
-def _pairs(
-    order: np.ndarray, at: np.ndarray, starts: np.ndarray, ends: np.ndarray
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _pairs(order: np.ndarray, at: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """(order[at[i]], order[j]) for j from starts[i] up to ends[i]; in parts of about _CHUNK pairs."""
     counts = ends - starts
     at, starts, counts = (values[counts > 0] for values in (at, starts, counts))

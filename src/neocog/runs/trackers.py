@@ -1,0 +1,144 @@
+"""A run's events as other people's dashboards show them: TensorBoard by default where it is installed, others by name.
+
+They read the same events as everything else, and keep nothing that a run needs: one that fails is told of once and left
+out, and the run goes on.
+"""
+
+import importlib.util
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from neocog.errors import UserError, nearest
+from neocog.runs.config import Config
+from neocog.runs.events import Event
+
+FOLDER = "tensorboard"  # in the run folder
+KINDS = {"step": "train", "validation": "validation", "test": "test"}
+WITHOUT = ("time", "event", "step", "n")  # keys that are no figures
+KNOWN = ("tensorboard", "wandb", "mlflow", "trackio", "aim", "comet_ml", "clearml", "dvclive", "swanlab")
+
+
+class Tracker(Protocol):
+    """Where figures go: `begin` once, at the step that a run starts or goes on from, then `figures` often, `end` once."""
+
+    def begin(self, step: int) -> None: ...
+    def figures(self, values: dict[str, float], step: int) -> None: ...
+    def end(self) -> None: ...
+
+
+class Trackers:
+    """Events to trackers. Called with each event; use as a context manager. `complain(words)` is told what went wrong."""
+
+    def __init__(self, trackers: Sequence[Tracker], complain: Callable[[str], None]):
+        self._begun: set[int] = set()
+        self._alive, self._complain = dict(enumerate(trackers)), complain
+
+    def __enter__(self) -> "Trackers":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for key in list(self._alive):
+            self._try(key, lambda tracker: tracker.end() if key in self._begun else None)
+
+    def __call__(self, event: Event) -> None:
+        kind, step = event.get("event"), event.get("step", 0)
+        for key in list(self._alive):
+            if kind in ("start", "resume") or key not in self._begun:
+                self._begun.add(key)
+                self._try(key, lambda tracker: tracker.begin(step))
+            if kind in KINDS and key in self._alive and (values := figures(event)):
+                self._try(key, lambda tracker, values=values: tracker.figures(values, step))
+
+    def _try(self, key: int, action: Callable[[Tracker], None]) -> None:
+        tracker = self._alive[key]
+        try:
+            action(tracker)
+        except Exception as error:  # a dashboard is never worth a run
+            del self._alive[key]
+            said = " ".join(str(error).split())[:200] or type(error).__name__
+            self._complain(f"{getattr(tracker, 'name', type(tracker).__name__)} has no more figures of this run: {said}")
+
+
+def figures(event: Event) -> dict[str, float]:
+    """The numbers of an event under the names that dashboards group by: `train/loss`, `validation/top1`."""
+    group = KINDS[event["event"]]
+    numbers = {k: v for k, v in event.items() if k not in WITHOUT and isinstance(v, int | float) and not isinstance(v, bool)}
+    return {f"{group}/{name}": float(value) for name, value in numbers.items()}
+
+
+def trackers(names: Sequence[str] | None, folder: Path, config: Config) -> list[Tracker]:
+    """Those of these names; with None TensorBoard, if it is installed. Raises UserError for one that is unknown or missing."""
+    if names is None:
+        return [TensorBoard(folder / FOLDER)] if importlib.util.find_spec("tensorboard") else []
+    made: list[Tracker] = []
+    for name in names:
+        if name == "none":
+            continue
+        if name not in KNOWN:
+            near = nearest(name, KNOWN)
+            raise UserError(f"--track {name}: " + (f"did you mean {near[0]}?" if near else f"known are {', '.join(KNOWN)} and none"))
+        package = name.removesuffix("_ml") + "_ml" * (name == "comet_ml")
+        if not importlib.util.find_spec(package):
+            raise UserError(f"--track {name} needs its package: pip install {package.replace('_', '-')}")
+        made.append(TensorBoard(folder / FOLDER) if name == "tensorboard" else Foreign(name, folder, config))
+    return made
+
+
+class TensorBoard:
+    """An event file below the run folder: `tensorboard --logdir runs`."""
+
+    name = "tensorboard"
+
+    def __init__(self, folder: Path):
+        self.folder, self.writer = folder, None
+
+    def begin(self, step: int) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        if self.writer is not None:
+            self.writer.close()
+        # what was logged of steps that a resumed run takes again is hidden
+        self.writer = SummaryWriter(str(self.folder), purge_step=step + 1 if step else None, flush_secs=10)
+
+    def figures(self, values: dict[str, float], step: int) -> None:
+        assert self.writer is not None
+        for name, value in values.items():
+            self.writer.add_scalar(name, value, step)
+
+    def end(self) -> None:
+        if self.writer is not None:
+            self.writer.close()
+
+
+class Foreign:
+    """One of accelerate's trackers."""
+
+    def __init__(self, name: str, folder: Path, config: Config):
+        try:
+            from accelerate.tracking import LOGGER_TYPE_TO_CLASS
+        except ImportError:
+            raise UserError(f"--track {name} goes through accelerate: pip install 'neocog[scale]'") from None
+        self.name, self.kind, self.folder, self.config = name, LOGGER_TYPE_TO_CLASS[name], folder, config
+        self.tracker: Any = None
+
+    def begin(self, step: int) -> None:
+        from accelerate import PartialState
+
+        if self.tracker is not None:
+            return
+        PartialState()  # the trackers ask it who is the main process
+        place = {"logging_dir": str(self.folder)} if self.kind.requires_logging_directory else {}
+        self.tracker = self.kind("neocog", **place)
+        self.tracker.start()
+        c = self.config
+        told = {"net": c.net, "data": c.data.get("name"), "seed": c.seed, "steps": c.steps, "precision": c.precision}
+        recipe = {k: v if isinstance(v, bool | int | float | str) else str(v) for k, v in c.recipe.to_json().items()}
+        self.tracker.store_init_configuration(told | {f"recipe.{k}": v for k, v in recipe.items()})
+
+    def figures(self, values: dict[str, float], step: int) -> None:
+        self.tracker.log(values, step=step)
+
+    def end(self) -> None:
+        if self.tracker is not None:
+            self.tracker.finish()

@@ -1,0 +1,51 @@
+"""What is settled before the first step: whether a network can be trained so, and how its steps are computed."""
+
+from typing import Any
+
+import torch
+
+from neocog.arch import RBF, Architecture, BatchNorm2d, Linear, analyse
+from neocog.arch.account import Row
+from neocog.errors import UserError
+from neocog.nets import Recipe
+from neocog.train import memory, neocognitron
+from neocog.train.freeze import frozen_paths
+from neocog.train.wishes import Wishes
+
+
+def check_recipe(recipe: Recipe, arch: Architecture, batch: int) -> None:
+    """Raises UserError for what this network cannot be trained with."""
+    if recipe.learner in ("neocognitron", neocognitron.TAUGHT):
+        neocognitron.check(arch)
+    weighted = [row.node.record for row in analyse(arch).rows if row.tensors]
+    if recipe.learner == "perceptron" and not (len(weighted) == 1 and isinstance(weighted[0], Linear)):
+        raise UserError(f"--learner perceptron teaches one full connection; {arch.name} is more than that")
+    if recipe.loss in ("mle", "map") and not any(isinstance(n.record, RBF) for n in arch.nodes):
+        raise UserError(f"--loss {recipe.loss} is for scores that are distances to codes (lenet5's); {arch.name} gives others")
+    if batch == 1 and any(row.output[1:] == (1, 1) for row in normalised(arch)):
+        raise UserError("batches of one picture leave batch normalisation nothing to average over: --batch 2 or more")
+    if recipe.nesterov and recipe.optimizer != "sgd":
+        raise UserError(f"recipe: nesterov is for the optimizer sgd, not for {recipe.optimizer}")
+    frozen_paths(arch, recipe.freeze)
+
+
+def normalised(arch: Architecture) -> list[Row]:
+    """The rows that normalise over a batch."""
+    return [row for row in analyse(arch).rows if isinstance(row.node.record, BatchNorm2d)]
+
+
+def engine_of(wishes: Wishes, arch: Architecture, recipe: Recipe, count: int, where: torch.device) -> dict[str, Any]:
+    """How the steps are computed, where that shows in the last bits of the weights; what was not asked for is left out."""
+    if recipe.learner != "sgd":
+        return {"pieces": 1}
+    free = memory.free_memory(where)
+    pieces = wishes.pieces or 1
+    if wishes.pieces is None and not wishes.checkpointing:
+        pieces = memory.fit_pieces(arch, min(recipe.batch, count), recipe.optimizer, bool(recipe.ema), free)
+    asked = {
+        "compile": wishes.compile,
+        "checkpointing": wishes.checkpointing,
+        "mend": wishes.mend,
+        "snapshots": wishes.snapshots,
+    }
+    return {"pieces": pieces, **{name: value for name, value in asked.items() if value}}
