@@ -85,3 +85,14 @@ def test_wishes_that_cannot_be_granted_are_told_in_one_line(neocog: Server, phot
 def test_a_file_that_is_no_picture_is_told(neocog: Server, tmp_path: Path):
     (tmp_path / "a.png").write_text("no picture")
     neocog("augment", tmp_path / "a.png", "--out", tmp_path / "b.png").complaint("a.png", "not a picture")
+
+
+def test_the_document_names_every_augmentation_and_its_example_runs(capsys: pytest.CaptureFixture[str]):
+    from neocog.pictures.augment.spec import KNOWN, Spec
+
+    text = (Path(__file__).parents[2] / "docs" / "augmentation.md").read_text("utf-8")
+    for name, kind in KNOWN.items():
+        assert f"`{Spec(name, kind.defaults)}`" in text, name
+    code = text.partition("```python\n")[2].partition("```")[0]
+    exec(code, {})  # our own document
+    assert capsys.readouterr().out.strip() == code.strip().rpartition("# ")[2]

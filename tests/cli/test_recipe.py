@@ -45,7 +45,8 @@ def test_what_is_not_there_is_told(neocog: Server):
 
 
 def test_it_loads_no_torch():
-    code = "import sys; from neocog.cli import main; main(['recipe', 'resnet50']); print([m for m in ('torch', 'numpy') if m in sys.modules])"
+    code = "import sys; from neocog.cli import main; main(['recipe', 'resnet50'])"
+    code += "; print([m for m in ('torch', 'numpy') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
 
@@ -54,7 +55,7 @@ def test_it_loads_no_torch():
     (Recipe(schedule="constant", warmup=0.0), "████████"),
     (Recipe(schedule="linear", warmup=0.0), "█▇▆▅▄▃▂▁"),
     (Recipe(schedule="step", warmup=0.0, milestones=(0.5, 0.75)), "████▆▆▃▃"),
-    (Recipe(schedule="onecycle", warmup=0.25), "▅██▇▆▄▃▂"),
+    (Recipe(schedule="onecycle", warmup=0.25), "▃▇█▇▅▄▃▁"),
 ])  # fmt: skip
 def test_bars_follow_the_rate(recipe: Recipe, bars: str):
     assert sparkline(recipe, 8) == bars
@@ -67,9 +68,9 @@ def test_words_for_every_choice():
     for field, values in (("optimizer", OPTIMIZERS), ("loss", LOSSES), ("schedule", SCHEDULES), ("decay", DECAYS)):
         said = [str(describe(Recipe(**{field: value}))) for value in values]  # type: ignore[arg-type]
         assert len(set(said)) == len(values), field
-    all_of_it = describe(Recipe(ema=0.9, clip=2.0, filter_rms=0.1, start="whiten", freeze=("conv1",), test_flip=True, head_lr=10.0,
-                                warmup=0.1, warmup_hold=0.2, schedule="cosine"))  # fmt: skip
-    words = str(all_of_it)
+    rest = describe(Recipe(ema=0.9, clip=2.0, filter_rms=0.1, start="whiten", freeze=("conv1",), test_flip=True,
+                           head_lr=10.0, warmup=0.1, warmup_hold=0.2, schedule="cosine"))  # fmt: skip
+    words = str(rest)
     for part in (
         "0.9 a step",
         "norm of 2",
@@ -78,6 +79,6 @@ def test_words_for_every_choice():
         "conv1 frozen",
         "mirror",
         "classifier learn at 10",
-        "0.2 of it for 1 passes",
+        "0.2 of it",
     ):
         assert part in words, part

@@ -48,12 +48,29 @@ def steps(world: World, name: str, recipe: Recipe, count: int = 5) -> dict[str, 
     return {key: value.numpy().copy() for key, value in values.items()}
 
 
+def restored(world: World) -> bool:
+    """Whether a divided network that is put back takes the very steps of the one whose state it got."""
+    batches = Batches(store(), RECIPE, 3, torch.device("cpu"), world)
+    one, other = (Trainer(model("resnet8.cifar"), RECIPE, 4, seed=3, world=world) for _ in range(2))
+    for step in range(2):
+        one.step(step, batches.get(step))
+    other.restore({key: value.clone() for key, value in world.whole(one.state()).items()})
+    for trainer in (one, other):
+        for step in (2, 3):
+            trainer.step(step, batches.get(step))
+    ours, theirs = world.whole(one.state()), world.whole(other.state())
+    alike = world.plain(one.model)(torch.ones(1, 3, 16, 16)).equal(world.plain(other.model)(torch.ones(1, 3, 16, 16)))
+    return alike and ours.keys() == theirs.keys() and all(torch.equal(ours[key], theirs[key]) for key in ours)
+
+
 def everything(world: World) -> dict:
     """What one process of a team finds; one start of processes serves all tests here, for starting them takes longest."""
     scores = np.arange(7 * 3, dtype=np.float32).reshape(7, 3)
     found = {
         "trained": steps(world, "resnet8.cifar", RECIPE),
         "few": steps(world, "resnet8.cifar", replace(RECIPE, batch=2), 3),
+        "divided": steps(replace(world, shard=True), "resnet8.cifar", replace(RECIPE, clip=5.0)),
+        "restored": restored(replace(world, shard=True)),
         "gathered": world.gather(rows(world, scores)),
         "judged": len(world.share(7)),
         "none": world.gather(scores[:0]),
@@ -93,6 +110,14 @@ def test_a_process_without_a_picture_of_the_batch_does_its_part(three):
     alone = steps(ALONE, "resnet8.cifar", replace(RECIPE, batch=2), 3)
     for found in three:
         same(found["few"], alone)
+
+
+def test_divided_weights_learn_as_whole_ones_do(three):
+    """FSDP2 by blocks, the norm of all gradients limited; and its state, put together and put back."""
+    alone = steps(ALONE, "resnet8.cifar", replace(RECIPE, clip=5.0))
+    for found in three:
+        same(found["divided"], alone)
+        assert found["restored"]
 
 
 def test_every_picture_is_judged_once(three):

@@ -60,19 +60,19 @@ def test_lambda_is_beta_and_mixup_is_linear():
         if shares[0, 0] < 1:
             found.append(float(shares[0, 0]))
     assert stats.kstest(found, stats.beta(0.4, 0.4).cdf).pvalue > 0.01
-    a, b = torch.randn(4, 3, 5, 5), torch.randn(4, 3, 5, 5)
-    share = np.array([0.0, 0.25, 0.5, 1.0])
-    got, left = mixup(a, b, share)
+    a, share, partner = torch.randn(4, 3, 5, 5), np.array([0.0, 0.25, 0.5, 1.0]), torch.tensor([2, 3, 3, 0])
+    got, left = mixup(a, partner, share)
     weight = torch.tensor(share, dtype=torch.float32).reshape(4, 1, 1, 1)
-    assert torch.allclose(got, weight * a + (1 - weight) * b, atol=1e-6) and np.array_equal(left, share)
+    assert torch.allclose(got, weight * a + (1 - weight) * a[partner], atol=1e-6) and np.array_equal(left, share)
 
 
 @given(st.integers(2, 40), st.integers(2, 40), st.floats(0, 1), st.floats(0, 1, exclude_max=True),
        st.floats(0, 1, exclude_max=True))  # fmt: skip
 def test_cutmix_is_the_authors_box(height: int, width: int, share: float, down: float, right: float):
     """rand_bbox of clovaai/CutMix-PyTorch, and λ adjusted to the pixels that were pasted."""
-    x, other = torch.zeros(1, 3, height, width), torch.ones(1, 3, height, width)
-    mixed, left = cutmix(x, other, np.array([share]), np.array([[down, right]]))
+    x = torch.stack([torch.zeros(3, height, width), torch.ones(3, height, width)])
+    places = np.array([[down, right], [0.5, 0.5]])
+    mixed, left = cutmix(x, torch.tensor([1, 0]), np.array([share, share]), places)
     rows, columns = int(height * np.sqrt(1 - share)), int(width * np.sqrt(1 - share))
     cy, cx = int(down * height), int(right * width)
     want = torch.zeros(height, width)

@@ -20,6 +20,7 @@ VERBS = {
     "lint": "a network against the rules of thumb for layer sizes",
     "data": "look a data set over: damage, copies, leaks, imbalance",
     "train": "pictures in, a trained and tested classifier out",
+    "launch": "train or evaluate in several processes, on one machine or many",
     "evaluate": "judge a trained classifier",
     "predict": "classify pictures",
     "explain": "look inside a trained classifier: planes, templates",

@@ -20,7 +20,7 @@ from neocog.errors import UserError
 if TYPE_CHECKING:
     from PIL import Image
 
-    from neocog.cli.augment_sheet import Row
+    from neocog.cli.augment_rows import Row
     from neocog.pictures.augment.spec import Spec
     from neocog.pictures.preprocessing import Preprocessing
 
@@ -61,7 +61,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _draw(args: argparse.Namespace) -> int:
-    from neocog.cli.augment_sheet import make_rows, page
+    from neocog.cli.augment_rows import make_rows
+    from neocog.cli.augment_sheet import page
     from neocog.cli.explain import SUFFIXES, write_picture
     from neocog.pictures.decode import decode
 

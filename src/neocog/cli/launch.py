@@ -23,7 +23,8 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from neocog.cli import DONE, INTERRUPTED, OURS, VERBS, YOURS
+from neocog.cli import DONE, INTERRUPTED, OURS, VERBS
+from neocog.cli.worker import LAUNCHED, outcome
 from neocog.errors import UserError
 
 TOGETHER = ("train", "evaluate")  # verbs that know how to share their work
@@ -50,13 +51,13 @@ def run(args: argparse.Namespace) -> int:
         environment(args, host, told)
         with _forwarding(Path(told)) as asked:
             lost = _agent(args, host, port, Path(told), asked)
-            codes = [int(file.read_text()) for file in Path(told).glob("end.*")]
-        if asked and (not codes or max(codes) in (OURS, 75)):
+            code = outcome(Path(told))
+        if code is not None:
+            return code
+        if asked:  # before there was anything to save
             return DONE if asked[-1] == signal.SIGTERM else INTERRUPTED
-        if lost is not None:
-            print(f"neocog: {lost}", file=sys.stderr)
-            return OURS
-        return max(codes, default=OURS)
+        print(f"neocog: {lost or 'the processes ended without a word'}", file=sys.stderr)
+        return OURS
 
 
 def _check(args: argparse.Namespace) -> tuple[str, int]:
@@ -80,8 +81,6 @@ def _check(args: argparse.Namespace) -> tuple[str, int]:
 
 def environment(args: argparse.Namespace, host: str, told: str) -> None:
     """What the processes inherit."""
-    from neocog.cli.worker import LAUNCHED
-
     os.environ[LAUNCHED] = told
     # Else a restarted process may be sent to the address of a dead one (pytorch issue 135712).
     os.environ["TORCH_DISABLE_SHARE_RDZV_TCP_STORE"] = "1"

@@ -103,5 +103,19 @@ class TrainingDisplay:
                 f"step {event['step']:,}: nothing learned so far: loss {event['loss']:.4g}, guessing has {event['guessing']:.4g}. "
                 f"{event['why'][0].upper()}{event['why'][1:]}. What may help: {event['advice']} (--mend begins again so)"
             )
+        elif kind == "features":
+            self.progress.update("looking at pictures", event["step"], event["steps"])
+        elif kind in ("head", "baseline"):
+            self.progress.say(road_line(event))
         elif kind == "resume":
             self.progress.say(f"going on at step {event['step']:,} of {event['steps']:,}")
+
+
+ROADS = {"chance": "chance: the commonest class", "knn": "5 nearest neighbours in the features", "hog-svm": "HOG + linear SVM"}
+
+
+def road_line(event: dict[str, Any]) -> str:
+    """One line of the fast road: the head that was solved for, or what a simpler way reaches."""
+    if event["event"] == "head":
+        return f"head on {event['features']:,} features in {event['seconds']:.1f} s, regularised by {event['strength']:.2g}"
+    return f"  {ROADS.get(event['name'], event['name']):<38} {event['top1']:6.2f} % right of {event['n']:,}, {event['seconds']:.1f} s"

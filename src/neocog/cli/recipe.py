@@ -181,13 +181,9 @@ def _percent(share: float) -> str:
 
 def sparkline(recipe: Recipe, width: int) -> str:
     """The rate over the training, a bar a stretch; of rates that fall in steps or evenly by a factor, the logarithm."""
-    steps = max(width, 2000)
-    rates = [
-        max(learning_rate(recipe, s, steps) for s in range(i * steps // width, (i + 1) * steps // width)) for i in range(width)
-    ]
-    top = max(rates)
+    each = 50
+    rates = [learning_rate(recipe, step, each * width) for step in range(each * width)]
+    means = [sum(rates[i : i + each]) / each / max(rates) for i in range(0, len(rates), each)]
     if recipe.schedule in ("step", "exponential"):
-        heights = [1 + math.log10(max(rate / top, 1e-9)) / DECADES for rate in rates]
-    else:
-        heights = [rate / top for rate in rates]
-    return "".join(BARS[min(len(BARS) - 1, max(0, math.ceil(h * len(BARS)) - 1))] for h in heights)
+        means = [1 + math.log10(max(mean, 1e-9)) / DECADES for mean in means]
+    return "".join(BARS[min(len(BARS) - 1, max(0, round(len(BARS) * mean - 0.5)))] for mean in means)

@@ -1,12 +1,13 @@
 """What verbs do differently as one of several processes; nothing of it is loaded, and nothing costs, where there is one."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from neocog.runs import Config, RunFolder
+    from neocog.pictures.store import Store
+    from neocog.runs import Config, Predictor, RunFolder
     from neocog.train.world import World
 
 FOLDER = "run"  # in the folder of `neocog launch`: where the run lies that it began
@@ -57,7 +58,49 @@ def begun() -> str | None:
     return file.read_text() if "NEOCOG_LAUNCH" in os.environ and file.exists() else None
 
 
-def told_config(world: "World", config: "Config | None") -> "Config":
+def take_up(world: "World", out: str | None, resume: bool, say: Callable[[str], None]) -> tuple[str | None, bool]:
+    """(--out, --resume) as they hold now: processes that are started anew go on with the run that was begun."""
+    if world.size == 1 and "NEOCOG_LAUNCH" not in os.environ:
+        return out, resume
+    from neocog.runs import RunFolder
+
+    times = restarted(world)
+    if world.main and times:
+        out = out or begun()
+        resume = resume or (out is not None and RunFolder(out).exists)
+        say(f"a process was lost: going on from the last checkpoint (restart {times})" if resume else "a process was lost: beginning again")
+    now = world.say([out, resume])
+    return now[0], now[1]
+
+
+def same_pictures(world: "World", stores: "Mapping[str, Store]") -> None:
+    """Raises UserError where a process can read other pictures than the main one."""
+    if world.size > 1:
+        for name, store in stores.items():
+            world.same(f"which {name} pictures can be read", f"{len(store.good)} {store.good.sum()}")
+
+
+def told_predictor(world: "World", predictor: "Predictor | None") -> "Predictor":
+    """The main process's classifier, in all of them."""
+    if world.size == 1:
+        assert predictor is not None
+        return predictor
+    from neocog.arch import Architecture
+    from neocog.nn import Model
+    from neocog.pictures.preprocessing import Preprocessing
+    from neocog.runs import Predictor
+
+    p = predictor
+    told = world.say([p.model.arch.to_json(), p.preprocessing.to_json(), list(p.classes), p.net, p.flip] if p else None)
+    values = world.spread(p.model.state_dict() if p else None)
+    if p is None:
+        model = Model(Architecture.from_json(told[0]))
+        model.load_state_dict(dict(values))
+        p = Predictor(model.eval(), Preprocessing.from_json(told[1]), tuple(told[2]), told[3], told[4])
+    return p
+
+
+def told_config(world: "World", config: "Config | None" = None) -> "Config":
     """The main process's configuration, in all of them."""
     if world.size == 1:
         assert config is not None

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from neocog.cli import DONE, INTERRUPTED, StopSignals
 from neocog.cli.progress import Progress, TrainingDisplay
+from neocog.cli.together import remember, same_pictures, take_up, told_config, world_of
 from neocog.cli.train_options import add_arguments as add_arguments
 from neocog.cli.train_options import asked, check_same_wishes, wishes
 from neocog.cli.train_outcome import headline, report, test_once
@@ -29,8 +30,9 @@ from neocog.nets import resolve
 
 if TYPE_CHECKING:
     from neocog.pictures import Dataset
-    from neocog.runs import RunFolder
+    from neocog.runs import Config, RunFolder
     from neocog.train import Resolved
+    from neocog.train.world import World
 
     Watch = Callable[[str, int, int], None]
 
@@ -49,43 +51,56 @@ def _train(args: argparse.Namespace, progress: Progress, signals: StopSignals) -
     from neocog.pictures import load_data
     from neocog.runs import RunFolder
     from neocog.runs.learned import write_learned
-    from neocog.train import Interrupted, resolve_run
+    from neocog.train import Interrupted, reopen, resolve_run
 
     def watch(name: str, done: int, total: int) -> None:
         if signals.asked():
             raise Interrupted(0)
         progress.update(name, done, total)
 
+    world = world_of(args.device, args.shard)
+    args.out, args.resume = take_up(world, args.out, args.resume, progress.say)
+    if world.size > 1 and (args.dry_run or args.find_lr):
+        raise UserError("--dry-run and --find-lr need one process: leave launch out")
     folder = RunFolder(args.out) if args.out else None
-    config = folder.config() if folder is not None and args.resume else None
-    if folder is not None and config is None:
+    config = told_config(world, folder.config() if world.main else None) if folder is not None and args.resume else None
+    if folder is not None and config is None and world.main:
         folder.check_free()
     try:
         seed = config.data["split_seed"] if config else args.seed or 0
         data = load_data(args.data, seed=seed, on_progress=lambda done, total: watch("fetching", done, total or done))
+        world.same(f"the data ({args.data})", data.fingerprint)
         if config is not None and folder is not None:
-            failed = _go_on(args, folder, data, progress, watch, signals)
+            failed = _go_on(args, config, folder, data, progress, watch, signals, world)
         else:
-            resolved = resolve_run(data, args.data, wishes(args), watch)
-            resolved = replace(resolved, config=replace(resolved.config, asked=asked(args)))
-            if args.dry_run or args.find_lr:
-                return (dry_run if args.dry_run else find_rate)(args, resolved, progress, watch)
-            folder = folder or RunFolder(free_name(data.name, resolved.config.net))
-            folder.begin(resolved.config)
-            write_learned(folder.path, data.train, data.val)
-            for line in (*resolved.reasons, headline(resolved.config, folder)):
-                progress.say(f"· {line}")
-            failed = _fit(args, folder, data, resolved, progress, signals)
+            if world.main:
+                resolved = resolve_run(data, args.data, wishes(args), watch)
+                resolved = replace(resolved, config=replace(resolved.config, asked=asked(args)))
+                if args.dry_run or args.find_lr:
+                    return (dry_run if args.dry_run else find_rate)(args, resolved, progress, watch)
+                folder = folder or RunFolder(free_name(data.name, resolved.config.net))
+                folder.begin(resolved.config)
+                remember(folder)
+                write_learned(folder.path, data.train, data.val)
+                for line in (*resolved.reasons, headline(resolved.config, folder)):
+                    progress.say(f"· {line}")
+                told_config(world, resolved.config)
+            else:
+                resolved = reopen(told_config(world), data, watch)
+            folder = RunFolder(world.say(str(folder.path) if folder else None))
+            failed = _fit(args, folder, data, resolved, progress, signals, world)
     except Interrupted as stop:
         progress.clear()
-        if folder is not None and folder.exists:
+        if folder is not None and world.main and folder.exists:
             progress.say(f"stopped at step {stop.step:,}; nothing is lost. Go on with:")
             progress.say(f"  neocog train {args.data} --out {folder.path} --resume")
         else:
             progress.say("stopped before training began")
-        return DONE if signals.signal == signal.SIGTERM else INTERRUPTED
-    judgement = test_once(folder, data, progress)
+        return INTERRUPTED if signals.signal == signal.SIGINT else DONE  # of several processes, some may not have been told
+    judgement = test_once(folder, data, progress, world)
     progress.clear()
+    if not world.main:
+        return DONE
     return report(args, folder, data, judgement, [*data.skipped, *failed, *(judgement.failed if judgement else ())])
 
 
@@ -96,31 +111,45 @@ def _fit(
     resolved: "Resolved",
     progress: Progress,
     signals: StopSignals,
+    world: "World",
 ) -> tuple[BadPicture, ...]:
     """Train to the end; the pictures that could not be read."""
+    from neocog.runs.trackers import Trackers, trackers
     from neocog.train import run as train_run
 
     config = resolved.config
+    same_pictures(world, resolved.stores)
     display = TrainingDisplay(progress, config.net, config.steps, config.steps_per_epoch)
-    return train_run(resolved, data, folder.path, display, signals.asked, args.device).failed
+    with Trackers(trackers(args.track, folder.path, config) if world.main else [], progress.say) as track:
+
+        def show(event: dict) -> None:
+            display(event)
+            track(event)
+
+        return train_run(resolved, data, folder.path, show, signals.asked, args.device, world).failed
 
 
 def _go_on(
-    args: argparse.Namespace, folder: "RunFolder", data: "Dataset", progress: Progress, watch: "Watch", signals: StopSignals
+    args: argparse.Namespace,
+    config: "Config",
+    folder: "RunFolder",
+    data: "Dataset",
+    progress: Progress,
+    watch: "Watch",
+    signals: StopSignals,
+    world: "World",
 ) -> tuple[BadPicture, ...]:
     """Resume a run, which may be finished already."""
     from neocog.runs import read_events
     from neocog.runs.config import EVENTS
     from neocog.train import check_same_data, reopen
 
-    config = folder.config()
     check_same_wishes(asked(args), config, folder)
     check_same_data(config, data, args.data, folder)
-    progress.say(
-        f"· {folder.path}: {config.net} on {config.data['name']}, {config.length}" + (", finished" if folder.finished else "")
-    )
-    if not folder.finished:
-        return _fit(args, folder, data, reopen(folder, data, watch), progress, signals)
+    finished = world.say(folder.finished if world.main else None)
+    progress.say(f"· {folder.path}: {config.net} on {config.data['name']}, {config.length}" + (", finished" if finished else ""))
+    if not finished:
+        return _fit(args, folder, data, reopen(config, data, watch), progress, signals, world)
     trained = [event for event in read_events(folder.path / EVENTS) if event.get("event") == "trained"]
     return tuple(BadPicture(f["file"], f["error"]) for event in trained[-1:] for f in event.get("failed", ()))
 

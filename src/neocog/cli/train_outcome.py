@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from neocog.cli import DONE, SOME_FAILED
 from neocog.cli.progress import Progress
+from neocog.cli.together import score_by, told_predictor
 from neocog.errors import BadPicture
 
 if TYPE_CHECKING:
     from neocog.evaluate import Judgement
     from neocog.pictures import Dataset
     from neocog.runs import Config, RunFolder
+    from neocog.train.world import World
 
 
 def headline(config: "Config", folder: "RunFolder") -> str:
@@ -26,21 +28,28 @@ def headline(config: "Config", folder: "RunFolder") -> str:
     )
 
 
-def test_once(folder: "RunFolder", data: "Dataset", progress: Progress) -> "Judgement | None":
-    """Judge the best weights on the test split, once in a run's life, and remember; None without a test split."""
+def test_once(folder: "RunFolder", data: "Dataset", progress: Progress, world: "World") -> "Judgement | None":
+    """Judge the best weights on the test split, once in a run's life, and remember; None without a test split.
+
+    Of several processes each judges its share, and the main one writes; all of them get the judgement.
+    """
     from neocog.evaluate import Judgement, evaluate
     from neocog.runs import load_predictor, read_events
     from neocog.runs.config import EVENTS
 
     if data.test is None:
         return None
-    for event in read_events(folder.path / EVENTS):
-        if event.get("event") == "test":
-            return Judgement.from_json(event)
-    judgement = evaluate(load_predictor(folder.path), data.test, lambda done, total: progress.update("testing", done, total))
-    log = folder.events()
-    log.append({"event": "test", "step": folder.config().steps, **judgement.to_json()})
-    log.close()
+    tests = [event for event in read_events(folder.path / EVENTS) if event.get("event") == "test"] if world.main else []
+    if tests := world.collect(tests):
+        return Judgement.from_json(tests[0])
+    predictor = told_predictor(world, load_predictor(folder.path) if world.main else None)
+    judgement = evaluate(
+        predictor, data.test, lambda done, total: progress.update("testing", done, total), score_by(world)
+    )
+    if world.main:
+        log = folder.events()
+        log.append({"event": "test", "step": folder.config().steps, **judgement.to_json()})
+        log.close()
     return judgement
 
 

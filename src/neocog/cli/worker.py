@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from neocog.cli import DONE, OURS, SOME_FAILED, main
+from neocog.cli import DONE, INTERRUPTED, OURS, SOME_FAILED, main
 
 LAUNCHED = "NEOCOG_LAUNCH"  # the folder in which the processes of this machine tell `neocog launch` their ids and ends
 LOST = 75  # another process is gone; BSD's EX_TEMPFAIL: try again
@@ -47,12 +47,11 @@ def work(argv: Sequence[str] | None = None) -> int:
         quiet.enter_context(contextlib.redirect_stderr(said))
     with quiet:
         code = _run(argv)
-    if rank and code not in (DONE, SOME_FAILED, LOST, 130) and distributed.first_to_fail():
+    if code not in (DONE, SOME_FAILED, LOST, INTERRUPTED) and distributed.first_to_fail() and rank:
         lines = said.getvalue().rstrip().splitlines()
         at = next((i for i, line in enumerate(lines) if line.startswith(("neocog: ", "Traceback"))), max(0, len(lines) - 1))
         print("\n".join(lines[at:]), file=sys.stderr, flush=True)
-    distributed.leave()
-    return _end(told, before, code)
+    return _end(told, before, distributed.part(code, lost=LOST))
 
 
 def _run(argv: Sequence[str] | None) -> int:
@@ -76,8 +75,13 @@ def _earlier(told: Path | None) -> int | None:
         return None
     if (told / "stop").exists():
         return DONE
+    return outcome(told)
+
+
+def outcome(told: Path) -> int | None:
+    """The exit code of a launch, from what its processes on this machine left; None where none of them came to an end."""
     codes = [int(file.read_text() or OURS) for file in told.glob("end.*")]
-    return next((code for code in sorted(codes, reverse=True) if code not in AGAIN), None)
+    return max((code for code in codes if code not in AGAIN), default=None)
 
 
 def _end(told: Path | None, before: int | None, code: int) -> int:

@@ -58,7 +58,7 @@ def build(pictures: Pictures, maker: Maker, decode: Decode, size: float, home: P
         with cache.alone(lambda: _tell(cache, stamps, on_progress), STALLED):
             lacking = np.flatnonzero(cache.find(stamps) < 0)
             wanted = size * len(lacking) / len(pictures)
-            if len(lacking) and cache.make_room(wanted) < cache.size + wanted:
+            if len(lacking) and cache.make_room(cache.size + wanted) < cache.size + wanted:
                 why = f"{cache.room / 1e9:.3g} GB are free for a picture cache, {size / 1e9:.3g} GB are wanted (NEOCOG_CACHE_GB sets how much all may take)"
             else:
                 _write(cache, stamps, lacking, decode, on_progress)

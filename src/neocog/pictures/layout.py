@@ -47,7 +47,7 @@ def split_folders(root: Path) -> tuple[dict[str, Path], list[str]]:
 
 def check_classes(
     classes: Sequence[str],
-    usable: Mapping[str, Mapping[str, Sequence[Path]]],
+    usable: Mapping[str, Mapping[str, Sequence[object]]],
     skipped: Sequence[BadPicture],
     folders: Mapping[str, Path],
     root: Path,

@@ -125,7 +125,7 @@ class Preprocessing:
         return np.ascontiguousarray(pixels[:, :, ::-1]) if self.color == "BGR" else np.array(pixels)
 
     def normalise(self, batch: "np.ndarray") -> "np.ndarray":
-        """uint8 N×H×W×C, as `image` gives them → float32 N×C×H×W, ready for the network."""
+        """uint8 N×H×W×C, as `image` gives them → float32 N×C×H×W, ready for the network; channels last in memory."""
         import numpy as np
 
         if batch.ndim != 4 or batch.shape[3] != self.channels or batch.dtype != np.uint8:
@@ -134,13 +134,15 @@ class Preprocessing:
                 f"not {batch.dtype} {'×'.join(map(str, batch.shape))}"
             )
         mean, std = np.asarray(self.mean), np.asarray(self.std)  # float64: rounded once, below
-        gain = np.broadcast_to(self.scale / std, self.channels).astype(np.float32).reshape(-1, 1, 1)
-        offset = np.broadcast_to(-mean / std, self.channels).astype(np.float32).reshape(-1, 1, 1)
         n, height, width, channels = batch.shape
-        out = np.empty((n, channels, height, width), np.float32)
-        np.multiply(batch.transpose(0, 3, 1, 2), gain, out=out)
-        out += offset
-        return out
+        # Row by row, with a gain and an offset for each value of it: numpy is several times slower on rows of 3.
+        gain = np.tile(np.broadcast_to(self.scale / std, channels).astype(np.float32), width)
+        offset = np.tile(np.broadcast_to(-mean / std, channels).astype(np.float32), width)
+        out = np.empty((n, height, width * channels), np.float32)
+        for pixels, values in zip(batch.reshape(n, height, width * channels), out, strict=True):
+            np.multiply(pixels, gain, out=values)
+            values += offset
+        return out.reshape(batch.shape).transpose(0, 3, 1, 2)
 
     def transform(self) -> "Callable[[Image.Image], np.ndarray]":
         """A function of one picture → float32 C×H×W, for data loaders of one's own (torch's collate them to tensors)."""

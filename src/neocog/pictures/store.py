@@ -109,11 +109,11 @@ class Store:
         done = np.array(self._map(at_hand, range(len(indices)))) if here and self._holds else np.zeros(len(indices), bool)
         todo = [k for k in np.flatnonzero(~done).tolist() if int(indices[k]) not in self.failed]
         jobs = [self._job(int(indices[k]), False, geometry, keys[k]) for k in todo]
-        for k, found in zip(todo, self._make(jobs), strict=True):
+        for k, found in zip(todo, self._make(jobs, [out[k] for k in todo]), strict=True):
             if isinstance(found, BadPicture):
                 self.failed[int(indices[k])] = found
             else:
-                out[k], done[k] = found, True
+                done[k] = True
         return (out, indices) if done.all() else (out[done], indices[done])
 
     def batches(self, size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -192,21 +192,26 @@ class Store:
         source = self.pictures.source(i)
         return Job(Held(self.pictures, i) if source is None else source, self.pictures.name(i), whole, geometry, key)
 
-    def _make(self, jobs: Sequence[Job]) -> list[np.ndarray | BadPicture]:
-        """What becomes of each job, by processes or by threads."""
+    def _make(self, jobs: Sequence[Job], rows: Sequence[np.ndarray] | None = None) -> list[np.ndarray | BadPicture]:
+        """What becomes of each job, by processes or by threads; in its row, if there are any."""
         if self._crew is not None and jobs and not isinstance(jobs[0].source, Held):
             try:
-                return self._crew.run(jobs)
+                return self._crew.run(jobs, rows)
             except WorkersFailed as error:
                 self._crew = None
                 self._say(f"{error}: threads decode instead")
-        return self._map(self._done, jobs)
 
-    def _done(self, job: Job) -> np.ndarray | BadPicture:
-        try:
-            return job.make(self.maker)
-        except BadPicture as error:
-            return error
+        def made(k: int) -> np.ndarray | BadPicture:
+            try:
+                found = jobs[k].make(self.maker)
+            except BadPicture as error:
+                return error
+            if rows is None:
+                return found
+            rows[k][...] = found  # while it is in the processor's cache
+            return rows[k]
+
+        return self._map(made, range(len(jobs)))
 
     def _map(self, function: Callable[[Any], Any], what: Iterable[Any]) -> list[Any]:
         """Of each, in threads where they are many: decoding and resizing happen outside the interpreter's lock."""

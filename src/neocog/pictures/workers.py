@@ -31,6 +31,7 @@ from neocog.pictures.making import Job, Maker
 CHUNK = 8  # pictures in a task, at most
 QUEUED = 2  # tasks that a worker has at a time: one it does, one it finds when that is done
 TRIES = 3  # workers that a picture may cost
+STILLBORN = 30  # workers killed in a row before they began anything, from which there will be no more; ends of their own count ten
 PATIENCE = 120.0  # seconds for one picture
 _HEAD = 64  # bytes before the pixels: the number of the picture that is being made
 AVAILABLE = os.name == "posix"
@@ -54,10 +55,10 @@ class Crew:
         self._lock = threading.Lock()
         weakref.finalize(self, _end_all, self._workers)
 
-    def run(self, jobs: Sequence[Job], out: np.ndarray | None = None) -> list[np.ndarray | BadPicture]:
-        """What became of each job, in order; pixels go into the rows of `out` (uint8 N×H×W×C) where it is given."""
+    def run(self, jobs: Sequence[Job], rows: Sequence[np.ndarray] | None = None) -> list[np.ndarray | BadPicture]:
+        """What became of each job, in order; its pixels are put into its row, where there are any."""
         with self._lock:
-            return self._run(jobs, out)
+            return self._run(jobs, rows)
 
     def close(self) -> None:
         """End the processes."""
@@ -69,7 +70,7 @@ class Crew:
         """The processes that run at the moment."""
         return [worker.process.pid for worker in self._workers]
 
-    def _run(self, jobs: Sequence[Job], out: np.ndarray | None) -> list[np.ndarray | BadPicture]:
+    def _run(self, jobs: Sequence[Job], rows: Sequence[np.ndarray] | None) -> list[np.ndarray | BadPicture]:
         results: list[Any] = [None] * len(jobs)
         chunk = max(1, min(CHUNK, -(-len(jobs) // (self.size * QUEUED))))
         waiting = deque(tuple(range(start, min(start + chunk, len(jobs)))) for start in range(0, len(jobs), chunk))
@@ -85,7 +86,7 @@ class Crew:
                 for worker in list(self._workers):
                     try:
                         if worker.connection in ready:
-                            left -= worker.take(results, out)
+                            left -= worker.take(results, rows)
                             self._stillborn = 0
                         elif not worker.stuck(self.patience):
                             continue
@@ -105,8 +106,8 @@ class Crew:
         worker.end()
         lost = [i for task in worker.tasks for i in task]
         if current < 0 or not lost:
-            self._stillborn += 1
-            if self._stillborn > 2 * TRIES:
+            self._stillborn += 1 if worker.process.returncode < 0 else STILLBORN // TRIES  # killed, or ended by itself
+            if self._stillborn >= STILLBORN:
                 raise WorkersFailed("worker processes end as soon as they start")
         given_up = 0
         if current >= 0 and current in lost:
@@ -164,7 +165,7 @@ class _Worker:
         self.tasks.append(task)
         return True
 
-    def take(self, results: list[Any], out: np.ndarray | None) -> int:
+    def take(self, results: list[Any], rows: Sequence[np.ndarray] | None) -> int:
         """Take over what a task gave; how many pictures. EOFError if it is dead."""
         answers = pickle.loads(self.connection.recv_bytes())
         if isinstance(answers, str):
@@ -179,10 +180,10 @@ class _Worker:
                 size = int(np.prod(answer))
                 answer = slot[at : at + size].reshape(answer)
                 at += size
-                answer = answer if out is not None else answer.copy()
-            if isinstance(answer, np.ndarray) and out is not None:
-                out[i] = answer
-                answer = out[i]
+                answer = answer if rows is not None else answer.copy()
+            if isinstance(answer, np.ndarray) and rows is not None:
+                rows[i][...] = answer
+                answer = rows[i]
             results[i] = answer
         self._since = time.monotonic()
         return len(task)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from neocog.errors import UserError
 from neocog.files import PART, write_bytes
-from neocog.runs.config import BEST, CONFIG, EVENTS, LAST, STATE, Config, read_config
+from neocog.runs.config import BEST, CONFIG, EVENTS, LAST, START, STATE, Config, read_config
 from neocog.runs.events import EventLog
 from neocog.weights import read_safetensors, write_safetensors
 
@@ -93,6 +93,7 @@ class RunFolder:
     def finish(self) -> None:
         """The state is not needed any more."""
         (self.path / STATE).unlink(missing_ok=True)
+        (self.path / START).unlink(missing_ok=True)
         self.clean()
 
     def weights(self) -> Path:

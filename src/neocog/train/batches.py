@@ -62,7 +62,7 @@ class Batches:
         pixels, kept = self.store.get(wanted, *cut)
         at = positions if len(kept) == len(wanted) else positions[np.isin(wanted, kept)]
         draws = Draws(generator(self.seed, 2, step), self.size, at, epoch)
-        for vary in self.policy.pixels:
+        for vary in self.policy.pixels if len(pixels) else ():
             pixels = vary(pixels, draws)
         x, y = self._tensors(pixels, kept)
         if self.policy.mixing:

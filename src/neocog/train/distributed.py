@@ -9,8 +9,9 @@ random numbers are each process's own, and for mixup and cutmix, whose partners 
 import inspect
 import json
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -21,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from neocog.errors import BadPicture, UserError
+from neocog.nn import Model
 from neocog.pictures.sets import Pictures
 from neocog.runs import Predictor, Scored
 from neocog.train.sync_batchnorm import synchronise
@@ -28,6 +30,9 @@ from neocog.train.world import ALONE, World
 
 PATIENCE = timedelta(minutes=float(os.environ.get("NEOCOG_PATIENCE", "30")))
 """How long one process waits for the others. Reading the data counts: the first process may build a cache meanwhile."""
+MANNERS = 2.0  # seconds that a process leaves to the main one to say what went wrong for all of them
+FAREWELL = 10.0  # seconds that the main process waits for the others to part
+_OVER, _GONE = "neocog/over", "neocog/gone"
 _FAILED, _ENDED = "neocog/failed", "neocog/ended"
 
 
@@ -43,12 +48,12 @@ class Processes(World):
     shard: weights, gradients and the optimiser's memory are divided among the processes (FSDP2), block by block.
     """
 
-    device: torch.device = field(default=torch.device("cpu"))
     store: Any = None
     shard: bool = False
 
     def wrap(self, model: nn.Module) -> nn.Module:
         """The model with gradients averaged over all processes, and batch normalisation over all of their pictures."""
+        assert self.device is not None
         if self.device.type == "cuda":
             model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
         else:
@@ -73,7 +78,7 @@ class Processes(World):
 
     def gather(self, array: np.ndarray) -> np.ndarray:
         """The rows of all processes, in order of rank, however many each has; no row twice."""
-        here = torch.from_numpy(np.ascontiguousarray(array))
+        here = torch.from_numpy(np.array(array))
         counts = self.sums(torch.eye(self.size, dtype=torch.float64)[self.rank] * len(array))[0].long().tolist()
         padded = here.new_zeros(max(counts), *here.shape[1:])
         padded[: len(here)] = here
@@ -113,6 +118,34 @@ class Processes(World):
             dist.broadcast(value.view(-1).view(torch.uint8), 0)
             out[name] = value
         return out
+
+    def whole(self, values: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """The tensors, put together where they are divided among processes. Every process must call it."""
+        if not self.shard:
+            return values
+        from neocog.train.shard import whole
+
+        return whole(values)
+
+    def divided(self, value: Tensor, like: Tensor) -> Tensor:
+        """This process's part of a whole tensor, where tensors like this are divided."""
+        if not self.shard:
+            return value
+        from neocog.train.shard import divided
+
+        return divided(value, like)
+
+    def plain(self, model: Model) -> Model:
+        """The model to judge with, weights whole. Every process must call it."""
+        if not self.shard:
+            return model
+        from neocog.train.shard import plain
+
+        return plain(model)
+
+    def in_step(self, flag: bool) -> bool:
+        """The main process's answer where all must act on it together, else one's own."""
+        return bool(self.say(flag)) if self.shard else flag
 
     def same(self, what: str, mark: str) -> None:
         """Raises UserError where a process holds another `what`, known by its mark, than the main one."""
@@ -189,6 +222,29 @@ def meet(rank: int, size: int) -> Any:
     return _met[0]
 
 
+def part(code: int, lost: int) -> int:
+    """Say goodbye with an exit code; the one to end with. A process that only lost another takes the code that this one had.
+
+    The main process keeps the store, so it waits until the others have read it, if they can: else they would have to be
+    started anew to learn that it was over.
+    """
+    leave()
+    rank, size, end = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), time.monotonic() + FAREWELL
+    try:
+        store = _met[0]
+        if code != lost:
+            store.compare_set(_OVER, "", str(code))
+        elif store.check([_OVER]):
+            code = int(store.get(_OVER))
+        gone = store.add(_GONE, 1)
+        while rank == 0 and gone < size and time.monotonic() < end:
+            time.sleep(0.02)
+            gone = store.add(_GONE, 0)
+    except RuntimeError:  # the store went with its process
+        return code
+    return code
+
+
 def leave() -> None:
     """Give the connections back; nothing to say if they are gone already."""
     if dist.is_initialized():
@@ -207,11 +263,13 @@ def lost(error: BaseException) -> bool:
 
 
 def first_to_fail() -> bool:
-    """Whether this process is the first of all to fail, and so the one to say why."""
+    """Whether this process is the first of all to fail, and so the one to say why; the main one is waited for a little."""
     if not _met:
         return True
+    rank, end = os.environ.get("RANK", "0"), time.monotonic() + MANNERS
     try:
-        rank = os.environ.get("RANK", "0")
+        while rank != "0" and time.monotonic() < end and not _met[0].check([_FAILED]):
+            time.sleep(0.05)
         return _met[0].compare_set(_FAILED, "", rank).decode() == rank
     except RuntimeError:  # the store went with its process: that one has spoken
         return False

@@ -1,5 +1,8 @@
 """The running mean of the weights over the steps (Polyak & Juditsky 1992), judged and kept in place of the last."""
 
+# torch's own optimisers stand on its _foreach_ functions
+# pyright: reportPrivateImportUsage=false
+
 import copy
 
 import torch

@@ -15,14 +15,12 @@ from neocog.nn import Model
 from neocog.pictures.sets import Dataset
 from neocog.pictures.store import Store
 from neocog.runs import Config, RunFolder
-from neocog.runs.config import STATE
 from neocog.train import baselines, heads, machine
 from neocog.train.feature_cache import FeatureCache, network_key, picture_key
 from neocog.train.readout import Readout, features, readout, set_head
 from neocog.train.session import Fitted, OnEvent, Session
 from neocog.train.sgd import new_model
 from neocog.train.start import load_start
-from neocog.train.world import ALONE, World
 
 KIND = "features"
 MANY = 1000  # validation pictures from which on they alone choose the strength; fewer say too little
@@ -51,25 +49,20 @@ def fit(
     on_event: OnEvent,
     stop: Callable[[], bool],
     device: str = "auto",
-    world: World = ALONE,
 ) -> Fitted:
-    """Features of all pictures, a head on them, and what simpler ways reach beside it. Raises Interrupted after saving.
-
-    Of several processes each does the same work; there is little of it.
-    """
+    """Features of all pictures, a head on them, and what simpler ways reach beside it. Raises Interrupted after saving."""
     machine.keep_freed_memory()
     how = _readout(config)
     model = new_model(config, machine.device(device))
-    if not (folder.path / STATE).exists():
-        load_start(model, config, folder)
-    with Session(config, folder, stores, model, on_event, world) as session:
+    load_start(model, config, folder)
+    with Session(config, folder, stores, model, on_event) as session:
         if (saved := session.begin(config.steps_per_epoch)) is not None:
             model.load_state_dict({k.removeprefix("model."): v for k, v in saved[0].items() if k.startswith("model.")})
         looker = Looker(model, how, config)
         done = 0
 
         def go_on(step: int) -> None:
-            if world.any(stop()):
+            if stop():
                 looker.cache.flush()
                 raise session.interrupt({}, step)
 

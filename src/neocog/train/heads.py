@@ -4,7 +4,8 @@ Both regularise what is divided by the features' one scale (the mean of their st
 strengths then serves any features, and `fit_softmax` gives the weights back in the features' own units.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -18,6 +19,7 @@ from neocog.pictures.augment.draws import generator
 STRENGTHS = tuple(10.0 ** (k / 2) for k in range(-6, 3))  # λ of λ/2·‖W‖²: 0.001 … 10
 FOLDS = 5
 DOUBLE = 50_000_000  # numbers that are computed with at 64 bits; more of them at 32
+ALONE = 4_000_000  # numbers up to which one thread is faster
 EXACT, NEAR = (1e-7, 1000), (1e-4, 200)  # largest gradient left and most iterations: of what is kept, of what is tried
 Solved = tuple[Tensor, Tensor]
 
@@ -123,21 +125,49 @@ def fit_best(
     x = x - mean
     spread = float(x[rows].square().mean(0).sqrt().mean()) or 1.0
     x, back = _fewer(x / spread)
-    lost = np.zeros(len(strengths))
-    order = sorted(range(len(strengths)), key=lambda i: -strengths[i])  # from strong to weak, each begins where the last ended
-    for number, (learn, held) in enumerate(splits):
-        solved = None
-        for done, i in enumerate(order):
-            solved = fit(x[learn], y[learn], classes, strengths[i], solved, NEAR)
-            lost[i] += _held_out(fit, x[held] @ solved[0].T + solved[1], y[held])
-            if on_trial is not None:
-                on_trial(number * len(order) + done + 1, len(order) * len(splits))
-    count = sum(len(held) for _, held in splits)
-    best = min(order, key=lambda i: lost[i]) if splits else order[len(order) // 2]  # the stronger of equals
-    weight, bias = fit(x[rows], y[rows], classes, strengths[best])
+    with _threads(x):
+        trials = _tried(fit, x, y, classes, splits, sorted(strengths, reverse=True), on_trial)
+        best = min(trials, key=lambda trial: trial[1])[0] if trials else sorted(strengths)[len(strengths) // 2]
+        weight, bias = fit(x[rows], y[rows], classes, best)
     weight = (weight @ back.T if back is not None else weight) / spread
-    trials = tuple((strength, float(loss) / count) for strength, loss in zip(strengths, lost, strict=True)) if splits else ()
-    return Chosen(Linear(weight.float(), (bias - weight @ mean).float()), strengths[best], trials)
+    return Chosen(Linear(weight.float(), (bias - weight @ mean).float()), best, trials)
+
+
+def _tried(
+    fit: Fit,
+    x: Tensor,
+    y: Tensor,
+    classes: int,
+    splits: Sequence[tuple[np.ndarray, np.ndarray]],
+    strengths: Sequence[float],
+    on_trial: Callable[[int, int], None] | None,
+) -> tuple[tuple[float, float], ...]:
+    """(strength, mean loss on what is held out), from strong to weak until it has risen twice; each begins where the last
+    ended. Weak ones take longest, and only fit noise once the loss rises."""
+    solved: list[Solved | None] = [None] * len(splits)
+    count, trials = sum(len(held) for _, held in splits), []
+    for number, strength in enumerate(strengths if splits else ()):
+        lost = 0.0
+        for k, (learn, held) in enumerate(splits):
+            solved[k] = weight, bias = fit(x[learn], y[learn], classes, strength, solved[k], NEAR)
+            lost += _held_out(fit, x[held] @ weight.T + bias, y[held])
+            if on_trial is not None:
+                on_trial(number * len(splits) + k + 1, len(strengths) * len(splits))
+        trials.append((strength, lost / count))
+        if len(trials) > 2 and min(loss for _, loss in trials[-2:]) > min(loss for _, loss in trials[:-2]):
+            break
+    return tuple(trials)
+
+
+@contextmanager
+def _threads(x: Tensor) -> Iterator[None]:
+    """One thread for small problems: several would wait for each other longer than they compute."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1 if x.numel() < ALONE else before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _fewer(x: Tensor) -> tuple[Tensor, Tensor | None]:

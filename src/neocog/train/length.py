@@ -8,7 +8,7 @@ from neocog.errors import UserError
 from neocog.nets import Recipe
 from neocog.pictures.store import Store
 from neocog.runs import Config
-from neocog.train import neocognitron, sgd
+from neocog.train import features, neocognitron, sgd
 from neocog.train.wishes import Progress, Wishes
 
 
@@ -19,6 +19,8 @@ def with_length(config: Config, wishes: Wishes, stores: dict[str, Store], on_pro
         raise UserError("--epochs, --steps and --budget each set the length: give one of them")
     if any(not value > 0 or math.isinf(value) for value in given):
         raise UserError("the length of a training must be above 0")
+    if config.kind == features.KIND:
+        return features.length(config)
     if config.kind == "perceptron":
         if wishes.budget is not None:
             raise UserError("the perceptron's length is a number of passes: give --epochs")

@@ -9,7 +9,7 @@ from neocog.arch import Architecture, analyse
 
 SHARE = 0.7  # of the memory that is free
 WORDS = ("not enough memory", "out of memory", "can't allocate memory", "std::bad_alloc", "failed to allocate")
-OPTIMIZER_COPIES = {"sgd": 1, "caffe-sgd": 1, "rmsprop": 2, "tf-rmsprop": 2, "adamw": 2, "lm": 1}
+OPTIMIZER_COPIES = {"sgd": 1, "caffe-sgd": 1, "rmsprop": 2, "tf-rmsprop": 2, "adamw": 2, "lm": 1, "muon": 1}
 
 
 def out_of_memory(error: BaseException) -> bool:

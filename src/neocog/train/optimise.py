@@ -1,5 +1,8 @@
 """Optimisers by name, and what is done to gradients and weights beside them."""
 
+# torch's own optimisers stand on its _foreach_ functions
+# pyright: reportPrivateImportUsage=false
+
 from collections.abc import Callable, Iterable
 from typing import Any
 

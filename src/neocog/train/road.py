@@ -1,21 +1,19 @@
 """Which way a training goes: from scratch, on from weights, or a linear classifier on the features of a frozen network."""
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from neocog.errors import UserError
 from neocog.nets import Net, Recipe, resolve
 from neocog.nets.card import Card
+from neocog.pictures.augment.spec import without_mirroring
 from neocog.pictures.sets import Dataset
 from neocog.train import backbones
 from neocog.train.choose import SMALL, Choice, choose_recipe, default_net, fit
 from neocog.train.freeze import frozen_paths
 from neocog.train.readout import readout
 from neocog.train.start import OnProgress, Start, read_source, start
+from neocog.train.wishes import Wishes
 from neocog.weights.imported import Imported
-
-if TYPE_CHECKING:
-    from neocog.train.run import Wishes
 
 AUTO = "quick"  # the recipe that leaves the way open
 FEATURES = Recipe(
@@ -53,14 +51,14 @@ class Road:
     reasons: tuple[str, ...]
 
 
-def choose(data: Dataset, wishes: "Wishes", on_fetch: OnProgress | None = None) -> Road:
+def choose(data: Dataset, wishes: Wishes, on_fetch: OnProgress | None = None) -> Road:
     """The road that `wishes` name, or that suits the data. Raises UserError or ShapeError for what cannot be.
 
     Weights alone, named or found, make the fast road: features and a linear head. With a network's name, a length or
     anything of a recipe beside them, the whole network is trained on, all of it unless something is frozen.
     """
     words, reasons = wishes.weights, []
-    recipe = dict(wishes.changes).get("learner") == "features" and FEATURES.name or wishes.recipe
+    recipe = (dict(wishes.changes).get("learner") == "features" and FEATURES.name) or wishes.recipe
     plain = recipe == AUTO and not (wishes.epochs or wishes.steps or wishes.budget or wishes.changes)
     if words == backbones.NONE:
         words, found = None, backbones.Found(f"--weights {words}")
@@ -91,7 +89,7 @@ def choose(data: Dataset, wishes: "Wishes", on_fetch: OnProgress | None = None) 
     return Road(net, choice, _changed(_recipe(net, recipe, data.flip), wishes, choice), made, tuple(reasons))
 
 
-def _scratch(data: Dataset, wishes: "Wishes", why_none: str) -> Road:
+def _scratch(data: Dataset, wishes: Wishes, why_none: str) -> Road:
     name, why = (wishes.net, "") if wishes.net else default_net(data.size)
     net, reasons = resolve(name), [why_none] if why_none else []
     if why:
@@ -116,10 +114,10 @@ def _recipe(net: Net, name: str, flip: bool) -> Recipe:
     recipe = OWN.get(name)
     if recipe is None:
         return choose_recipe(net, name, flip)
-    return recipe if flip else replace(recipe, augment=tuple(a for a in recipe.augment if a != "flip"))
+    return recipe if flip else replace(recipe, augment=without_mirroring(recipe.augment))
 
 
-def _changed(recipe: Recipe, wishes: "Wishes", choice: Choice) -> Recipe:
+def _changed(recipe: Recipe, wishes: Wishes, choice: Choice) -> Recipe:
     """The recipe with what the user wants otherwise; words for frozen layers become their paths."""
     changes = dict(wishes.changes)
     if changes.get("momentum") == 0 or changes.get("optimizer", "sgd") != "sgd":

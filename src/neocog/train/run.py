@@ -8,21 +8,21 @@ import numpy as np
 
 from neocog.arch import analyse
 from neocog.errors import UserError
-from neocog.nets import Net, Recipe, resolve
 from neocog.pictures.preprocessing import Preprocessing, mean_std
 from neocog.pictures.sets import Dataset, Pictures
 from neocog.pictures.store import Store
 from neocog.runs import Config, RunFolder
-from neocog.train import machine, neocognitron, perceptron, sgd
+from neocog.train import features, machine, neocognitron, perceptron, road, sgd
 from neocog.train.checks import check_recipe, engine_of, normalised
-from neocog.train.choose import choose_recipe, default_net, fit
 from neocog.train.length import for_few, with_length
 from neocog.train.session import Fitted, OnEvent
+from neocog.train.start import Start, write_start
 from neocog.train.world import ALONE, World
 from neocog.train.wishes import Progress, Wishes
 
 LEARNERS = {
     "sgd": sgd.fit,
+    features.KIND: features.fit,
     "perceptron": perceptron.fit,
     "neocognitron": neocognitron.fit,
     neocognitron.TAUGHT: neocognitron.fit,
@@ -37,6 +37,7 @@ class Resolved:
     config: Config
     stores: dict[str, Store]
     reasons: tuple[str, ...]
+    start: Start | None = None  # the weights that it begins from, if not from chance
 
 
 def open_stores(data: Dataset, preprocessing: Preprocessing, on_progress: Progress | None = None) -> dict[str, Store]:
@@ -55,14 +56,11 @@ def open_stores(data: Dataset, preprocessing: Preprocessing, on_progress: Progre
 def resolve_run(data: Dataset, spec: str, wishes: Wishes, on_progress: Progress | None = None) -> Resolved:
     """Decide all that `wishes` leaves open. Raises UserError or ShapeError for what cannot be."""
     reasons = list(data.notes)
-    name, why = (wishes.net, "") if wishes.net else default_net(data.size)
-    net = resolve(name)
-    if why:
-        reasons.append(f"net {name}: {why}; --net takes another")
-    elif net.name != wishes.net:
-        reasons.append(f"{wishes.net} is {net.name} here")
-    choice = fit(net, data.size, len(data.classes), wishes.side, alike=data.train.arrays is not None)
-    recipe = _recipe(net, wishes, data)
+    way = road.choose(
+        data, wishes, None if on_progress is None else lambda done, total: on_progress("fetching weights", done, total or done)
+    )
+    net, choice, recipe = way.net, way.choice, way.recipe
+    reasons += way.reasons
     preprocessing = _measured(data.train, choice.preprocessing) if choice.measure else choice.preprocessing
     stores = open_stores(data, preprocessing, on_progress)
     count = len(stores["train"].good)
@@ -112,19 +110,10 @@ def resolve_run(data: Dataset, spec: str, wishes: Wishes, on_progress: Progress 
         length="",
         versions=machine.versions(),
         engine=engine,
+        weights=way.start.source if way.start else "",
     )
-    return Resolved(with_length(config, wishes, stores, on_progress), stores, (*reasons, *choice.reasons))
-
-
-def _recipe(net: Net, wishes: Wishes, data: Dataset) -> Recipe:
-    recipe = choose_recipe(net, wishes.recipe, data.flip)
-    changes = dict(wishes.changes)
-    if changes.get("momentum") == 0 or changes.get("optimizer", "sgd") != "sgd":
-        changes.setdefault("nesterov", False)  # there is nothing to look ahead along
-    try:
-        return replace(recipe, **changes)
-    except TypeError as error:  # a name that no recipe has
-        raise UserError(f"recipe: {error}") from None
+    made = with_length(config, wishes, stores, on_progress)
+    return Resolved(made, stores, (*reasons, *choice.reasons), way.start)
 
 
 def _measured(pictures: Pictures, preprocessing: Preprocessing) -> Preprocessing:
@@ -150,9 +139,9 @@ def check_same_data(config: Config, data: Dataset, spec: str, folder: RunFolder)
         )
 
 
-def reopen(folder: RunFolder, data: Dataset, on_progress: Progress | None = None) -> Resolved:
+def reopen(run: RunFolder | Config, data: Dataset, on_progress: Progress | None = None) -> Resolved:
     """A run that was begun on this data, ready to go on."""
-    config = folder.config()
+    config = run if isinstance(run, Config) else run.config()
     return Resolved(config, open_stores(data, config.preprocessing, on_progress), ())
 
 
@@ -166,6 +155,9 @@ def run(
     world: World = ALONE,
 ) -> Fitted:
     """Train to the end in the run folder `out`. Raises Interrupted when `stop()` turns true; the run can then be resumed."""
+    if resolved.start is not None and world.main:
+        write_start(RunFolder(out), resolved.start)
+    world.wait()
     kind, given = resolved.config.kind, (resolved.config, data, resolved.stores, RunFolder(out), on_event, stop, device)
     if kind == "sgd":
         return sgd.fit(*given, world)

@@ -87,8 +87,9 @@ class Session:
 
     def begin(self, per_epoch: int) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
         """The state to go on from, or None at the start of a run. Raises UserError for a state that is not this run's."""
-        saved = self.folder.read_state()
-        if saved is None:
+        saved = self.folder.read_state() if self.world.main else None
+        meta = self.world.say(saved[1] if saved else None)
+        if meta is None:
             start = {
                 "event": "start",
                 "step": 0,
@@ -98,7 +99,7 @@ class Session:
             }
             self.tell(start)
             return None
-        values, meta = saved
+        values = self.world.spread(saved[0] if saved else None)
         what = f"{self.folder.path / STATE} is not the state of this run; delete it to begin again from the start"
         weights = {k.removeprefix("model."): v for k, v in values.items() if k.startswith("model.")}
         check_keys(weights, tensors(self.config.arch), what)
@@ -107,15 +108,15 @@ class Session:
             raise UserError(what)
         self.best = Best(best.get("step", 0), best.get("top1"), best.get("loss"))
         self.tell({"event": "resume", "step": step, "steps": self.config.steps})
-        return values, meta
+        return dict(values), meta
 
     def save(self, values: Mapping[str, Tensor], step: int, **more: Any) -> None:
         """The state to resume from after `step` steps. values: all tensors, the network's under "model."; if there are none
         such, those of the model that is judged."""
+        mine = {} if any(k.startswith("model.") for k in values) else self.model.state_dict()
+        state = dict(self.world.whole({f"model.{key}": value for key, value in mine.items()} | dict(values)))
         if not self.world.main:
             return
-        mine = {} if any(k.startswith("model.") for k in values) else self.model.state_dict()
-        state = {f"model.{key}": value for key, value in mine.items()} | dict(values)
         self.folder.save_state(state, {"step": step, "best": vars(self.best), **more})
 
     def interrupt(self, values: Mapping[str, Tensor], step: int, **more: Any) -> Interrupted:
@@ -133,7 +134,8 @@ class Session:
         now = Best(step)
         better = True
         if (store := self.stores.get("val")) is not None:
-            mine = self.predictor.score_all(store.pictures, store=store, among=self.world.share(len(store.pictures)))
+            judge = replace(self.predictor, model=self.world.plain(self.model))
+            mine = judge.score_all(store.pictures, store=store, among=self.world.share(len(store.pictures)))
             scored, labels = self.world.gather(mine.scores), self.world.gather(mine.labels)
             loss = make_loss(replace(self.config.recipe, label_smoothing=0.0))
             now.top1 = round(100 * (1 - float(wrong_in_top(scored, labels, 1).mean())), 4)
@@ -147,12 +149,14 @@ class Session:
 
     def keep(self, name: str, step: int) -> None:
         """Save the weights of this step under a name of the run's folder."""
+        values = dict(self.world.whole(self.model.state_dict()))
         if self.world.main:
-            self.folder.save_weights(name, self.model.state_dict(), self.config, {"step": step})
+            self.folder.save_weights(name, values, self.config, {"step": step})
 
     def check_finite(self, step: int) -> None:
         """Raises UserError, with advice, once a weight is no number any more."""
-        if not all(bool(torch.isfinite(p).all()) for p in self.model.state_dict().values() if p.is_floating_point()):
+        values = self.world.whole(self.model.state_dict()).values()
+        if not all(bool(torch.isfinite(p).all()) for p in values if p.is_floating_point()):
             rate = self.config.recipe.lr
             diverged = f"training diverged: loss and weights are no numbers any more at step {step}"
             better = min(rate / 4, resolve(self.config.net).card.quick.lr)  # what is known to work, if the wish was far from it
@@ -160,14 +164,15 @@ class Session:
 
     def finish(self, step: int) -> Fitted:
         """The last weights, and no state any more."""
-        failed = tuple(store.failed[i] for store in self.stores.values() for i in sorted(store.failed))
+        mine = [(store.failed[i].where, store.failed[i].why) for store in self.stores.values() for i in sorted(store.failed)]
+        failed = tuple(BadPicture(*found) for found in dict.fromkeys(map(tuple, self.world.collect(mine))))
         self.keep(LAST, step)
         names = [{"file": f.where, "error": f.why} for f in failed]
         self.tell({"event": "trained", "step": step, "best": vars(self.best), "failed": names})
         if self.world.main:
             self.folder.finish()
         self.world.wait()
-        return Fitted(self.predictor, self.best.step, self.best.top1, failed)
+        return Fitted(replace(self.predictor, model=self.world.plain(self.model)), self.best.step, self.best.top1, failed)
 
 
 def even_steps(steps: int, count: int) -> np.ndarray:

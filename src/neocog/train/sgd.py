@@ -21,6 +21,7 @@ from neocog.train import machine, stuck
 from neocog.train.batches import Ahead, Batches
 from neocog.train.schedule import Plateau
 from neocog.train.session import Fitted, OnEvent, Session, even_steps
+from neocog.train.start import load_start
 from neocog.train.trainer import Meter, Trainer
 from neocog.train.world import ALONE, World, total
 
@@ -59,9 +60,9 @@ def fit(
     machine.keep_freed_memory()
     while True:
         try:
-            return _fit(config, stores, folder, on_event, stop, machine.device(device), world)
+            return _fit(config, stores, folder, on_event, stop, world.device or machine.device(device), world)
         except Stuck as found:
-            config = found.config
+            config = Config.from_json(world.say(found.config.to_json()))  # each process looked at pictures of its own
             if world.main:
                 folder.begin_again(config)
             world.wait()
@@ -77,6 +78,7 @@ def _fit(
     world: World,
 ) -> Fitted:
     model = new_model(config, where)
+    load_start(model, config, folder)
     recipe, steps = config.recipe, config.steps
     batches = Batches(stores["train"], recipe, config.seed, where, world)
     trainer = new_trainer(config, model, steps, world)
@@ -127,7 +129,7 @@ def _fit(
                 meter.reset()
             if done in snapshots:
                 session.keep(str(SNAPSHOTS / f"step-{done:07}.safetensors"), done)
-            if judged or time.monotonic() - saved_at > SAVE_EVERY:
+            if judged or world.in_step(time.monotonic() - saved_at > SAVE_EVERY):
                 session.save(trainer.state(), done, **memory())
                 saved_at = time.monotonic()
         return session.finish(steps)

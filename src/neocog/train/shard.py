@@ -41,6 +41,14 @@ def whole(values: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {key: value.full_tensor() if isinstance(value, DTensor) else value for key, value in values.items()}
 
 
+def plain(model: Model) -> Model:
+    """A copy of the model with its weights whole, to judge with: processes need not run it equally often."""
+    copy = Model(model.arch)
+    copy.preprocessing, copy.classes = model.preprocessing, model.classes
+    copy.load_state_dict(whole(model.state_dict()))
+    return copy.to(next(iter(model.parameters())).device).to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+
+
 def divided(value: Tensor, like: Tensor) -> Tensor:
     """This process's part of `value`, divided as `like` is."""
     return distribute_tensor(value.to(like.device), like.device_mesh, like.placements) if isinstance(like, DTensor) else value

@@ -13,12 +13,11 @@ from neocog.nets import resolve
 from neocog.nn import Model
 from neocog.pictures.preprocessing import Preprocessing
 from neocog.runs import Config, RunFolder
-from neocog.runs.config import START
+from neocog.runs.config import START, STATE
 from neocog.weights import apply_plan, hub, published, read_safetensors, write_safetensors
 from neocog.weights.imported import Imported
 from neocog.weights.importing import import_files
 from neocog.weights.pretrained import fetched
-
 
 OnProgress = Callable[[int, int], None]
 
@@ -126,9 +125,11 @@ def write_start(folder: RunFolder, made: Start) -> None:
 
 
 def load_start(model: Model, config: Config, folder: RunFolder) -> None:
-    """Give the new network of a run the weights that the run begins from, if it begins from any. Raises UserError if they are
-    not there any more."""
-    if not config.weights:
+    """Give the new network of a run the weights that the run begins from, if it begins from any and has not saved a state yet.
+
+    Raises UserError if they are not there any more.
+    """
+    if not config.weights or (folder.path / STATE).exists():
         return
     file = folder.path / START
     if not file.is_file():

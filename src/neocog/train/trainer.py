@@ -42,12 +42,12 @@ class Trainer:
         self.loss: Loss = make_loss(recipe)
         self.frozen = frozen_paths(model.arch, recipe.freeze)
         freeze(model, self.frozen)
+        self.call = world.wrap(model)  # before the optimiser: divided among processes, parameters are other objects
         self.optimizer = make_optimizer(recipe, model)
         self.named = {name: p for name, p in model.named_parameters() if p.requires_grad}
         self.average = Average(model, recipe.ema) if recipe.ema else None
         self.where = next(model.parameters()).device
         self.half = precision == "bf16"
-        self.call = world.wrap(model)
         if compiled:
             self.call = torch.compile(self.call)
 
@@ -81,7 +81,7 @@ class Trainer:
                 loss, right = self._gradients(step, batch)
                 break
             except (RuntimeError, MemoryError) as error:
-                if not out_of_memory(error) or self.pieces >= len(batch.y):
+                if not out_of_memory(error) or self.pieces >= len(batch.y) or self.world.size > 1:  # others wait for its part
                     raise
                 self.pieces *= 2
         if self.recipe.clip:
@@ -106,7 +106,7 @@ class Trainer:
             part, scores = self._loss(x, y)
             # Processes average their gradients, so that each one's share counts by its size.
             (part * (len(y) / batch.total * self.world.size)).backward()
-            loss += part.detach() * (len(y) / n)
+            loss += part.detach() * (len(y) / max(n, 1))
             right += (scores.detach().argmax(1) == (y if y.dim() == 1 else y.argmax(1))).sum()
         return loss, right
 
@@ -115,6 +115,8 @@ class Trainer:
             out = self.call(x)
         scores, aux = out if isinstance(out, Outputs) else (out, {})
         assert isinstance(scores, Tensor)
+        if not len(y):  # a share of no pictures, of a batch smaller than the number of processes: gradients of nothing
+            return sum((s.sum() * 0 for s in aux.values()), scores.sum() * 0).float(), scores
         loss = self.loss(scores.float(), y)
         for tap in self.model.arch.taps:
             loss = loss + tap.weight * self.loss(aux[tap.name].float(), y)
@@ -133,11 +135,13 @@ class Trainer:
 
     def restore(self, values: Mapping[str, Tensor]) -> None:
         """Put back what `state` gave."""
-        self.model.load_state_dict({k.removeprefix("model."): v for k, v in values.items() if k.startswith("model.")})
+        own = self.model.state_dict()
+        weights = {k.removeprefix("model."): v for k, v in values.items() if k.startswith("model.")}
+        self.model.load_state_dict({k: self.world.divided(v, own[k]) if k in own else v for k, v in weights.items()})
         for name, param in self.named.items():
             prefix = f"optimizer.{name}."
             for key in (k for k in values if k.startswith(prefix)):
-                value = values[key]
+                value = self.world.divided(values[key], param) if values[key].shape == param.shape else values[key]
                 # laid out as the weight is, so that sums come out to the last bit as in the run that was stopped
                 kept = torch.empty_like(param).copy_(value) if value.shape == param.shape else value.clone()
                 self.optimizer.state[param][key.removeprefix(prefix)] = kept

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from neocog.nn import Model
+
 
 @dataclass(frozen=True)
 class World:
@@ -15,6 +17,7 @@ class World:
 
     rank: int = 0
     size: int = 1
+    device: torch.device | None = None  # that this process was given; None: it may choose
 
     @property
     def main(self) -> bool:
@@ -55,6 +58,22 @@ class World:
     def spread(self, values: Mapping[str, Tensor] | None) -> Mapping[str, Tensor]:
         """The main process's tensors, in all of them: the others need not see its disk."""
         return values or {}
+
+    def whole(self, values: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """The tensors, put together where they are divided among processes. Every process must call it."""
+        return values
+
+    def divided(self, value: Tensor, like: Tensor) -> Tensor:
+        """This process's part of a whole tensor, where tensors like this are divided."""
+        return value
+
+    def plain(self, model: Model) -> Model:
+        """The model to judge with, weights whole. Every process must call it."""
+        return model
+
+    def in_step(self, flag: bool) -> bool:
+        """The main process's answer where all must act on it together, else one's own."""
+        return flag
 
     def same(self, what: str, mark: str) -> None:
         """Raises UserError where a process holds another `what`, known by its mark, than the main one."""

@@ -23,7 +23,7 @@ def theirs(torchvision: ModuleType) -> ModuleType:
 def picture() -> np.ndarray:
     rng = np.random.default_rng(0)
     coarse = Image.fromarray(rng.integers(0, 200, (5, 6, 3), dtype=np.uint8))
-    return np.asarray(coarse.resize(SIZE[::-1], Image.Resampling.BICUBIC))
+    return np.asarray(coarse.resize((SIZE[1], SIZE[0]), Image.Resampling.BICUBIC))
 
 
 @pytest.mark.parametrize("grey", [False, True], ids=["colour", "grey"])

@@ -1,5 +1,6 @@
 """Colours against fb.resnet.torch's definitions written out, and against torchvision."""
 
+import importlib
 from types import ModuleType
 
 import numpy as np
@@ -64,11 +65,10 @@ def test_one_change_alone_is_torchvisions(what: str, torchvision: ModuleType, ph
 
 
 def test_hue_is_torchvisions_to_the_pixel(torchvision: ModuleType, photos: np.ndarray):
-    from torchvision.transforms import functional
-
+    adjust = importlib.import_module("torchvision.transforms.functional").adjust_hue
     out = colour.hue(photos, Draws.of(generator(2), 6), 0.3)
     turns = 0.6 * generator(2).random(6) - 0.3
-    theirs = [np.asarray(functional.adjust_hue(Image.fromarray(p), t)) for p, t in zip(photos, turns, strict=True)]
+    theirs = [np.asarray(adjust(Image.fromarray(p), t)) for p, t in zip(photos, turns, strict=True)]
     assert np.array_equal(out, np.stack(theirs))
     grey = photos[..., :1]
     assert np.array_equal(colour.hue(grey, Draws.of(generator(2), 6), 0.3), grey)

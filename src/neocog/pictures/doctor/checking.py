@@ -103,7 +103,7 @@ def check_dataset(data: Dataset, on_progress: OnProgress | None) -> Report:
 
 def _pixels(part: Pictures, k: int) -> Exam:
     picture = part.picture(k)
-    return examine_pixels(picture)._replace(bytes=picture.width * picture.height * len(picture.getbands()))
+    return examine_pixels(picture)._replace(length=picture.width * picture.height * len(picture.getbands()))
 
 
 def _examined(root: Path, names: Names, quick: bool, workers: int) -> Iterator[Exam | BadPicture]:

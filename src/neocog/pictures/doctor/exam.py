@@ -43,7 +43,7 @@ class Exam(NamedTuple):
     height: int
     facts: Fact
     form: str
-    bytes: int = 0
+    length: int = 0
     pixels: bytes = NO_HASH
     look: bytes = b""
 
@@ -59,7 +59,7 @@ def examine(path: Path, name: str, quick: bool = False) -> Exam:
     with path.open("rb") as file:
         facts, form = _header(file, path.suffix)
     seen = examine_pixels(picture)
-    return seen._replace(facts=seen.facts | facts, form=form, bytes=path.stat().st_size)
+    return seen._replace(facts=seen.facts | facts, form=form, length=path.stat().st_size)
 
 
 def examine_pixels(picture: Image.Image) -> Exam:

@@ -114,7 +114,7 @@ def undo(into: str | Path, root: str | Path | None = None, on_progress: OnProgre
     home = Path(root) if root is not None else home
     if not home.is_dir():
         raise UserError(f"{into}: its files came from {home}, which is not there: give the folder they belong to")
-    moved = Moved()
+    moved, left = Moved(), []
     with _stopping(home):
         for k, line in enumerate(reversed(lines)):
             name = line["name"]
@@ -128,9 +128,13 @@ def undo(into: str | Path, root: str | Path | None = None, on_progress: OnProgre
                 moved.done.append(Move(name, line["why"]))
             elif problem:
                 moved.failed.append(BadPicture(name, problem))
+            if os.path.lexists(into / line["to"]):
+                left.insert(0, line)
             if on_progress is not None:
                 on_progress(k + 1, len(lines))
-    if not moved.failed:
+        if left:
+            _write_manifest(into, home.resolve(), left)
+    if not left:
         for draft in filter(_is_draft, list(into.iterdir())):
             draft.unlink()
         _remove_empty(into)
@@ -256,7 +260,7 @@ class _Manifest:
     def __init__(self, into: Path, root: Path):
         self._into, path = into, into / MANIFEST
         if not path.is_file():
-            write_text(path, json.dumps({"schema": 1, "root": str(root)}) + "\n")  # whole, or not there
+            _write_manifest(into, root, [])
         whole = path.read_bytes()[-1:] == b"\n"
         self._file = path.open("a", encoding="utf-8")
         if not whole:
@@ -275,6 +279,12 @@ class _Manifest:
     def close(self) -> None:
         with suppress(OSError):
             self._file.close()
+
+
+def _write_manifest(into: Path, root: Path, lines: Iterable[dict[str, str]]) -> None:
+    """Whole, or not at all."""
+    every = ({"schema": 1, "root": str(root)}, *lines)
+    write_text(into / MANIFEST, "".join(json.dumps(line) + "\n" for line in every))
 
 
 @contextmanager

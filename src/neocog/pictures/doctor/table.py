@@ -25,7 +25,7 @@ class Table:
         if exam.form not in self.forms:
             self.forms.append(exam.form)
         self._form.append(self.forms.index(exam.form))
-        self._bytes.append(exam.bytes)
+        self._bytes.append(exam.length)
         self._pixels += exam.pixels
         self._look += exam.look
 
