@@ -3,6 +3,7 @@
 import importlib
 import importlib.metadata
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -18,6 +19,7 @@ from neocog.arch.rewrite import tensors
 from neocog.nn import Model
 
 torch.set_num_threads(1)  # the tests share two cores with others
+os.environ["NEOCOG_WEIGHTS"] = "none"  # no test fetches weights because it names no network
 # Examples that differ from run to run would make `make test` fail on other people's changes.
 settings.register_profile(
     "steady", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]

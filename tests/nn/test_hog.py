@@ -15,7 +15,7 @@ def test_as_in_scikit_image(size, choices):
     theirs = feature.hog(pixels.astype(float), n, (cell, cell), (block, block), "L2-Hys", channel_axis=2)
     ours = hog(torch.from_numpy(pixels).permute(2, 0, 1)[None].double(), **choices, interpolate=False)[0].numpy()
     assert ours.shape == theirs.shape == (hog_length(*size, **choices),)
-    assert np.abs(ours - theirs).max() < 1e-9
+    assert np.abs(ours - theirs).max() < 1e-6  # they sum at 32 bits
 
 
 def test_the_papers_detection_window_has_3780_numbers():

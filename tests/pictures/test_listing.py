@@ -1,8 +1,9 @@
 """Listings of millions of files, simulated: in order, complete, and in the memory that their names take."""
 
-import os
+import json
 import random
-import tracemalloc
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,73 +11,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neocog.pictures import FilePictures, folder, load_folder, scan
+from neocog.pictures import FilePictures, scan
 from neocog.pictures.names import Names, Paths
-
-
-class FakeEntry:
-    def __init__(self, name: str):
-        self.name = name
-
-    def is_dir(self) -> bool:
-        return False
-
-
-class FakeListing:
-    """What os.scandir returns, for a folder of `count` files in no order."""
-
-    def __init__(self, count: int):
-        self.count = count
-
-    def __enter__(self):
-        step = 7_919  # prime to the count: every number once, in a muddle
-        return (FakeEntry(f"n01440764_{i * step % self.count}.JPEG") for i in range(self.count))
-
-    def __exit__(self, *_: object) -> None:
-        return
-
-
-@pytest.fixture
-def simulate(tmp_path, monkeypatch):
-    """simulate(classes, per_class) → a root whose class folders seem to hold that many pictures, none of which is opened."""
-
-    def build(classes: int, per_class: int) -> Path:
-        root = tmp_path / "many"
-        for k in range(classes):
-            (root / f"class{k:03}").mkdir(parents=True)
-        real = os.scandir
-        monkeypatch.setattr(
-            scan.os, "scandir", lambda path: FakeListing(per_class) if Path(path).parent == root else real(path)
-        )
-        monkeypatch.setattr(folder, "_checked", lambda path, name: 110_000)
-        return root
-
-    return build
-
-
-def peak(work):
-    """(the result, the most bytes that Python and numpy held at a time)."""
-    tracemalloc.start()
-    try:
-        return work(), tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
 
 
 @pytest.mark.parametrize(
     ("classes", "per_class", "megabytes"),
-    [(4, 50_001, 60), pytest.param(20, 100_000, 600, marks=pytest.mark.slow)],
+    [(4, 50_001, 80), pytest.param(20, 100_000, 600, marks=pytest.mark.slow)],
 )
-def test_a_huge_folder_in_bounded_memory(simulate, classes, per_class, megabytes):
-    root, n = simulate(classes, per_class), classes * per_class
-    data, most = peak(lambda: load_folder(root))
-    print(f"{n:,} pictures: {most / 2**20:.0f} MiB at the peak")
-    assert most < megabytes * 2**20
-    splits = [data.train, data.val, data.test]
-    assert sum(map(len, splits)) == n and isinstance(data.train, FilePictures)
-    first = data.train.paths
-    assert all(first[i].as_posix() < first[i + 1].as_posix() for i in range(0, len(first) - 1, 997))
-    assert data.train.name(0).startswith("class000/n01440764_") and data.train.labels[-1] == classes - 1
+def test_a_huge_folder_in_bounded_memory(tmp_path, classes, per_class, megabytes):
+    """In a process of its own, by the memory that the system says it has held at the most."""
+    command = [sys.executable, "-m", "tests.pictures.many_files", tmp_path, str(classes), str(per_class)]
+    here = Path(__file__).parents[2]
+    seen = json.loads(subprocess.run(command, check=True, capture_output=True, text=True, cwd=here).stdout)
+    print(seen)
+    assert seen["pictures"] == classes * per_class and seen["sorted"] and seen["last_label"] == classes - 1
+    assert seen["megabytes"] < megabytes
 
 
 def test_the_order_is_that_of_the_whole_paths(tmp_path, monkeypatch):

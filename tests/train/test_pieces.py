@@ -3,7 +3,6 @@
 import math
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -11,7 +10,6 @@ from hypothesis import strategies as st
 
 from neocog.errors import UserError
 from neocog.nets import Recipe
-from neocog.train.augment import augment, flip, pad_and_crop
 from neocog.train.losses import make_loss, map_loss, mle
 from neocog.train.schedule import learning_rate
 
@@ -98,41 +96,3 @@ def test_other_schedules():
     assert {learning_rate(Recipe(schedule="constant", warmup=0.0, lr=0.7), s, 9) for s in range(9)} == {0.7}
     with pytest.raises(UserError, match="onecycle"):
         learning_rate(Recipe(schedule="never"), 0, 9)
-
-
-def batch(n: int, height: int, width: int, channels: int) -> np.ndarray:
-    """Every pixel different from every other, and none black."""
-    count = n * height * width * channels
-    return (np.arange(count) % 255 + 1).astype(np.uint8).reshape(n, height, width, channels)
-
-
-@given(st.integers(1, 6), st.integers(2, 20), st.integers(2, 20), st.sampled_from([1, 3]), st.integers(0, 2**32))
-def test_each_crop_is_a_window_of_its_own_padded_picture(n, height, width, channels, seed):
-    pixels = batch(n, height, width, channels)
-    out = pad_and_crop(pixels, np.random.default_rng(seed))
-    assert out.shape == pixels.shape and out.dtype == np.uint8
-    rows, columns = max(1, round(height / 8)), max(1, round(width / 8))
-    padded = np.pad(pixels, ((0, 0), (rows, rows), (columns, columns), (0, 0)))
-    for one, source in zip(out, padded, strict=True):
-        windows = [source[t : t + height, s : s + width] for t in range(2 * rows + 1) for s in range(2 * columns + 1)]
-        assert any(np.array_equal(one, window) for window in windows)
-
-
-def test_crops_and_flips_take_every_choice_about_equally_often():
-    pixels = batch(1, 8, 8, 1).repeat(9000, 0)
-    crops = pad_and_crop(pixels, np.random.default_rng(0))
-    _, counts = np.unique(crops.reshape(9000, -1), axis=0, return_counts=True)
-    assert len(counts) == 9 and counts.min() > 850 and counts.max() < 1150  # ±5 standard deviations of 1000
-    flips = flip(pixels, np.random.default_rng(0))
-    kept = (flips == pixels).all((1, 2, 3))
-    assert (flips[~kept] == pixels[0, :, ::-1]).all() and 4250 < kept.sum() < 4750
-    assert np.array_equal(pixels, batch(1, 8, 8, 1).repeat(9000, 0)), "the pixels that were given are left alone"
-
-
-def test_augmentations_are_functions_of_the_generator():
-    pixels = batch(12, 9, 7, 3)
-    one, two = (augment(pixels, ("flip", "crop"), np.random.default_rng(5)) for _ in range(2))
-    assert np.array_equal(one, two) and not np.array_equal(one, augment(pixels, ("flip", "crop"), np.random.default_rng(6)))
-    assert augment(pixels, (), np.random.default_rng(0)) is pixels
-    with pytest.raises(UserError, match="wobble"):
-        Recipe(augment=("wobble",))

@@ -16,6 +16,6 @@ def torch_resize(pixels: np.ndarray, window: Window, interpolation: str) -> np.n
     rows, columns, top, left, height, width = window
     if interpolation != "bilinear" or pixels.shape[2] != 3 or rows * columns > MOST * height * width:
         return pillow_resize(pixels, window, interpolation)
-    whole = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None]
+    whole = torch.from_numpy(np.ascontiguousarray(pixels))[None].permute(0, 3, 1, 2)  # channels last, with the stride of N too
     resized = torch.nn.functional.interpolate(whole, (rows, columns), mode="bilinear", antialias=True)
     return resized[0, :, top : top + height, left : left + width].permute(1, 2, 0).numpy()

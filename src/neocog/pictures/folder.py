@@ -139,8 +139,9 @@ def _check_all(root: Path, place: str, inner: Names) -> Iterator[tuple[str, int 
         return
     with ThreadPoolExecutor(16) as pool:
         for start in range(64, len(names), 4096):
-            part = list(names[start : start + 4096])
-            yield from zip(part, pool.map(checked, part), strict=True)
+            parts = [list(names[at : min(at + 64, start + 4096)]) for at in range(start, min(start + 4096, len(names)), 64)]
+            for part, outcomes in zip(parts, pool.map(lambda part: [*map(checked, part)], parts), strict=True):
+                yield from zip(part, outcomes, strict=True)
 
 
 def _checked(path: Path, name: str) -> int | BadPicture:

@@ -34,7 +34,10 @@ class Names(Sequence[str]):
         return self._text[self._ends[at] : self._ends[at + 1]].decode("utf-8", "surrogateescape")
 
     def __iter__(self) -> Iterator[str]:
-        return (self[i] for i in range(len(self)))
+        start = 0
+        for end in self._ends[1:]:
+            yield self._text[start:end].decode("utf-8", "surrogateescape")
+            start = end
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Names) and self._ends == other._ends and self._text == other._text
@@ -43,16 +46,17 @@ class Names(Sequence[str]):
 
     def extend(self, other: "Names", before: str = "") -> None:
         """Add all of `other`, each with `before` in front of it."""
-        prefix = before.encode("utf-8", "surrogateescape")
-        for i in range(len(other)):
-            self._text += prefix + other._text[other._ends[i] : other._ends[i + 1]]
+        prefix, start = before.encode("utf-8", "surrogateescape"), 0
+        for end in other._ends[1:]:
+            self._text += prefix + other._text[start:end]
             self._ends.append(len(self._text))
+            start = end
 
     def take(self, indices: Iterable[int]) -> "Names":
         """Those of `indices`, in their order."""
-        taken = Names()
+        taken, text, ends = Names(), self._text, self._ends
         for i in indices:
-            taken._text += self._text[self._ends[i] : self._ends[i + 1]]
+            taken._text += text[ends[i] : ends[i + 1]]
             taken._ends.append(len(taken._text))
         return taken
 

@@ -197,8 +197,7 @@ def fingerprint(parts: Iterable[bytes | str | np.ndarray]) -> str:
             digest.update(np.ascontiguousarray(part).data)
         else:
             raw = part.encode("utf-8", "surrogateescape") if isinstance(part, str) else part
-            digest.update(f"{len(raw)}:".encode())
-            digest.update(raw)
+            digest.update(b"%d:%b" % (len(raw), raw))
     return digest.hexdigest()
 
 

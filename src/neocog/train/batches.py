@@ -31,7 +31,7 @@ class Batches:
 
     def __init__(self, store: Store, recipe: Recipe, seed: int, where: torch.device, world: World = ALONE):
         self.store, self.recipe, self.seed, self.where, self.world = store, recipe, seed, where, world
-        self.policy = policy(recipe.augment)
+        self.policy = policy(recipe.augment, store.preprocessing)
         self.indices = store.good
         if len(self.indices) == 0:
             raise UserError("none of the training pictures can be read")
@@ -61,7 +61,7 @@ class Batches:
         cut = (self.policy.geometry, (self.seed, 4, step), positions) if self.policy.geometry else ()
         pixels, kept = self.store.get(wanted, *cut)
         at = positions if len(kept) == len(wanted) else positions[np.isin(wanted, kept)]
-        draws = Draws(generator(self.seed, 2, step), self.size, at, epoch)
+        draws = Draws(generator(self.seed, 2, step), self.size, at, epoch, kept, self.seed)
         for vary in self.policy.pixels if len(pixels) else ():
             pixels = vary(pixels, draws)
         x, y = self._tensors(pixels, kept)

@@ -8,6 +8,7 @@ from neocog.arch import RBF, Architecture, BatchNorm2d, Linear, analyse
 from neocog.arch.account import Row
 from neocog.errors import UserError
 from neocog.nets import Recipe
+from neocog.pictures.augment.spec import parse_all
 from neocog.train import memory, neocognitron
 from neocog.train.freeze import frozen_paths
 from neocog.train.wishes import Wishes
@@ -26,6 +27,9 @@ def check_recipe(recipe: Recipe, arch: Architecture, batch: int) -> None:
         raise UserError("batches of one picture leave batch normalisation nothing to average over: --batch 2 or more")
     if recipe.nesterov and recipe.optimizer != "sgd":
         raise UserError(f"recipe: nesterov is for the optimizer sgd, not for {recipe.optimizer}")
+    mixing = [spec.name for spec in parse_all(recipe.augment) if spec.kind.stage == "mix"]
+    if mixing and recipe.loss != "cross_entropy":
+        raise UserError(f"--loss {recipe.loss} wants one class a picture: leave out {', '.join(mixing)}, or --loss cross_entropy")
     frozen_paths(arch, recipe.freeze)
 
 

@@ -36,9 +36,8 @@ def views(config: Config) -> int:
 
 def length(config: Config) -> Config:
     """The configuration with its length: steps are pictures looked at."""
-    per_epoch = config.data["n_train"] * views(config)
-    total = per_epoch + config.data["n_val"]
-    return replace(config, steps=max(1, total), steps_per_epoch=max(1, per_epoch), length=f"{total:,} looks at pictures")
+    total = max(1, config.data["n_train"] * views(config) + config.data["n_val"])
+    return replace(config, steps=total, steps_per_epoch=total, length=f"{total:,} looks at pictures", precision="fp32")
 
 
 def fit(

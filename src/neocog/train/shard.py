@@ -30,6 +30,7 @@ def groups(model: Model) -> list[list[nn.Module]]:
 def shard(model: nn.Module, device: torch.device) -> nn.Module:
     """The model, each of its groups divided among all processes. Its parameters are new objects from here on."""
     assert isinstance(model, Model)
+    model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload] (torch divides nothing else)
     mesh = init_device_mesh(device.type, (torch.distributed.get_world_size(),))
     for group in groups(model):
         fully_shard(group, mesh=mesh)
