@@ -90,7 +90,8 @@ def timm(root: Path) -> Pass:
     import torch
 
     define_operators()
-    from timm.data import ImageDataset, create_loader
+    from timm.data.dataset import ImageDataset
+    from timm.data.loader import create_loader
 
     loader = create_loader(ImageDataset(str(root)), (3, 224, 224), BATCH, is_training=False, use_prefetcher=True,
                            interpolation="bilinear", mean=MEAN, std=STD, num_workers=0, crop_pct=0.875,
@@ -180,7 +181,7 @@ def make(root: Path, photos: Path | None, n: int, size: tuple[int, int], seed: i
         grainy = np.asarray(whole, np.int16) + rng.normal(0, 3, (height, width, 1)).astype(np.int16)
         file = root / f"class{i % 5}" / f"{i:05}.jpg"
         file.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(np.clip(grainy, 0, 255).astype(np.uint8)).save(file, quality=94)
+        Image.fromarray(np.clip(grainy, 0, 255).astype(np.uint8)).save(file, quality=96)
         sizes.append(file.stat().st_size)
     return sum(sizes) / len(sizes) / 1000
 

@@ -249,7 +249,7 @@ def test_the_stated_size_is_kept(tmp_path, monkeypatch):
     monkeypatch.setenv("NEOCOG_CACHE_GB", "0.00001")
     refused = Store(sets[1], RECORD, limit=0, cache=tmp_path / "cache", slow=0.0)
     refused.fill()
-    assert "are wanted" in refused.notes[0] and right(refused, pixels(sets[1]))
+    assert "would take" in refused.notes[0] and right(refused, pixels(sets[1]))
     assert not (second.folder / "pixels").exists() or (second.folder / "pixels").stat().st_size == 0
 
 

@@ -96,7 +96,10 @@ def test_all_sorts_of_files_decode_as_ever():
         "icc": jpeg(some, icc_profile=b"x" * 70000), "comment": jpeg(some, comment=b"\xff\xc0" * 30),
         "quality 1": jpeg(some, quality=1),
     }  # fmt: skip
-    for kind, picture in {"rgba": some.convert("RGBA"), "16": Image.fromarray(np.arange(6000, dtype=np.uint16).reshape(60, 100))}.items():
+    for kind, picture in {
+        "rgba": some.convert("RGBA"),
+        "16": Image.fromarray(np.arange(6000, dtype=np.uint16).reshape(60, 100)),
+    }.items():
         file = io.BytesIO()
         picture.save(file, "PNG")
         files[kind] = file.getvalue()
@@ -200,3 +203,15 @@ def test_crops_are_drawn_by_key_alone():
     assert not np.array_equal(first, maker.crop_of(whole, place, (7, 1, 4)))
     upside = replace(maker, preprocessing=Preprocessing(32, 32, color="BGR"))
     assert np.array_equal(upside.crop(Bytes(data), "it", place, (7, 1, 3))[:, :, ::-1], first)
+
+
+@pytest.mark.parametrize("color", ["RGB", "L"])
+def test_normalised_batches_are_channels_last_and_to_the_bit_what_the_formula_says(color):
+    record = Preprocessing(5, 7, color=color, mean=(0.4, 0.5, 0.6)[: 1 if color == "L" else 3], std=(0.2,))
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 5, 7, record.channels), dtype=np.uint8)
+    found = record.normalise(pixels)
+    gain, offset = (np.asarray(v, np.float32).reshape(-1, 1, 1) for v in (
+        np.asarray(record.scale) / np.asarray(record.std), -np.asarray(record.mean) / np.asarray(record.std)))  # fmt: skip
+    assert np.array_equal(found, pixels.transpose(0, 3, 1, 2).astype(np.float32) * gain + offset)
+    assert found.transpose(0, 2, 3, 1).flags.c_contiguous
+    assert np.array_equal(record.normalise(pixels[:, :, ::-1]), found[:, :, :, ::-1])

@@ -38,9 +38,11 @@ def test_any_number_of_workers_gives_the_same_pixels(folder, workers):
         found, too = many.get(order, *call)
         assert np.array_equal(kept, too) and 3 not in kept and len(kept) == 59
         assert np.array_equal(want, found)
-    assert {i: str(e) for i, e in alone.failed.items()} == {i: str(e) for i, e in many.failed.items()} == {
-        3: "0003.jpg: not a picture"
-    }
+    assert (
+        {i: str(e) for i, e in alone.failed.items()}
+        == {i: str(e) for i, e in many.failed.items()}
+        == {3: "0003.jpg: not a picture"}
+    )
     whole = alone.get(order, CROP, (9,))[0]
     at = np.flatnonzero(order != 3)
     parts = [many.get(order[part], CROP, (9,), part)[0] for part in (at[:20], at[20:])]

@@ -17,7 +17,7 @@ def free_port() -> int:
 def team(size: int, function: Callable[..., Any], *arguments: Any) -> list[Any]:
     """`function(world, *arguments)` in processes of its own that share a world, over gloo on loopback; what each returned."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["neocog.train.trainer", "neocog.train.distributed", "neocog.train.shard"])
+    context.set_forkserver_preload(["torch._dynamo", "neocog.train.trainer", "neocog.train.distributed", "neocog.train.shard"])
     port, ends = free_port(), [context.Pipe(duplex=False) for _ in range(size)]
     workers = [context.Process(target=_work, args=(rank, size, port, ends[rank][1], function, arguments)) for rank in range(size)]
     for worker in workers:

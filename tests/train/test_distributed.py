@@ -91,7 +91,7 @@ def same(several: dict[str, np.ndarray], one: dict[str, np.ndarray]) -> None:
     """Weights within 1e-5 of one another (1e-6 on average)."""
     assert several.keys() == one.keys()
     for key, value in one.items():
-        assert several[key] == pytest.approx(value, abs=1e-5, rel=1e-5), key
+        np.testing.assert_allclose(several[key], value, atol=1e-5, rtol=1e-5, err_msg=key)
     away = np.concatenate([np.abs(several[k] - v).ravel() for k, v in one.items() if v.dtype == np.float32])
     assert away.mean() < 1e-6
 

@@ -31,11 +31,11 @@ EVENTS = "events.jsonl"
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    """Two classes of 40 pictures of 80×90, stripes that lie or stand, beneath noise; one file is damaged."""
+    """Two classes of 30 pictures of 80×90, stripes that lie or stand, beneath noise; one file is damaged."""
     root, draws = tmp_path_factory.mktemp("photos") / "stripes", np.random.default_rng(0)
     for label in ("lying", "standing"):
         (root / label).mkdir(parents=True)
-        for i in range(40):
+        for i in range(30):
             wave = 40 * np.sin((np.arange(90) + draws.integers(0, 9)) * draws.uniform(0.5, 0.9))
             field = np.broadcast_to(wave, (80, 90)) if label == "standing" else np.broadcast_to(wave[:80, None], (80, 90))
             noisy = 128 + field[..., None] + draws.normal(0, 60, (80, 90, 3))
@@ -59,6 +59,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("NEOCOG_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(features.baselines, "SIDE", 32)  # the pictures for gradients, which are not what is tested here
     return tmp_path / "cache" / "features"
 
 
@@ -98,7 +99,7 @@ def test_what_a_newcomer_gets_where_weights_can_be_had(photos, weights, tmp_path
     assert {k for k in before if not torch.equal(before[k], after[k])} == {"fc.weight", "fc.bias"}
 
 
-@pytest.mark.parametrize("at", [0, 3, 9, 14])
+@pytest.mark.parametrize("at", [3, 9])
 def test_stopped_anywhere_and_resumed_it_ends_the_same(photos, weights, tmp_path, monkeypatch, at):
     wishes = Wishes(weights=str(weights))
     train(photos, tmp_path / "whole", wishes)
@@ -111,13 +112,13 @@ def test_stopped_anywhere_and_resumed_it_ends_the_same(photos, weights, tmp_path
     train_run(reopen(folder, photos), photos, folder.path, lambda event: None, lambda: False, "cpu")
     assert folder.finished and end(folder.path) == end(tmp_path / "whole")
     made = told(folder.path, "looked")[-1]["made"]
-    assert made == told(tmp_path / "whole", "looked")[-1]["made"] - 16 * (at + 1) if at < 9 else made >= 0
+    assert made == told(tmp_path / "whole", "looked")[-1]["made"] - 16 * (at + 1) if at < 6 else made >= 0
 
 
 def test_features_are_made_once(photos, weights, tmp_path, own_cache):
     wishes = Wishes(weights=str(weights))
     train(photos, tmp_path / "first", wishes)
-    assert told(tmp_path / "first", "looked")[0]["made"] > 100
+    assert told(tmp_path / "first", "looked")[0]["made"] > 60
     train(photos, tmp_path / "again", wishes)
     assert told(tmp_path / "again", "looked")[0]["made"] == 0 and end(tmp_path / "first") == end(tmp_path / "again")
     other = replace(wishes, seed=5)  # other splits: the pictures that were in the test set are new, the others are known
@@ -127,7 +128,7 @@ def test_features_are_made_once(photos, weights, tmp_path, own_cache):
     for file in own_cache.rglob("*.safetensors"):
         file.write_bytes(file.read_bytes()[:-5])
     train(photos, tmp_path / "mended", wishes)
-    assert told(tmp_path / "mended", "looked")[0]["made"] > 100 and end(tmp_path / "mended") == end(tmp_path / "first")
+    assert told(tmp_path / "mended", "looked")[0]["made"] > 60 and end(tmp_path / "mended") == end(tmp_path / "first")
 
 
 def test_a_cache_that_cannot_be_written_is_told_and_does_no_harm(photos, weights, tmp_path, own_cache):

@@ -28,7 +28,7 @@ def test_softmax_as_in_scikit_learn(n, features, classes):
     theirs = linear.LogisticRegression(C=1 / (n * 0.03), tol=1e-10, max_iter=10_000).fit(x, y)
     ours = torch.softmax(torch.from_numpy(x) @ weight.T + bias, 1).numpy()
     assert np.abs(ours - theirs.predict_proba(x)).max() < 1e-4
-    assert lost(weight, bias) < lost(*map(torch.from_numpy, whole(theirs, classes))) + 1e-9
+    assert lost(weight, bias) < lost(*map(torch.from_numpy, whole(theirs, classes))) * (1 + 1e-5)
 
 
 def whole(theirs, classes: int) -> tuple[np.ndarray, np.ndarray]:
@@ -47,16 +47,17 @@ def test_svm_as_in_scikit_learn(n, features, classes):
 
 
 @pytest.mark.parametrize("fit", [heads.softmax, heads.svm])
-@pytest.mark.parametrize("features", [20, 300])
+@pytest.mark.parametrize("features", [20, 120])
 def test_the_best_strength_wins_and_weights_are_those_of_the_features_given(fit, features):
     """More features than pictures are solved for in the span of the pictures; the answer is the same."""
-    x, y = blobs(90, features, 3)
+    x, y = blobs(60, features, 3)
     splits = heads.folds(y, seed=0)
     made = heads.fit_best(fit, x, y, 3, splits)
     assert made.strength == min(made.trials, key=lambda trial: trial[1])[0] and len(made.trials) >= 3
-    spread = float((x - x.mean(0)).std(0).mean())
+    spread = float(((x - x.mean(0)) ** 2).sum(1).mean() ** 0.5)
     plain = fit(torch.from_numpy((x.astype(np.float64) - x.mean(0)) / spread), torch.from_numpy(y), 3, made.strength)
-    assert torch.allclose(made.head.weight.double() * spread, plain[0], atol=1e-3)
+    want = torch.from_numpy((x - x.mean(0)) / spread).double() @ plain[0].T + plain[1]
+    assert np.abs(made.head.scores(x) - want.numpy()).max() < 1e-3 * float(want.abs().max())
     again = heads.fit_best(fit, x, y, 3, splits)
     assert torch.equal(made.head.weight, again.head.weight) and torch.equal(made.head.bias, again.head.bias)
 

@@ -136,9 +136,7 @@ def _register(width: float) -> None:
             results=tuple(results),
             paper_recipe=STEPS,
             quick=QUICK,
-            notes=(
-                *(("The paper counts 6.9 million parameters; its table gives 6,108,776.",) if width == 1.4 else ()),
-            ),
+            notes=(*(("The paper counts 6.9 million parameters; its table gives 6,108,776.",) if width == 1.4 else ()),),
             same_as=(("tv:mobilenet_v2",) if width == 1 else ()) + (f"timm:mobilenetv2_{100 * width:03.0f}",),
             deviations=("The authors' TensorFlow code pads as TensorFlow does and has ε = 1e-3 in BN.",) if width == 1 else (),
         ),

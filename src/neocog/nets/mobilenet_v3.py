@@ -98,6 +98,7 @@ def mobilenet_v3(name: str, table: tuple[Bneck, ...], last: int, num_classes: in
             head(Linear(num_classes, init=start, bias_init=ZERO))),
     ))  # fmt: skip
 
+
 STEPS = replace(
     V2,
     lr=0.1,
@@ -108,7 +109,7 @@ STEPS = replace(
     gamma=0.99,
     batch=4096,
     epochs=600,
-    source="Section 6.1.1: RMSProp with momentum 0.9, 0.1, \"decay rate of 0.01 every 3 epochs\" (read as 1 % less), weight "
+    source='Section 6.1.1: RMSProp with momentum 0.9, 0.1, "decay rate of 0.01 every 3 epochs" (read as 1 % less), weight '
     "decay 1e-5, weights averaged. ε and the length are unverified; pictures as Inception's",
 )
 

@@ -60,9 +60,7 @@ STEPS = Recipe(
     source="Section 4.2: 64,000 steps on 45,000 pictures, a tenth after 32,000 and 48,000",
 )
 # "We use 0.01 to warm up the training until the training error is below 80 % (about 400 iterations)"
-WARM_STEPS = replace(
-    STEPS, warmup=400 / 64_000, warmup_hold=0.1, source=STEPS.source + "; a tenth for the first 400 of them"
-)
+WARM_STEPS = replace(STEPS, warmup=400 / 64_000, warmup_hold=0.1, source=STEPS.source + "; a tenth for the first 400 of them")
 CIFAR_QUICK = replace(QUICK, epochs=5, augment=("flip",))
 ERRORS = {20: 8.75, 32: 7.51, 44: 7.17, 56: 6.97, 110: 6.43, 1202: 7.93}  # table 6
 

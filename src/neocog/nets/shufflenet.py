@@ -73,7 +73,7 @@ STEPS = Recipe(
     batch=1024,
     epochs=240,
     augment=("resized-crop=0.08:1", "flip", "jitter=0.4:0.4:0.4"),
-    source="Section 4: weight decay 4e-5, 0.5 down to 0 in 300,000 steps of 1024. The paper crops \"slightly less "
+    source='Section 4: weight decay 4e-5, 0.5 down to 0 in 300,000 steps of 1024. The paper crops "slightly less '
     "aggressively\" and does not say how; pictures as in the authors' code",
 )
 

@@ -61,6 +61,7 @@ def shufflenet_v2(name: str, widths: tuple[int, int, int], num_classes: int = 10
         conv5=Sequential(*conv_bn_relu(1024)), avgpool=AdaptiveAvgPool2d(1), flatten=Flatten(), fc=head(Linear(num_classes)),
     ))  # fmt: skip
 
+
 STEPS = replace(SHUFFLENET, label_smoothing=0.1, source="As ShuffleNet's (section 4), with the smoothing of the authors' code")
 
 

@@ -59,13 +59,15 @@ def build(pictures: Pictures, maker: Maker, decode: Decode, size: float, home: P
             lacking = np.flatnonzero(cache.find(stamps) < 0)
             wanted = size * len(lacking) / len(pictures)
             if len(lacking) and cache.make_room(cache.size + wanted) < cache.size + wanted:
-                why = f"{cache.room / 1e9:.3g} GB are free for a picture cache, {size / 1e9:.3g} GB are wanted (NEOCOG_CACHE_GB sets how much all may take)"
+                have, want = cache.room / 1e9, (cache.size + wanted) / 1e9
+                why = f"decoded pictures would take {want:.3g} GB, {have:.3g} GB are free for them (NEOCOG_CACHE_GB: the limit)"
             else:
                 _write(cache, stamps, lacking, decode, on_progress)
     except Timeout:
         why = "another process builds the picture cache and does not get on"
     except OSError as error:
-        why = str(error) if isinstance(error, Full) else f"the picture cache cannot be written: {(error.strerror or str(error)).lower()}"
+        said = (error.strerror or str(error)).lower()
+        why = str(error) if isinstance(error, Full) else f"the picture cache cannot be written: {said}"
     try:
         cache.open()
         records = cache.find(stamps)

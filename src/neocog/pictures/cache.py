@@ -115,13 +115,13 @@ class Cache:
         return int(line["height"]), int(line["width"]), int(line["channels"])
 
     def read(self, number: int, out: np.ndarray | None = None) -> np.ndarray | None:
-        """The pixels of a record (into `out`, if that has its shape and is in one piece); None if they cannot be vouched for."""
+        """The pixels of a record, into `out` if that has its shape; None if they cannot be vouched for."""
         line = self._lines[number]
         if out is None:
             out = np.empty(self.shape(number), np.uint8)
         elif out.shape != self.shape(number):
             return None
-        view = memoryview(out.reshape(-1))
+        view = out.reshape(-1).data
         try:
             got, offset = 0, int(line["offset"])
             while got < len(view):
@@ -168,9 +168,9 @@ class Cache:
             one = np.ascontiguousarray(one)
             if end + one.nbytes > self.room:
                 raise Full(f"the picture cache has reached the {self.room / 1e9:.3g} GB that it may take")
-            line["stamp"], line["offset"], line["crc"] = mark, end, zlib.crc32(one)
+            line["stamp"], line["offset"], line["crc"] = mark, end, zlib.crc32(one.reshape(-1).data)
             line["height"], line["width"], line["channels"] = one.shape
-            _write(self._data, memoryview(one.reshape(-1)), end)
+            _write(self._data, one.reshape(-1).data, end)
             end += one.nbytes
         lines["check"] = _check(lines)
         at = os.lseek(self._journal, 0, os.SEEK_END)
@@ -231,7 +231,11 @@ def _bytes(lines: np.ndarray) -> np.ndarray:
 
 def _check(lines: np.ndarray) -> np.ndarray:
     """One number of all the others in a line, uint64: a torn line does not have it."""
-    columns = [lines["stamp"][:, 0], lines["stamp"][:, 1], *(lines[name] for name in ("offset", "height", "width", "channels", "crc"))]
+    columns = [
+        lines["stamp"][:, 0],
+        lines["stamp"][:, 1],
+        *(lines[name] for name in ("offset", "height", "width", "channels", "crc")),
+    ]
     total = np.full(len(lines), FORMAT, np.uint64)
     for column, factor in zip(columns, _MIX, strict=True):
         total = (total ^ (column.astype(np.uint64) + factor)) * factor

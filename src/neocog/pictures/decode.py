@@ -30,7 +30,7 @@ _FORMATS = (
     *("JPEG2000", "PPM", "TGA", "ICO", "PCX", "SGI", "PSD", "QOI", "DDS"),
 )
 
-UPRIGHT = {  # EXIF tag 0x0112 (Orientation) → what makes the picture upright
+_UPRIGHT = {  # EXIF tag 0x0112 (Orientation) → what makes the picture upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -67,7 +67,7 @@ def decode(source: Path | str | bytes | BinaryIO, name: str = "", at_least: int 
         if at_least and picture.format in ("JPEG", "MPO"):
             picture.draft(None, (at_least, at_least))  # pyright: ignore[reportArgumentType] (None: keep the mode)
         picture.load()
-        turn = UPRIGHT.get(orientation(picture))
+        turn = _UPRIGHT.get(orientation(picture))
         flat = flatten(picture)
         upright = flat.transpose(turn) if turn is not None else flat.copy() if flat is picture else flat
         upright.info = {}  # no orientation left for anybody to apply twice

@@ -106,7 +106,7 @@ def _jpeg_head(data: bytes, name: str) -> tuple[int, int, int, bool] | None:
             if data[at + 4] != 8 or data[at + 9] not in (1, 3) or not 0 < height * width <= limit:
                 return None
             return (_orientation(data) if tagged else 1), height, width, data[at + 9] == 1
-        if marker in (0xD8, 0xD9, 0xDA) or 0xC3 <= marker <= 0xCF and marker != 0xC4 or length < 2:
+        if marker in (0xD8, 0xD9, 0xDA) or (0xC3 <= marker <= 0xCF and marker != 0xC4) or length < 2:
             return None
         at += 2 + length
     return None

@@ -47,11 +47,12 @@ class Maker:
         if isinstance(source, Held):
             return record.image(source.picture())
         found = self._colored(pixels(fetch(source, name), name, None if self.exact else self._at_least))
-        wanted = window(record, *found.pixels.shape[:2], self.exact)
+        height, width = found.pixels.shape[:2]
+        wanted = window(record, height, width, self.exact)
         if wanted is None:
             flat = found.pixels[:, :, 0] if found.pixels.shape[2] == 1 else found.pixels
             return record.image(Image.fromarray(np.ascontiguousarray(flat)))
-        if found.pixels.shape[:2] == (wanted.rows, wanted.columns):
+        if (height, width) == (wanted.rows, wanted.columns):
             rows, columns = slice(wanted.top, wanted.top + wanted.height), slice(wanted.left, wanted.left + wanted.width)
             return self._finished(found.pixels[rows, columns])
         return self._finished(self.resize(found.pixels, wanted, record.interpolation))
@@ -86,7 +87,7 @@ class Maker:
         """The same from pixels h×w×C that are in the record's colours already."""
         height, width = self.shape[:2]
         box = place(whole.shape[0], whole.shape[1], height, width, generator(*key))
-        return cut(whole, tuple(box), height, width, self._way)
+        return cut(whole, box, height, width, self._way)
 
     @property
     def _way(self) -> str:

@@ -2,6 +2,7 @@
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import overload
 
@@ -35,7 +36,7 @@ class Names(Sequence[str]):
 
     def __iter__(self) -> Iterator[str]:
         start = 0
-        for end in self._ends[1:]:
+        for end in islice(self._ends, 1, None):
             yield self._text[start:end].decode("utf-8", "surrogateescape")
             start = end
 
@@ -47,7 +48,7 @@ class Names(Sequence[str]):
     def extend(self, other: "Names", before: str = "") -> None:
         """Add all of `other`, each with `before` in front of it."""
         prefix, start = before.encode("utf-8", "surrogateescape"), 0
-        for end in other._ends[1:]:
+        for end in islice(other._ends, 1, None):
             self._text += prefix + other._text[start:end]
             self._ends.append(len(self._text))
             start = end

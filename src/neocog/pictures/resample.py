@@ -82,7 +82,9 @@ def cut(pixels: np.ndarray, box: tuple[float, float, float, float], height: int,
     x0, x1 = _around(left, wide, width, reach, pixels.shape[1])
     right, bottom = min(left + wide - x0, x1 - x0), min(top + tall - y0, y1 - y0)
     picture = _picture(pixels[y0:y1, x0:x1])
-    return _array(picture.resize((width, height), Image.Resampling[interpolation.upper()], (left - x0, top - y0, right, bottom)))
+    return _array(
+        picture.resize((width, height), Image.Resampling[interpolation.upper()], (left - x0, top - y0, right, bottom))
+    )
 
 
 def shortened(pixels: np.ndarray, side: int, interpolation: str) -> np.ndarray:

@@ -2,7 +2,8 @@
 
 Each worker has a socket and a stretch of unnamed shared memory of its own, and is started afresh (never forked from
 this process, its threads and its torch). One that dies, hangs or runs out of memory is replaced and its pictures are given
-out again; a picture that did that to three of them is a bad one, by name. A worker whose parent is gone ends: its socket closes.
+out again; a picture that did that to three of them is a bad one, by name. A worker whose parent is gone ends, because its
+socket closes.
 """
 
 import contextlib
@@ -21,7 +22,7 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -31,7 +32,9 @@ from neocog.pictures.making import Job, Maker
 CHUNK = 8  # pictures in a task, at most
 QUEUED = 2  # tasks that a worker has at a time: one it does, one it finds when that is done
 TRIES = 3  # workers that a picture may cost
-STILLBORN = 30  # workers killed in a row before they began anything, from which there will be no more; ends of their own count ten
+STILLBORN = (
+    30  # workers killed in a row before they began anything, from which there will be no more; ends of their own count ten
+)
 PATIENCE = 120.0  # seconds for one picture
 _HEAD = 64  # bytes before the pixels: the number of the picture that is being made
 AVAILABLE = os.name == "posix"

@@ -10,6 +10,7 @@ import inspect
 import json
 import os
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -66,8 +67,12 @@ class Processes(World):
             return model
         # Buffers need no exchange: running statistics are over all pictures everywhere.
         known = inspect.signature(DistributedDataParallel.__init__).parameters
-        quiet = {"forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers": False}  # torch 2.13 renamed it
-        return DistributedDataParallel(model, gradient_as_bucket_view=True, **quiet)
+        settings = {"forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers": False}  # 2.13 renamed it
+        if self.device.type == "cpu":
+            # Else it regroups the gradients after its first step, and so sums them in another order than a run that is resumed.
+            settings["find_unused_parameters"] = True
+            warnings.filterwarnings("ignore", "find_unused_parameters=True was specified")
+        return DistributedDataParallel(model, gradient_as_bucket_view=True, **settings)
 
     def sums(self, *values: Tensor) -> list[Tensor]:
         """Each value summed over all processes, in one collective."""

@@ -39,9 +39,7 @@ class Muon(Optimizer):
 
     def __init__(self, params: Iterable[Any], lr: float, momentum: float = 0.6, rest_momentum: float = 0.85,
                  weight_decay: float = 0.0):  # fmt: skip
-        super().__init__(
-            params, {"lr": lr, "momentum": momentum, "rest_momentum": rest_momentum, "weight_decay": weight_decay}
-        )
+        super().__init__(params, {"lr": lr, "momentum": momentum, "rest_momentum": rest_momentum, "weight_decay": weight_decay})
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]

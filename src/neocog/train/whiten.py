@@ -16,7 +16,7 @@ EPS = 5e-4  # added to variances: axes along which nothing but noise lies are no
 
 
 def whitening(x: Tensor, kernel: tuple[int, int], axes: int, eps: float = EPS) -> Tensor:
-    """Filters axes × C × kh × kw for pictures N×C×H×W: the principal axes of their patches, longest first, over √(variance + eps).
+    """Filters axes × C × kh × kw for pictures N×C×H×W: their patches' principal axes, longest first, over √(variance + eps).
 
     The pictures are taken as normalised: patches have a mean near 0, and none is taken off.
     """

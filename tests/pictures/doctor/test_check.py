@@ -185,3 +185,15 @@ def test_a_grey_copy_of_a_mode_is_no_copy_of_another_shape(tmp_path):
               Image.fromarray(values.reshape(32, 32, 3))]  # fmt: skip
     put(tmp_path / "p", a=shapes, b=[photo(0)])
     assert not check(tmp_path / "p").of("duplicate", "near-duplicate")
+
+
+def test_no_more_pictures_are_opened_than_the_workers_need(tmp_path, monkeypatch):
+    """However slowly the results are taken: what was examined waits in memory."""
+    from neocog.pictures.doctor import checking
+    from neocog.pictures.names import Names
+
+    begun = []
+    monkeypatch.setattr(checking, "examine", lambda path, name, quick: begun.append(name))
+    for taken, _ in enumerate(checking._examined(tmp_path, Names(map(str, range(500))), False, workers=3)):
+        assert len(begun) <= taken + 1 + 4 * 3 + 1
+    assert len(begun) == 500

@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -210,7 +211,7 @@ def test_places_that_will_not_do(tmp_path, small):
     with pytest.raises(UserError, match="is the quarantine of"):
         quarantine(check(other), tmp_path / "twin")
     with pytest.raises(UserError, match="is no folder of pictures"):
-        quarantine(check("digits"), tmp_path / "digits")
+        quarantine(replace(report, root="digits"), tmp_path / "digits")
 
 
 def test_a_full_disk_stops_with_one_line_and_all_files_whole(tmp_path, small, monkeypatch):

@@ -21,7 +21,7 @@ from neocog.pictures.names import Names
 from neocog.pictures.sets import Dataset, Pictures
 
 OnProgress = Callable[[str, int, int], None]
-_SMALLEST = 24  # pixels a side: smaller pictures look too much alike to be compared by their look
+_SMALLEST = 32  # pixels a side: smaller pictures look too much alike to be compared by their look
 _FACTS = {
     "wrong-extension": Fact.WRONG_EXTENSION,
     "animated": Fact.ANIMATED,
