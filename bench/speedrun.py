@@ -176,7 +176,8 @@ def main() -> None:
     figures: dict[str, dict[str, Any]] = {}
     print(f"{'':<26}{'CPU s':>8}{'':9}{'wall s':>8}{'test %':>9}{'':9}{'n':>3}")
     for target, found in outcomes.items():
-        figures.setdefault(target.data, {})[str(target.accuracy)] = s = summary(found, target.bound) | {"net": target.net}
+        s: dict[str, Any] = summary(found, target.bound) | {"net": target.net, "epochs": target.epochs}
+        figures.setdefault(target.data, {})[str(target.accuracy)] = s
         print(line(f"{target} {target.net}", s), "" if s["accuracy"] >= target.accuracy else "  short of the target")
     if peers:
         figures["fashion-mnist"]["pytorch-example"] = s = summary(peers)

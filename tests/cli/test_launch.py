@@ -64,7 +64,10 @@ def same(run: Path, other: Path, exactly: bool) -> None:
             assert np.array_equal(ours[key].numpy(), value.numpy()), key
         else:
             np.testing.assert_allclose(ours[key].numpy(), value.numpy(), rtol=1e-4, atol=1e-5, err_msg=key)
-    judged = [[(e["step"], e["n"]) for e in read_events(folder / "events.jsonl") if e["event"] == "validation"] for folder in (run, other)]
+    judged = [
+        [(e["step"], e["n"]) for e in read_events(folder / "events.jsonl") if e["event"] == "validation"]
+        for folder in (run, other)
+    ]
     assert judged[0] == judged[1] and len(judged[0]) > 5
     tests = [[e for e in read_events(folder / "events.jsonl") if e["event"] == "test"] for folder in (run, other)]
     assert [len(found) for found in tests] == [1, 1] and tests[0][0]["n"] == tests[1][0]["n"] == 200
@@ -137,7 +140,11 @@ def test_torchrun_works_too(idx, two, tmp_path):
 
 @pytest.mark.slow
 def test_mistakes_are_told_once(idx, two, tmp_path):
-    for words, args in (("unrecognized", ("digits", "--nonsense")), ("unknown data set", ("nosuchdata",)), ("holds a run already", (idx, "--out", two))):
+    for words, args in (
+        ("unrecognized", ("digits", "--nonsense")),
+        ("unknown data set", ("nosuchdata",)),
+        ("holds a run already", (idx, "--out", two)),
+    ):
         Command("launch", "-n", 2, "train", *args).wait().complaint(words)
 
 

@@ -11,7 +11,10 @@ from neocog.runs.trackers import Foreign, TensorBoard, Trackers, trackers
 
 EVENTS = [
     {"event": "start", "step": 0, "steps": 8},
-    *({"event": "step", "step": s, "loss": 1 / s, "top1": 10.0 * s, "lr": 0.1, "images_per_s": 5, "time": 1.0} for s in (2, 4, 6)),
+    *(
+        {"event": "step", "step": s, "loss": 1 / s, "top1": 10.0 * s, "lr": 0.1, "images_per_s": 5, "time": 1.0}
+        for s in (2, 4, 6)
+    ),
     {"event": "resume", "step": 4},
     {"event": "step", "step": 6, "loss": 9.0, "top1": 60.0, "lr": 0.1, "images_per_s": 5},
     {"event": "validation", "step": 6, "top1": 50.0, "loss": None, "best": True, "n": 100},
@@ -103,4 +106,10 @@ def test_others_go_through_accelerate(tmp_path: Path, monkeypatch):
     with Trackers([Foreign("wandb", tmp_path, config)], lambda words: pytest.fail(words)) as track:
         for event in EVENTS:
             track(event)
-    assert calls == [("new", "neocog"), ("start",), ("config", "lenet5", 0.5), *[("log", s) for s in (2, 4, 6, 6, 6)], ("finish",)]
+    assert calls == [
+        ("new", "neocog"),
+        ("start",),
+        ("config", "lenet5", 0.5),
+        *[("log", s) for s in (2, 4, 6, 6, 6)],
+        ("finish",),
+    ]

@@ -19,7 +19,9 @@ def team(size: int, function: Callable[..., Any], *arguments: Any) -> list[Any]:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["torch._dynamo", "neocog.train.trainer", "neocog.train.distributed", "neocog.train.shard"])
     port, ends = free_port(), [context.Pipe(duplex=False) for _ in range(size)]
-    workers = [context.Process(target=_work, args=(rank, size, port, ends[rank][1], function, arguments)) for rank in range(size)]
+    workers = [
+        context.Process(target=_work, args=(rank, size, port, ends[rank][1], function, arguments)) for rank in range(size)
+    ]
     for worker in workers:
         worker.start()
     try:

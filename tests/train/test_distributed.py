@@ -23,7 +23,7 @@ RECIPE = Recipe(lr=0.05, nesterov=True, batch=16, augment=("flip", "crop"), sche
 
 
 def model(name: str) -> Model:
-    """A residual net with batch normalisation. Smooth: a ReLU at the edge of its kink turns the last bit of a sum into a jump."""
+    """A residual net with batch normalisation. Smooth: at the kink of a ReLU the last bit of a sum becomes a jump."""
     arch, _ = with_activation(resolve(name).build(), SiLU())
     arch, _ = with_input(with_channels(with_classes(arch, 4)[0], 3)[0], (3, 16, 16))
     return Model(arch, torch.Generator().manual_seed(0)).to(memory_format=torch.channels_last)
@@ -31,8 +31,8 @@ def model(name: str) -> Model:
 
 def store(count: int = 40) -> Store:
     rng = np.random.default_rng(0)
-    pictures = ArrayPictures(rng.integers(0, 256, (count, 16, 16, 3), np.uint8), rng.integers(0, 4, count), list("abcd"), "some")
-    return Store(pictures, Preprocessing(16, 16, mean=(0.5,), std=(0.25,)))
+    pixels, labels = rng.integers(0, 256, (count, 16, 16, 3), np.uint8), rng.integers(0, 4, count)
+    return Store(ArrayPictures(pixels, labels, list("abcd"), "some"), Preprocessing(16, 16, mean=(0.5,), std=(0.25,)))
 
 
 def steps(world: World, name: str, recipe: Recipe, count: int = 5) -> dict[str, np.ndarray]:
@@ -41,10 +41,7 @@ def steps(world: World, name: str, recipe: Recipe, count: int = 5) -> dict[str, 
     for step in range(count):
         trainer.step(step, batches.get(step))
     values = trainer.model.state_dict() | {f"velocity.{k}": v for k, v in trainer.state().items()}
-    if getattr(world, "shard", False):
-        from neocog.train.shard import whole
-
-        values = whole(values)
+    values = world.whole(values)
     return {key: value.numpy().copy() for key, value in values.items()}
 
 
@@ -65,8 +62,9 @@ def restored(world: World) -> bool:
 
 def everything(world: World) -> dict:
     """What one process of a team finds; one start of processes serves all tests here, for starting them takes longest."""
+    told = {"a": torch.arange(3), "b": torch.tensor(True)}
     scores = np.arange(7 * 3, dtype=np.float32).reshape(7, 3)
-    found = {
+    return {
         "trained": steps(world, "resnet8.cifar", RECIPE),
         "few": steps(world, "resnet8.cifar", replace(RECIPE, batch=2), 3),
         "divided": steps(replace(world, shard=True), "resnet8.cifar", replace(RECIPE, clip=5.0)),
@@ -77,9 +75,8 @@ def everything(world: World) -> dict:
         "sums": [float(v) for v in world.sums(torch.tensor(float(world.rank)), torch.tensor(2.0))],
         "any": (world.any(world.rank == 1), world.any(False)),
         "said": world.say({"rank": world.rank}),
-        "spread": {k: v.tolist() for k, v in world.spread({"a": torch.arange(3), "b": torch.tensor(True)} if world.main else None).items()},
+        "spread": {key: value.tolist() for key, value in world.spread(told if world.main else None).items()},
     }
-    return found
 
 
 @pytest.fixture(scope="module")

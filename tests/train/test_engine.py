@@ -84,7 +84,8 @@ def test_the_mean_of_the_weights_is_what_is_judged_and_kept(few, tmp_path):
     trainer, average = Trainer(model, config.recipe, 30, config.seed), model.state_dict()["fc.weight"].clone()
     for step in range(30):
         trainer.step(step, batches.get(step))
-        average = 0.9 * average + 0.1 * model.state_dict()["fc.weight"]
+        decay = min(0.9, (1 + step) / (10 + step))  # TensorFlow's, so that the start does not linger
+        average = decay * average + (1 - decay) * model.state_dict()["fc.weight"]
     assert torch.allclose(mean, average, atol=1e-6)
 
 

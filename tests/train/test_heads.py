@@ -57,7 +57,7 @@ def test_the_best_strength_wins_and_weights_are_those_of_the_features_given(fit,
     spread = float(((x - x.mean(0)) ** 2).sum(1).mean() ** 0.5)
     plain = fit(torch.from_numpy((x.astype(np.float64) - x.mean(0)) / spread), torch.from_numpy(y), 3, made.strength)
     want = torch.from_numpy((x - x.mean(0)) / spread).double() @ plain[0].T + plain[1]
-    assert np.abs(made.head.scores(x) - want.numpy()).max() < 1e-3 * float(want.abs().max())
+    assert np.abs(made.head.scores(x) - want.numpy()).max() < 5e-3 * float(want.abs().max())
     again = heads.fit_best(fit, x, y, 3, splits)
     assert torch.equal(made.head.weight, again.head.weight) and torch.equal(made.head.bias, again.head.bias)
 

@@ -38,7 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--nnodes", type=int, default=1, metavar="N", help="machines (default: 1)")
     parser.add_argument("--node-rank", type=int, default=0, metavar="R", help="which of the machines this is, from 0")
     parser.add_argument("--master", metavar="HOST:PORT", help="where machine 0 is reached by all")
-    parser.add_argument("--max-restarts", type=int, default=RESTARTS, metavar="TIMES", help=f"after lost processes (default: {RESTARTS})")
+    parser.add_argument(
+        "--max-restarts", type=int, default=RESTARTS, metavar="TIMES", help=f"after lost processes (default: {RESTARTS})"
+    )
     parser.add_argument("--wait", type=float, default=30.0, metavar="MINUTES", help="for other machines to come (default: 30)")
     parser.add_argument("verb", metavar="VERB", help=f"what to run: {' or '.join(TOGETHER)}")
     parser.add_argument("rest", nargs=argparse.REMAINDER, metavar="…", help="the verb's own arguments")
@@ -68,7 +70,9 @@ def _check(args: argparse.Namespace) -> tuple[str, int]:
     if args.processes < 1 or args.nnodes < 1 or args.max_restarts < 0:
         raise UserError("launch: -n and --nnodes are whole numbers above 0, --max-restarts is 0 or more")
     if not 0 <= args.node_rank < args.nnodes:
-        raise UserError(f"launch: --node-rank goes from 0 to {args.nnodes - 1} with --nnodes {args.nnodes}, not {args.node_rank}")
+        raise UserError(
+            f"launch: --node-rank goes from 0 to {args.nnodes - 1} with --nnodes {args.nnodes}, not {args.node_rank}"
+        )
     if args.nnodes == 1:
         return "127.0.0.1", 0
     host, _, port = (args.master or "").rpartition(":")
@@ -154,7 +158,12 @@ def _agent(args: argparse.Namespace, host: str, port: int, told: Path, asked: Se
         run_id="neocog",
         rdzv_backend="c10d",
         rdzv_endpoint=f"{host}:{port}",
-        rdzv_configs={"is_host": args.node_rank == 0, "join_timeout": 60 * args.wait, "keep_alive_interval": 2, "read_timeout": 60},
+        rdzv_configs={
+            "is_host": args.node_rank == 0,
+            "join_timeout": 60 * args.wait,
+            "keep_alive_interval": 2,
+            "read_timeout": 60,
+        },
         max_restarts=args.max_restarts,
         local_addr="127.0.0.1" if single else _address(host),
         signals_to_handle="SIGQUIT",

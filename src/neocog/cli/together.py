@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from neocog.errors import UserError
+
 if TYPE_CHECKING:
     from neocog.pictures.store import Store
     from neocog.runs import Config, Predictor, RunFolder
@@ -24,6 +26,8 @@ def world_of(device: str = "auto", shard: bool = False) -> "World":
         from neocog.train.distributed import join
 
         return join(device, shard)
+    if shard:
+        raise UserError("--shard divides the weights among the processes of `neocog launch -n K`; this is one process")
     from neocog.train.world import ALONE
 
     return ALONE
@@ -68,7 +72,11 @@ def take_up(world: "World", out: str | None, resume: bool, say: Callable[[str], 
     if world.main and times:
         out = out or begun()
         resume = resume or (out is not None and RunFolder(out).exists)
-        say(f"a process was lost: going on from the last checkpoint (restart {times})" if resume else "a process was lost: beginning again")
+        say(
+            f"a process was lost: going on from the last checkpoint (restart {times})"
+            if resume
+            else "a process was lost: beginning again"
+        )
     now = world.say([out, resume])
     return now[0], now[1]
 

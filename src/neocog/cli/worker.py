@@ -22,6 +22,9 @@ AGAIN = (OURS, LOST)
 
 def work(argv: Sequence[str] | None = None) -> int:
     """As `main`, for one process of several."""
+    os.environ.setdefault(
+        "TORCH_CPP_LOG_LEVEL", "ERROR"
+    )  # its warnings are of settings that are meant so; read when torch loads
     from neocog.errors import UserError
     from neocog.train import distributed
 

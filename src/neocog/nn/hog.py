@@ -21,8 +21,9 @@ def hog(pixels: Tensor, orientations: int = 9, cell: int = 8, block: int = 2, in
     by a Gaussian of half the block's width over the block (6.4), each block normalised by L2-hys (6.4).
     interpolate: without it a vote goes to one bin of one cell, unweighted, as in scikit-image.
     """
-    if hog_length(*pixels.shape[2:], orientations, cell, block) == 0:
-        raise ValueError(f"a picture of {pixels.shape[3]}×{pixels.shape[2]} holds no block of {block * cell} pixels")
+    height, width = pixels.shape[2:]
+    if hog_length(height, width, orientations, cell, block) == 0:
+        raise ValueError(f"a picture of {width}×{height} holds no block of {block * cell} pixels")
     down, right = torch.zeros_like(pixels), torch.zeros_like(pixels)
     down[:, :, 1:-1] = pixels[:, :, 2:] - pixels[:, :, :-2]
     right[..., 1:-1] = pixels[..., 2:] - pixels[..., :-2]

@@ -46,7 +46,10 @@ def dataset(
         raise DataError(f"{name}: a classifier needs two or more classes; found {', '.join(map(repr, classes)) or 'none'}")
     mark = fingerprint([*marks, *(part for key, split in splits.items() for part in (key, *_told(split)))])
     notes = list(notes)
-    for what, share in (("test", 0.2 if test_fraction is None else test_fraction), ("validation", 0.1 if val_fraction is None else val_fraction)):
+    for what, share in (
+        ("test", 0.2 if test_fraction is None else test_fraction),
+        ("validation", 0.1 if val_fraction is None else val_fraction),
+    ):
         if (what == "test" and (test is not None or val is not None)) or (what == "validation" and val is not None):
             continue
         train, taken = carve(train, share, seed, [train.name(i) for i in range(len(train))])

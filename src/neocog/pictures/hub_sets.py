@@ -124,7 +124,9 @@ def _columns(name: str, table: "datasets.Dataset") -> tuple[str, str]:
     library, features = _library(), table.features
     images = [key for key, kind in features.items() if isinstance(kind, library.Image)]
     images += [key for key, kind in features.items() if isinstance(kind, dict) and "bytes" in kind]
-    images += [key for key, kind in features.items() if isinstance(kind, library.Value) and kind.dtype in ("binary", "large_binary")]
+    images += [
+        key for key, kind in features.items() if isinstance(kind, library.Value) and kind.dtype in ("binary", "large_binary")
+    ]
     labels = [key for key, kind in features.items() if isinstance(kind, library.ClassLabel)]
     labels = sorted(labels, key=lambda key: LABELS.index(key) if key in LABELS else len(LABELS))
     labels += [key for key in LABELS if key in features and key not in labels]
@@ -171,7 +173,9 @@ def _offline() -> bool:
         return told
     place = urlparse(os.environ.get("HF_ENDPOINT") or "https://huggingface.co")
     try:
-        socket.create_connection((place.hostname or "", place.port or (80 if place.scheme == "http" else 443)), PATIENCE).close()
+        socket.create_connection(
+            (place.hostname or "", place.port or (80 if place.scheme == "http" else 443)), PATIENCE
+        ).close()
         return False
     except OSError:
         os.environ["HF_HUB_OFFLINE"] = "1"

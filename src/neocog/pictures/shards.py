@@ -49,7 +49,9 @@ def load_shards(
     for split, folder in _split_folders(root).items():
         shards.setdefault(split, []).extend(_tars(folder))
     if "train" not in shards:
-        raise DataError(f"{root}: found shards of {' and '.join(shards)} but none for training (train-….tar, or a folder 'train')")
+        raise DataError(
+            f"{root}: found shards of {' and '.join(shards)} but none for training (train-….tar, or a folder 'train')"
+        )
     total, found = sum(map(len, shards.values())), {}
     for split, paths in shards.items():
         found[split] = _Index()
@@ -59,7 +61,10 @@ def load_shards(
                 on_progress(sum(len(index.shards) for index in found.values()), total)
     skipped = [bad for index in found.values() for bad in index.skipped]
     if not len(found["train"].names):
-        raise DataError(f"{root}: no labelled picture in {total} shards; the first: {shards['train'][0].name}" + (f"; {skipped[0]}" if skipped else ""))
+        raise DataError(
+            f"{root}: no labelled picture in {total} shards; the first: {shards['train'][0].name}"
+            + (f"; {skipped[0]}" if skipped else "")
+        )
     classes, numbers = _classes(root, found)
     splits = {split: _pictures(index, classes, numbers, root) for split, index in found.items() if len(index.names)}
     notes = [f"{len(index.shards)} shards for {split}: {len(index.names):,} pictures" for split, index in found.items()]
@@ -75,7 +80,12 @@ class ShardPictures(EncodedPictures):
         self, shards: Sequence[Path], names: Names, places: np.ndarray, labels: np.ndarray, classes: Sequence[str], root: Path
     ):
         super().__init__(labels, classes, len(names))
-        self.shards, self.names, self.places, self.root = tuple(shards), names, places, root  # places: int64 N×(shard, offset, size)
+        self.shards, self.names, self.places, self.root = (
+            tuple(shards),
+            names,
+            places,
+            root,
+        )  # places: int64 N×(shard, offset, size)
         self._open: dict[int, int] = {}
 
     def encoded(self, i: int) -> bytes:
@@ -95,7 +105,9 @@ class ShardPictures(EncodedPictures):
 
     def subset(self, indices: np.ndarray | Sequence[int]) -> "ShardPictures":
         at = np.asarray(indices, np.int64)
-        return ShardPictures(self.shards, self.names.take(at.tolist()), self.places[at], self.labels[at], self.classes, self.root)
+        return ShardPictures(
+            self.shards, self.names.take(at.tolist()), self.places[at], self.labels[at], self.classes, self.root
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_open": {}}  # a worker process opens them for itself
@@ -141,7 +153,9 @@ class _Index:
         for member in pictures:
             folder = Path(member.name).parent.name
             if label is None and not folder:
-                self.skipped.append(BadPicture(f"{place}/{member.name}", "no label: neither .cls nor .json beside it, nor a folder"))
+                self.skipped.append(
+                    BadPicture(f"{place}/{member.name}", "no label: neither .cls nor .json beside it, nor a folder")
+                )
                 continue
             self.names.append(f"{place}/{member.name}")
             self.places.extend((shard, member.offset_data, member.size))
@@ -161,7 +175,11 @@ def _label(tar: tarfile.TarFile, member: tarfile.TarInfo, before: str | int | No
             told = json.loads(text)
         except ValueError:
             return before
-        found = next((told[k] for k in ("class", "cls", "label", "class_name") if k in told), None) if isinstance(told, dict) else told
+        found = (
+            next((told[k] for k in ("class", "cls", "label", "class_name") if k in told), None)
+            if isinstance(told, dict)
+            else told
+        )
         return before if before is not None or not isinstance(found, str | int) else found
     return int(text) if re.fullmatch(r"\d+", text) else text or before
 
@@ -192,7 +210,9 @@ def _pictures(index: _Index, classes: tuple[str, ...], numbers: dict[str | int, 
 def _tars(folder: Path) -> list[Path]:
     """Shards directly in a folder, by name. Raises DataError for packed ones, which cannot be read from the middle."""
     if packed := with_ending(folder, *PACKED):
-        raise DataError(f"{packed[0]}: packed shards cannot be read from the middle; unpack them to .tar (gunzip, unzstd) first")
+        raise DataError(
+            f"{packed[0]}: packed shards cannot be read from the middle; unpack them to .tar (gunzip, unzstd) first"
+        )
     return with_ending(folder, ".tar")
 
 
@@ -200,14 +220,20 @@ def with_ending(folder: Path, *endings: str) -> list[Path]:
     """The visible files directly in a folder whose names end so, sorted; none where it cannot be listed."""
     try:
         with os.scandir(folder) as entries:
-            return sorted(Path(e.path) for e in entries if e.name.lower().endswith(endings) and not hidden(e.name) and e.is_file())
+            return sorted(
+                Path(e.path) for e in entries if e.name.lower().endswith(endings) and not hidden(e.name) and e.is_file()
+            )
     except OSError:
         return []
 
 
 def _split_folders(root: Path) -> dict[str, Path]:
     try:
-        return {SPLITS[folder.name.lower()]: folder for folder in subfolders(root) if folder.name.lower() in SPLITS and _tars(folder)}
+        return {
+            SPLITS[folder.name.lower()]: folder
+            for folder in subfolders(root)
+            if folder.name.lower() in SPLITS and _tars(folder)
+        }
     except DataError:
         return {}
 

@@ -77,7 +77,9 @@ def trackers(names: Sequence[str] | None, folder: Path, config: Config) -> list[
             continue
         if name not in KNOWN:
             near = nearest(name, KNOWN)
-            raise UserError(f"--track {name}: " + (f"did you mean {near[0]}?" if near else f"known are {', '.join(KNOWN)} and none"))
+            raise UserError(
+                f"--track {name}: " + (f"did you mean {near[0]}?" if near else f"known are {', '.join(KNOWN)} and none")
+            )
         package = name.removesuffix("_ml") + "_ml" * (name == "comet_ml")
         if not importlib.util.find_spec(package):
             raise UserError(f"--track {name} needs its package: pip install {package.replace('_', '-')}")

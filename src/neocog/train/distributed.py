@@ -10,7 +10,6 @@ import inspect
 import json
 import os
 import time
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from neocog.errors import BadPicture, UserError
+from neocog.nets import Recipe
 from neocog.nn import Model
 from neocog.pictures.sets import Pictures
 from neocog.runs import Predictor, Scored
@@ -50,7 +50,6 @@ class Processes(World):
     """
 
     store: Any = None
-    shard: bool = False
 
     def wrap(self, model: nn.Module) -> nn.Module:
         """The model with gradients averaged over all processes, and batch normalisation over all of their pictures."""
@@ -67,11 +66,12 @@ class Processes(World):
             return model
         # Buffers need no exchange: running statistics are over all pictures everywhere.
         known = inspect.signature(DistributedDataParallel.__init__).parameters
-        settings = {"forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers": False}  # 2.13 renamed it
+        settings = {
+            "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers": False
+        }  # 2.13 renamed it
         if self.device.type == "cpu":
             # Else it regroups the gradients after its first step, and so sums them in another order than a run that is resumed.
             settings["find_unused_parameters"] = True
-            warnings.filterwarnings("ignore", "find_unused_parameters=True was specified")
         return DistributedDataParallel(model, gradient_as_bucket_view=True, **settings)
 
     def sums(self, *values: Tensor) -> list[Tensor]:
@@ -148,6 +148,15 @@ class Processes(World):
 
         return plain(model)
 
+    def check(self, recipe: Recipe) -> None:
+        """Raises UserError for a recipe that these processes cannot follow."""
+        if recipe.learner != "sgd":
+            raise UserError(f"{recipe.learner} learns one picture after another, in one process: leave launch out")
+        if self.shard:
+            from neocog.train.shard import check
+
+            check(recipe)
+
     def in_step(self, flag: bool) -> bool:
         """The main process's answer where all must act on it together, else one's own."""
         return bool(self.say(flag)) if self.shard else flag
@@ -197,7 +206,9 @@ def join(device: str = "auto", shard: bool = False) -> World:
     rank, size, local = (int(os.environ.get(name, "0")) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"))
     gpu = device.startswith("cuda") or (device == "auto" and torch.cuda.is_available())
     if gpu and local >= torch.cuda.device_count():
-        raise UserError(f"{local + 1} processes on a machine with {torch.cuda.device_count()} GPUs: start one for each, or --device cpu")
+        raise UserError(
+            f"{local + 1} processes on a machine with {torch.cuda.device_count()} GPUs: start one for each, or --device cpu"
+        )
     where = torch.device("cuda", local) if gpu else torch.device("cpu")
     if gpu:
         torch.cuda.set_device(where)
@@ -205,10 +216,14 @@ def join(device: str = "auto", shard: bool = False) -> World:
     if not dist.is_initialized():
         # Numbers in main memory go by gloo on GPU machines too.
         dist.init_process_group(
-            "cpu:gloo,cuda:nccl" if gpu else "gloo", store=dist.PrefixStore("group", store), rank=rank, world_size=size, timeout=PATIENCE
+            "cpu:gloo,cuda:nccl" if gpu else "gloo",
+            store=dist.PrefixStore("group", store),
+            rank=rank,
+            world_size=size,
+            timeout=PATIENCE,
         )
     PartialState(cpu=not gpu)  # adopts the group; its trackers ask it who is the main process
-    return Processes(rank, size, where, store, shard)
+    return Processes(rank, size, where, shard, store)
 
 
 _met: list[Any] = []
@@ -263,7 +278,15 @@ def lost(error: BaseException) -> bool:
     """Whether this error means no more than that another process is gone."""
     if isinstance(error, dist.DistError):
         return True
-    words = ("closed by peer", "reset by peer", "gloo/transport", "Broken pipe", "Connection refused", "NCCL", "Timed out waiting")
+    words = (
+        "closed by peer",
+        "reset by peer",
+        "gloo/transport",
+        "Broken pipe",
+        "Connection refused",
+        "NCCL",
+        "Timed out waiting",
+    )
     return isinstance(error, RuntimeError) and any(word in str(error) for word in words)
 
 

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from neocog.arch import AdaptiveAvgPool2d, Architecture, AvgPool2d, Conv2d, Dropout, Flatten, Identity, Linear, ReLU, analyse
 from neocog.arch.account import Row
+from neocog.arch.window import pair
 from neocog.nn import Model
 from neocog.train import heads
 
@@ -60,7 +61,7 @@ def _one_by_one(conv: Conv2d) -> bool:
 def _averages_all(row: Row) -> bool:
     """Whether the layer takes the plain mean over each whole map."""
     record, (channels, height, width) = row.node.record, row.inputs[0]
-    whole = isinstance(record, AvgPool2d) and record in (AvgPool2d(height), AvgPool2d((height, width)))
+    whole = isinstance(record, AvgPool2d) and pair(record.kernel) == (height, width) and record.padding == 0
     return (isinstance(record, AdaptiveAvgPool2d) or whole) and row.output in ((channels,), (channels, 1, 1))
 
 

@@ -155,12 +155,11 @@ def run(
     world: World = ALONE,
 ) -> Fitted:
     """Train to the end in the run folder `out`. Raises Interrupted when `stop()` turns true; the run can then be resumed."""
+    world.check(resolved.config.recipe)
     if resolved.start is not None and world.main:
         write_start(RunFolder(out), resolved.start)
     world.wait()
     kind, given = resolved.config.kind, (resolved.config, data, resolved.stores, RunFolder(out), on_event, stop, device)
     if kind == "sgd":
         return sgd.fit(*given, world)
-    if world.size > 1:
-        raise UserError(f"{kind} learns one picture after another, in one process: run it without launch")
     return LEARNERS[kind](*given)

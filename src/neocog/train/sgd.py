@@ -32,6 +32,7 @@ LOG_POINTS = 400  # lines of loss in the events of a run, about
 VALIDATIONS = 40  # at most about so many in a run
 SNAPSHOTS = PurePath("snapshots")
 START_PICTURES = 2048  # that a start made from pictures looks at, at most
+LOOK_AT = 256  # that a start of unit variance looks at, at least: maps of one picture need not differ
 
 
 class Stuck(Exception):
@@ -84,7 +85,8 @@ def _fit(
     trainer = new_trainer(config, model, steps, world)
     validate_every = max(batches.per_epoch, steps // VALIDATIONS)
     log_every = max(1, steps // LOG_POINTS)
-    look, guess = stuck.when(steps), stuck.guessing(batches.store.pictures.labels[batches.indices], len(config.classes))
+    look = 0 if world.shard else stuck.when(steps)  # the diagnosis looks at whole weights
+    guess = stuck.guessing(batches.store.pictures.labels[batches.indices], len(config.classes))
     snapshots = set(even_steps(steps, config.engine.get("snapshots", 0)).tolist())
     plateau, losses, start = Plateau(), [], 0
     with Session(config, folder, stores, trainer.judged, on_event, world) as session, Ahead(batches, steps) as ahead:
@@ -176,7 +178,7 @@ def begin(model: Model, config: Config, batches: Batches) -> None:
     else:
         from neocog.train.unit_variance import unit_variance
 
-        unit_variance(model, x[: config.recipe.batch])
+        unit_variance(model, x[: max(LOOK_AT, config.recipe.batch)])
 
 
 def calibrate(

@@ -11,7 +11,17 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
+from neocog.errors import UserError
+from neocog.nets import Recipe
 from neocog.nn import Model
+
+
+def check(recipe: Recipe) -> None:
+    """Raises UserError for what needs weights whole between steps."""
+    whole_ones = {"ema": recipe.ema, "filter-rms": recipe.filter_rms, "start": recipe.start,
+                  f"optimizer {recipe.optimizer}": recipe.optimizer in ("lm", "muon")}  # fmt: skip
+    if needs := next((name for name, value in whole_ones.items() if value), None):
+        raise UserError(f"--shard does not go with --{needs}, which needs weights whole; leave one of them out")
 
 
 def groups(model: Model) -> list[list[nn.Module]]:

@@ -93,7 +93,7 @@ class Trainer:
         if self.recipe.filter_rms:
             limit_filters(self.model, self.recipe.filter_rms)
         if self.average:
-            self.average.update(self.model)
+            self.average.update(self.model, step)
         return loss, right
 
     def _gradients(self, step: int, batch: Batch) -> tuple[Tensor, Tensor]:

@@ -45,6 +45,7 @@ def speed(
         if on_progress is not None:
             on_progress("measuring this machine", min(100, round(100 * (time.monotonic() - start) / seconds)), 100)
         tick = time.monotonic()
+        trainer.prepare(len(times), batches)
         float(trainer.step(len(times), batches.get(len(times)))[0])
         times.append(time.monotonic() - tick)
     judging = 0.0
@@ -100,6 +101,7 @@ def rate_range(
         if on_progress is not None:
             on_progress("trying learning rates", step, steps)
         trainer.factor = LOWEST * (HIGHEST / LOWEST) ** (step / max(1, steps - 1))
+        trainer.prepare(step, batches)
         loss = float(trainer.step(step, batches.get(step))[0])
         mean = SMOOTH * mean + (1 - SMOOTH) * loss
         smooth = mean / (1 - SMOOTH ** (step + 1))

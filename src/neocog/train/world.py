@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from neocog.nets import Recipe
 from neocog.nn import Model
 
 
@@ -18,6 +19,7 @@ class World:
     rank: int = 0
     size: int = 1
     device: torch.device | None = None  # that this process was given; None: it may choose
+    shard: bool = False  # weights, gradients and the optimiser's memory are divided among the processes
 
     @property
     def main(self) -> bool:
@@ -70,6 +72,9 @@ class World:
     def plain(self, model: Model) -> Model:
         """The model to judge with, weights whole. Every process must call it."""
         return model
+
+    def check(self, recipe: Recipe) -> None:
+        """Raises UserError for a recipe that these processes cannot follow."""
 
     def in_step(self, flag: bool) -> bool:
         """The main process's answer where all must act on it together, else one's own."""

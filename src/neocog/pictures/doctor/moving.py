@@ -8,8 +8,6 @@ import errno
 import itertools
 import json
 import os
-import shutil
-import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -17,8 +15,8 @@ from pathlib import Path
 
 from neocog.errors import BadPicture, UserError
 from neocog.files import PART, write_text
-from neocog.pictures.doctor.exam import hash_file
 from neocog.pictures.doctor.finding import UNUSABLE, Report
+from neocog.pictures.doctor.transfer import part_of, same_file, transfer
 from neocog.pictures.layout import SPLITS
 
 MANIFEST = "quarantine.jsonl"
@@ -158,77 +156,19 @@ def read_manifest(into: Path) -> tuple[Path, list[dict[str, str]]]:
     return Path(lines[0]["root"]), [line for line in lines[1:] if {"name", "to", "why"} <= line.keys()]
 
 
-def transfer(source: Path, target: Path) -> None:
-    """Move a file, or a link itself, to where there is none. OSError; the source is gone only once the target is whole."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        os.link(source, target, follow_symlinks=False)  # unlike a rename it never overwrites
-    except FileExistsError:
-        raise
-    except OSError as error:
-        if error.errno != errno.EXDEV and not os.path.lexists(target):
-            source.rename(target)  # a file system without hard links, or a file of somebody else's
-            return
-        _copy(source, target)
-    source.unlink()
-
-
-def _copy(source: Path, target: Path) -> None:
-    """To another file system: copied, flushed, read again and compared, and only then given its name."""
-    mode = source.lstat().st_mode
-    if stat.S_ISLNK(mode):
-        target.symlink_to(source.readlink())
-        shutil.copystat(source, target, follow_symlinks=False)
-        return
-    if not stat.S_ISREG(mode):
-        raise OSError(errno.EXDEV, "cannot be moved to another file system")
-    part = _part(target)
-    part.unlink(missing_ok=True)
-    try:
-        with source.open("rb") as old, part.open("xb") as new:
-            shutil.copyfileobj(old, new, 1 << 20)
-            new.flush()
-            os.fsync(new.fileno())
-        shutil.copystat(source, part)
-        if hash_file(part) != hash_file(source):
-            raise OSError(errno.EIO, "the copy differs from the file")
-        try:
-            os.link(part, target)
-        except FileExistsError:
-            raise
-        except OSError:
-            part.rename(target)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _part(target: Path) -> Path:
-    return target.with_name(f".{target.name}{PART}")
-
-
 def _bring_back(held: Path, home: Path) -> str | None:
     """None: it is back. "": there was nothing to do. Else why it is not."""
-    _part(held).unlink(missing_ok=True)
-    _part(home).unlink(missing_ok=True)
+    part_of(held).unlink(missing_ok=True)
+    part_of(home).unlink(missing_ok=True)
     if not os.path.lexists(held):
         return "" if os.path.lexists(home) else "gone from the quarantine"
     if not os.path.lexists(home):
         transfer(held, home)
         return None
-    if _same(held, home):  # killed between the two halves of a move
+    if same_file(held, home):  # killed between the two halves of a move
         held.unlink()
         return None
     return "another file of that name has taken its place: move one of them"
-
-
-def _same(one: Path, other: Path) -> bool:
-    a, b = one.lstat(), other.lstat()
-    if (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino):
-        return True
-    if stat.S_ISLNK(a.st_mode) and stat.S_ISLNK(b.st_mode):
-        return one.readlink() == other.readlink()
-    regular = stat.S_ISREG(a.st_mode) and stat.S_ISREG(b.st_mode) and a.st_size == b.st_size
-    return regular and hash_file(one) == hash_file(other)
 
 
 def _check_place(root: Path, into: Path) -> None:

@@ -57,9 +57,14 @@ class Table:
     @property
     def pixels(self) -> np.ndarray:
         """The hash of the decoded pixels, uint64 [N, 2]."""
-        return np.frombuffer(bytes(self._pixels), np.uint64).reshape(-1, 2)
+        return _words(self._pixels).reshape(-1, 2)
 
     @property
     def look(self) -> np.ndarray:
         """uint64 [N, 4]; empty when only headers were read."""
-        return np.frombuffer(bytes(self._look), np.uint64).reshape(-1, 4)
+        return _words(self._look).reshape(-1, 4)
+
+
+def _words(block: bytearray) -> np.ndarray:
+    """The block itself as uint64, not a copy."""
+    return np.frombuffer(block, np.uint64) if block else np.zeros(0, np.uint64)
