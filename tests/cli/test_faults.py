@@ -75,7 +75,7 @@ def spoil(folder: Path) -> dict[str, str]:
     }
 
 
-QUICKLY = ("--net", "tiny", "--steps", 6, "--batch", 8)
+QUICKLY = ("--net", "tiny", "--steps", 6, "--batch", 8, "--max-bad", 0.2)  # 5 of 45 are bad
 
 
 def test_bad_pictures_are_left_out_and_named(neocog, album, tmp_path):
@@ -90,6 +90,9 @@ def test_bad_pictures_are_left_out_and_named(neocog, album, tmp_path):
     assert report["test"]["n"] in (8, 9)
     # the run is whole, and going on with it names again those that were never pictures
     assert neocog("train", album, "--out", tmp_path / "run", "--resume").check(3).out.count("left out") >= len(bad) - 1
+    # above the share that is allowed, nothing is begun
+    neocog("train", album, *QUICKLY[:-2], "--out", tmp_path / "no").complaint("5 of 45", "--max-bad", "data check")
+    assert not (tmp_path / "no").exists()
     judged = neocog("evaluate", tmp_path / "run", album, "--json")
     assert judged.code in (0, 3) and judged.json()["n"] in (8, 9)
 

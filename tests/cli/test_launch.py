@@ -26,8 +26,9 @@ class Command:
 
     def __init__(self, *args: object, host: str | None = None):
         inside = ("ip", "netns", "exec", host) if host else ()
-        self.process = subprocess.Popen([*inside, str(SCRIPT), *map(str, args)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                        env={**os.environ, **ONE_THREAD, "NEOCOG_PATIENCE": "3"}, start_new_session=True)  # fmt: skip
+        pipe, words = subprocess.PIPE, [*inside, str(SCRIPT), *map(str, args)]
+        env = {**os.environ, **ONE_THREAD, "NEOCOG_PATIENCE": "3"}
+        self.process = subprocess.Popen(words, stdout=pipe, stderr=pipe, text=True, env=env, start_new_session=True)
 
     def wait(self, seconds: float = 400) -> Result:
         try:
@@ -91,8 +92,10 @@ def two(idx: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-def test_two_processes_are_as_one(one, two):
+def test_two_processes_are_as_one(idx, one, two):
     same(two, one, exactly=False)
+    judged = [Command(*start, "evaluate", two, idx, "--json").wait().check(0).json() for start in ((), ("launch", "-n", 3))]
+    assert judged[0] == judged[1] and judged[1]["n"] == 200
 
 
 @pytest.mark.slow
@@ -132,8 +135,9 @@ def test_weights_may_be_divided(idx, one, tmp_path):
 
 @pytest.mark.slow
 def test_torchrun_works_too(idx, two, tmp_path):
-    done = subprocess.run([sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "neocog.cli", "train", idx, *RUN,
-                           "--out", tmp_path / "run"], capture_output=True, text=True, env={**os.environ, **ONE_THREAD}, check=False)  # fmt: skip
+    start = (sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "neocog.cli")
+    words = (*start, "train", idx, *RUN, "--out", tmp_path / "run")
+    done = subprocess.run(words, capture_output=True, text=True, env={**os.environ, **ONE_THREAD}, check=False)
     assert done.returncode == 0, done.stderr
     same(tmp_path / "run", two, exactly=True)
 
@@ -198,19 +202,20 @@ def launch(hosts: tuple[str, str], rank: int, idx: Path, run: Path) -> Command:
 
 @pytest.mark.slow
 def test_two_hosts_are_as_one_process_and_one_of_them_may_die(hosts, idx, one, tmp_path):
-    """Two processes on each of two hosts. Then the same with host 1 killed on the way and brought back."""
+    """Two processes on each of two hosts. Then the same with host 1 killed on the way and brought back, then host 0."""
     going = [launch(hosts, rank, idx, tmp_path / "whole") for rank in (1, 0)]
     done = [command.wait().check(0) for command in going]
     assert sum(result.out.count("test: ") for result in done) == 1
     same(tmp_path / "whole", one, exactly=False)
 
     run = tmp_path / "run"
-    first, second = (launch(hosts, rank, idx, run) for rank in (0, 1))
-    first.until(lambda: steps(run) > 40)
-    end(hosts[1])
-    second.wait()
-    time.sleep(1)
-    second = launch(hosts, 1, idx, run)
-    results = [command.wait().check(0) for command in (first, second)]
+    going = [launch(hosts, rank, idx, run) for rank in (0, 1)]
+    for dead, at in ((1, 40), (0, 80)):
+        going[1 - dead].until(lambda at=at: steps(run) > at)
+        end(hosts[dead])
+        going[dead].wait()
+        time.sleep(1)
+        going[dead] = launch(hosts, dead, idx, run)
+    results = [command.wait().check(0) for command in going]
     assert any("a process was lost" in result.err for result in results)
     same(run, tmp_path / "whole", exactly=True)

@@ -58,6 +58,14 @@ def test_same_function_as_the_published_file(name: str, scale: float, agree: Agr
     agree(name, "a network built as the author's file builds it", "outputs in training and evaluation; parameters", worst)
 
 
+def test_work_by_hand():
+    """Places × weights of each layer: maps of 31, 15, 7 and 3 pixels; the convolution in front of a pool sees the larger one."""
+    table = analyse(resolve("airbench94").build())
+    groups = 9 * (24 * 64 * 31**2 + 64 * 64 * 15**2 + 64 * 256 * 15**2 + 256 * 256 * (7**2 + 7**2 + 3**2))
+    assert table.total("macs") == 12 * 24 * 31**2 + groups + 2560
+    assert (table.receptive_field, table.stride) == ([67, 67], [24, 24])
+
+
 def test_groups_pass_their_input_on_at_first():
     """Section 3.3: the first filters of each convolution copy a map, the others are as torch draws them."""
     weight = Model(resolve("airbench94").build(), rng()).get_submodule("group1.conv1").weight

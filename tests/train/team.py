@@ -40,8 +40,9 @@ def team(size: int, function: Callable[..., Any], *arguments: Any) -> list[Any]:
 
 
 def _work(rank: int, size: int, port: int, end: Any, function: Callable[..., Any], arguments: tuple) -> None:
-    os.environ.update({"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(size), "LOCAL_WORLD_SIZE": str(size),
-                       "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1", "NEOCOG_PATIENCE": "1"})  # fmt: skip
+    place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": size, "LOCAL_WORLD_SIZE": size, "MASTER_ADDR": "127.0.0.1"}
+    settings = {"MASTER_PORT": port, "OMP_NUM_THREADS": 1, "NEOCOG_PATIENCE": 1, "TORCH_CPP_LOG_LEVEL": "ERROR"}
+    os.environ.update({name: str(value) for name, value in (place | settings).items()})
     import torch
 
     from neocog.train import distributed

@@ -1,5 +1,7 @@
 """Several processes compute what one computes: gradients, batch normalisation, augmentation, evaluation."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -8,11 +10,13 @@ import torch
 
 from neocog.arch import SiLU
 from neocog.arch.rewrite import with_activation, with_channels, with_classes, with_input
+from neocog.errors import UserError
 from neocog.nets import Recipe, resolve
 from neocog.nn import Model
 from neocog.pictures import ArrayPictures, Preprocessing
 from neocog.pictures.store import Store
 from neocog.train.batches import Batches
+from neocog.train.shard import check
 from neocog.train.trainer import Trainer
 from neocog.train.world import ALONE, World, rows
 
@@ -115,6 +119,23 @@ def test_divided_weights_learn_as_whole_ones_do(three):
     for found in three:
         same(found["divided"], alone)
         assert found["restored"]
+
+
+@pytest.mark.parametrize("change", [{"ema": 0.9}, {"filter_rms": 0.1}, {"start": "whiten"}, {"optimizer": "lm"}])
+def test_what_needs_whole_weights_is_refused(change):
+    check(RECIPE)
+    with pytest.raises(UserError, match=f"--shard does not go with --{next(iter(change)).replace('_', '-')}"):
+        check(replace(RECIPE, nesterov=False, **change))
+
+
+def test_one_process_pays_nothing():
+    """Neither accelerate nor torch's distributed part is loaded by a training in one process."""
+    code = (
+        "import sys; from neocog.cli.together import world_of; from neocog.train import sgd; assert world_of().size == 1;"
+        "print([m for m in ('accelerate', 'neocog.train.distributed', 'torch.distributed.fsdp') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_every_picture_is_judged_once(three):

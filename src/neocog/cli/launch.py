@@ -24,6 +24,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from neocog.cli import DONE, INTERRUPTED, OURS, VERBS
+from neocog.cli.together import AGAIN
 from neocog.cli.worker import LAUNCHED, outcome
 from neocog.errors import UserError
 
@@ -187,6 +188,7 @@ def _agent(args: argparse.Namespace, host: str, port: int, told: Path, asked: Se
                 return None
             if single or time.monotonic() > deadline:
                 return f"machines did not come together at {host}:{port}: {str(error).splitlines()[0]}"
+            os.environ[AGAIN] = str(int(os.environ.get(AGAIN, "0")) + 1)
             time.sleep(1)
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from neocog.runs import Config, Predictor, RunFolder
     from neocog.train.world import World
 
+AGAIN = "NEOCOG_AGAIN"  # how often `neocog launch` had to look for machine 0 anew
 FOLDER = "run"  # in the folder of `neocog launch`: where the run lies that it began
 
 
@@ -46,7 +47,7 @@ def score_by(world: "World") -> Callable[..., Any]:
 
 def restarted(world: "World") -> int:
     """How often the processes were started anew because one was lost."""
-    count = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
+    count = sum(int(os.environ.get(name, "0")) for name in ("TORCHELASTIC_RESTART_COUNT", AGAIN))
     return max(world.collect([count])) if world.size > 1 else count
 
 

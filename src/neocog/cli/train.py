@@ -74,7 +74,7 @@ def _train(args: argparse.Namespace, progress: Progress, signals: StopSignals) -
             failed = _go_on(args, config, folder, data, progress, watch, signals, world)
         else:
             if world.main:
-                resolved = resolve_run(data, args.data, wishes(args), watch)
+                resolved = resolve_run(data, args.data, replace(wishes(args), alone=world.size == 1), watch)
                 resolved = replace(resolved, config=replace(resolved.config, asked=asked(args)))
                 if args.dry_run or args.find_lr:
                     return (dry_run if args.dry_run else find_rate)(args, resolved, progress, watch)

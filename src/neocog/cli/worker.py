@@ -58,7 +58,7 @@ def work(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str] | None) -> int:
-    """`main`, where an error that only means that another process is gone is LOST, and a bug is told by the first to find it."""
+    """`main`, where an error that only means that another process is gone is LOST."""
     from neocog.train import distributed
 
     try:

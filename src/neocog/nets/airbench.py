@@ -108,7 +108,7 @@ _register("airbench94.muon", "airbench94, for Muon", 1 / 256, Normal(1.0), MUON,
 
 # --- for a CPU ---------------------------------------------------------------------------------------------------------------
 
-GREY = ((32, True), (64, True), (128, False), (128, False))
+GREY = ((32, True), (64, True), (128, False))
 COLOUR = ((64, True), (128, False), (128, True), (256, False))
 
 

@@ -1,4 +1,4 @@
-"""Pictures as files have them, but from elsewhere: members of tar shards, rows of tables. And a data set made of such splits."""
+"""Pictures as files have them, but from elsewhere: members of tar shards, rows of tables. And data sets of such splits."""
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
@@ -35,7 +35,7 @@ def dataset(
     marks: Sequence[str] = (),
     skipped: Sequence[BadPicture] = (),
 ) -> Dataset:
-    """The data set of splits "train" and perhaps "val" and "test"; a split that is missing is carved off, test before validation.
+    """The data set of splits "train" and perhaps "val" and "test"; what is missing is carved off, test before validation.
 
     With train and val only, there is no test set, as with folders. `marks`: what tells this data from other data, beside the
     names and labels of its pictures.

@@ -39,7 +39,8 @@ class Trackers:
 
     def __exit__(self, *_: object) -> None:
         for key in list(self._alive):
-            self._try(key, lambda tracker: tracker.end() if key in self._begun else None)
+            if key in self._begun:
+                self._try(key, lambda tracker: tracker.end())
 
     def __call__(self, event: Event) -> None:
         kind, step = event.get("event"), event.get("step", 0)

@@ -1,5 +1,6 @@
 """What is settled before the first step: whether a network can be trained so, and how its steps are computed."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -9,9 +10,24 @@ from neocog.arch.account import Row
 from neocog.errors import UserError
 from neocog.nets import Recipe
 from neocog.pictures.augment.spec import parse_all
+from neocog.pictures.doctor.quick import quick_findings, too_many_bad
+from neocog.pictures.sets import Dataset
+from neocog.pictures.store import Store
 from neocog.train import memory, neocognitron
 from neocog.train.freeze import frozen_paths
 from neocog.train.wishes import Wishes
+
+
+def refuse_bad(data: Dataset, stores: Mapping[str, Store], limit: float) -> None:
+    """Raises DataError if more than the share `limit` of all pictures cannot be read, as far as is known by now."""
+    splits = [split for split in (data.train, data.val, data.test) if split is not None]
+    bad = [*data.skipped, *(store.failed[i] for store in stores.values() for i in sorted(store.failed))]
+    too_many_bad(bad, len(data.skipped) + sum(map(len, splits)), limit)
+
+
+def what_the_doctor_says(data: Dataset) -> list[str]:
+    """What a quick look finds wrong with the data, a line each; files that are left out are told at the end."""
+    return [found.sentence for found in quick_findings(data) if found.severity != "note" and found.kind != "unreadable"]
 
 
 def check_recipe(recipe: Recipe, arch: Architecture, batch: int) -> None:
@@ -29,7 +45,9 @@ def check_recipe(recipe: Recipe, arch: Architecture, batch: int) -> None:
         raise UserError(f"recipe: nesterov is for the optimizer sgd, not for {recipe.optimizer}")
     mixing = [spec.name for spec in parse_all(recipe.augment) if spec.kind.stage == "mix"]
     if mixing and recipe.loss != "cross_entropy":
-        raise UserError(f"--loss {recipe.loss} wants one class a picture: leave out {', '.join(mixing)}, or --loss cross_entropy")
+        raise UserError(
+            f"--loss {recipe.loss} wants one class a picture: leave out {', '.join(mixing)}"
+        )
     frozen_paths(arch, recipe.freeze)
 
 

@@ -66,7 +66,7 @@ class Processes(World):
             return model
         # Buffers need no exchange: running statistics are over all pictures everywhere.
         known = inspect.signature(DistributedDataParallel.__init__).parameters
-        settings = {
+        settings: dict[str, Any] = {
             "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers": False
         }  # 2.13 renamed it
         if self.device.type == "cpu":
@@ -217,7 +217,7 @@ def join(device: str = "auto", shard: bool = False) -> World:
         # Numbers in main memory go by gloo on GPU machines too.
         dist.init_process_group(
             "cpu:gloo,cuda:nccl" if gpu else "gloo",
-            store=dist.PrefixStore("group", store),
+            store=store,
             rank=rank,
             world_size=size,
             timeout=PATIENCE,

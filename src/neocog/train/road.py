@@ -66,7 +66,7 @@ def choose(data: Dataset, wishes: Wishes, on_fetch: OnProgress | None = None) ->
         found = backbones.Found("", words, read_source(words, wishes.net, on_fetch))
     elif recipe in OWN and wishes.net is not None:
         raise UserError(f"--recipe {recipe} goes on from weights: name them (--weights RUN, FILE or pretrained)")
-    elif recipe in OWN or (plain and wishes.net is None and max(data.size[:2]) > SMALL):
+    elif recipe in OWN or (plain and wishes.alone and wishes.net is None and max(data.size[:2]) > SMALL):
         found = backbones.find(on_fetch)
     else:
         found = backbones.Found("")

@@ -13,12 +13,12 @@ from neocog.pictures.sets import Dataset, Pictures
 from neocog.pictures.store import Store
 from neocog.runs import Config, RunFolder
 from neocog.train import features, machine, neocognitron, perceptron, road, sgd
-from neocog.train.checks import check_recipe, engine_of, normalised
+from neocog.train.checks import check_recipe, engine_of, normalised, refuse_bad, what_the_doctor_says
 from neocog.train.length import for_few, with_length
 from neocog.train.session import Fitted, OnEvent
 from neocog.train.start import Start, write_start
-from neocog.train.world import ALONE, World
 from neocog.train.wishes import Progress, Wishes
+from neocog.train.world import ALONE, World
 
 LEARNERS = {
     "sgd": sgd.fit,
@@ -63,6 +63,9 @@ def resolve_run(data: Dataset, spec: str, wishes: Wishes, on_progress: Progress 
     reasons += way.reasons
     preprocessing = _measured(data.train, choice.preprocessing) if choice.measure else choice.preprocessing
     stores = open_stores(data, preprocessing, on_progress)
+    refuse_bad(data, stores, wishes.max_bad)
+    reasons += what_the_doctor_says(data)
+    reasons += [note for store in stores.values() for note in store.notes]
     count = len(stores["train"].good)
     labels = data.train.labels[stores["train"].good]
     for number, name in enumerate(data.classes):

@@ -44,7 +44,8 @@ def shard(model: nn.Module, device: torch.device) -> nn.Module:
     mesh = init_device_mesh(device.type, (torch.distributed.get_world_size(),))
     for group in groups(model):
         fully_shard(group, mesh=mesh)
-    return fully_shard(model, mesh=mesh)
+    fully_shard(model, mesh=mesh)
+    return model
 
 
 def whole(values: Mapping[str, Tensor]) -> dict[str, Tensor]:
