@@ -3,8 +3,8 @@
     python bench/step.py [--nets alexnet.owt,vgg16] [--rounds 7] [--threads 2]
 
 Each engine has a process of its own, which does one step when it is told to and sleeps otherwise. Ours: `neocog.train`'s own
-trainer, as `neocog train` sets it up (channels last, freed memory kept, bf16 where the processor has it). The peer: torchvision's
-network as it comes, NCHW, torch.optim.SGD, the allocator as it comes. A bound that was set on a processor with bf16 is told
+trainer, as `neocog train` sets it up (channels last, freed memory kept, bf16 where the processor has it). The peer:
+torchvision's network as it comes, NCHW, torch.optim.SGD, the allocator as it comes. A bound that was set on a processor with bf16 is told
 beside the ratio, and left undecided where there is none. Needs torchvision, whose missing operators are defined first.
 """
 
@@ -142,7 +142,8 @@ def main() -> None:
         f = figures[net] = compare(net, batch, args.rounds, args.threads)
         holds = ("holds" if f["low"] >= 0.97 * bound else "does not hold") if half else "undecided: no bf16 here"
         interval = f"{f['ratio']:.2f} ({f['low']:.2f} to {f['high']:.2f})"
-        print(f"{net:<16}{batch:>6}{f['images_per_s']:>9.1f}{f['peer_images_per_s']:>9.1f}  {interval:<25}{bound:g} {holds}", flush=True)
+        speeds = f"{batch:>6}{f['images_per_s']:>9.1f}{f['peer_images_per_s']:>9.1f}"
+        print(f"{net:<16}{speeds}  {interval:<25}{bound:g} {holds}", flush=True)
     finish("step", figures)
 
 

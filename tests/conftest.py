@@ -1,10 +1,12 @@
 """What every test shares: one thread, steady examples, real data beside the repository, and the contract of any network."""
 
+import atexit
 import importlib
 import importlib.metadata
 import json
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import ModuleType
@@ -19,6 +21,8 @@ from neocog.arch.rewrite import tensors
 from neocog.nn import Model
 
 torch.set_num_threads(1)  # the tests share two cores with others
+os.environ["NEOCOG_CACHE"] = tempfile.mkdtemp(prefix="neocog-tests-")  # what a test caches is nobody else's
+atexit.register(shutil.rmtree, os.environ["NEOCOG_CACHE"], ignore_errors=True)
 os.environ["NEOCOG_WEIGHTS"] = "none"  # no test fetches weights because it names no network
 # Examples that differ from run to run would make `make test` fail on other people's changes.
 settings.register_profile(

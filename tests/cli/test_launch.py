@@ -116,7 +116,7 @@ def test_signals_save_once_and_can_be_resumed(idx, two, tmp_path, number, code):
     going.until(lambda: steps(run) > 30)
     going.process.send_signal(number)
     done = going.wait().check(code)
-    assert done.err.count("--resume") == 1 and (run / "state.safetensors").exists()
+    assert done.err.count("--resume") == 1 and "neocog launch -n 2 train" in done.err and (run / "state.safetensors").exists()
     Command("launch", "-n", 2, "train", idx, "--out", run, "--resume").wait().check(0)
     same(run, two, exactly=True)
 

@@ -17,7 +17,7 @@ from neocog.pictures.decode import decode
 from neocog.pictures.making import Maker
 from neocog.pictures.preprocessing import Preprocessing
 from neocog.pictures.resample import cut
-from neocog.pictures.source import File
+from neocog.pictures.source import File, Span
 
 
 def photo(height: int, width: int, channels: int = 3, seed: int = 0) -> Image.Image:
@@ -139,6 +139,17 @@ def test_files_that_are_none(tmp_path):
     for name, why in (("absent.jpg", "no such file"), ("folder.jpg", "a folder")):
         with pytest.raises(BadPicture, match=f"{name}: {why}"):
             fast.fetch(File(tmp_path / name), name)
+
+
+def test_a_stretch_of_a_larger_file(tmp_path):
+    """A picture in a shard; one that the shard ends within is a bad picture, by name."""
+    data = jpeg(photo(60, 80))
+    shard = tmp_path / "shard.tar"
+    shard.write_bytes(b"x" * 100 + data)
+    maker = Maker(Preprocessing(32, 32))
+    assert np.array_equal(maker.image(Span(shard, 100, len(data)), "it"), maker.image(Bytes(data), "it"))
+    with pytest.raises(BadPicture, match="it: the file ends before the picture does"):
+        maker.image(Span(shard, 100, len(data) + 1), "it")
 
 
 boxes = st.tuples(st.floats(0, 0.7), st.floats(0, 0.7), st.floats(0.02, 1), st.floats(0.02, 1))

@@ -16,10 +16,10 @@ from neocog.runs import RunFolder, read_events
 from neocog.train import Interrupted, Wishes, reopen, resolve_run, stuck
 from neocog.train import run as train_run
 from neocog.train.batches import Ahead, Batch, Batches
-from neocog.train.unit_variance import unit_variance
 from neocog.train.memory import fit_pieces, fixed_bytes, out_of_memory, picture_bytes
 from neocog.train.trainer import Trainer
 from neocog.train.trial import rate_range
+from neocog.train.unit_variance import unit_variance
 from neocog.weights import read_safetensors
 from tests.train.test_runs import weights
 
@@ -66,7 +66,8 @@ def test_every_optimiser_goes_on_to_the_last_bit(few, tmp_path, changes, at):
     folder = RunFolder(tmp_path / "run")
     train_run(reopen(folder, few), few, folder.path, lambda event: None, lambda: False, "cpu")
     assert weights(tmp_path / "run") == weights(tmp_path / "whole")
-    rates = [[e["lr"] for e in read_events(p / "events.jsonl") if e["event"] == "step"] for p in (folder.path, tmp_path / "whole")]
+    logs = [read_events(path / "events.jsonl") for path in (folder.path, tmp_path / "whole")]
+    rates = [[e["lr"] for e in log if e["event"] == "step"] for log in logs]
     assert rates[0] == rates[1] and (changes != KEPT["plateau"] or len(set(rates[0])) > 1)
 
 

@@ -38,9 +38,7 @@ def run(args: argparse.Namespace) -> int:
     predictor = load_predictor(args.run)
     with Progress(quiet=args.json) as progress:
         pictures, what, skipped = choose_split(args.run, args.data, args.split)
-        judgement = evaluate(
-            predictor, pictures, lambda done, total: progress.update("judging", done, total), score_by(world)
-        )
+        judgement = evaluate(predictor, pictures, lambda done, total: progress.update("judging", done, total), score_by(world))
     failed = (*skipped, *judgement.failed)
     if args.json:
         judged = judgement.to_json()

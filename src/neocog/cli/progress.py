@@ -97,10 +97,13 @@ class TrainingDisplay:
                 f"{where:<11} step {event['step']:>7,}  validation {event['top1']:6.2f} % right, loss {event['loss']:.4f}{mark}"
             )
         elif kind == "memory":
-            self.progress.say(f"step {event['step']:,}: out of memory; batches of {event['batch']} in {event['pieces']} pieces from here")
+            self.progress.say(
+                f"step {event['step']:,}: out of memory; batches of {event['batch']} in {event['pieces']} pieces from here"
+            )
         elif kind == "stuck":
             self.progress.say(
-                f"step {event['step']:,}: nothing learned so far: loss {event['loss']:.4g}, guessing has {event['guessing']:.4g}. "
+                f"step {event['step']:,}: nothing learned so far: loss {event['loss']:.4g}, "
+                f"guessing has {event['guessing']:.4g}. "
                 f"{event['why'][0].upper()}{event['why'][1:]}. What may help: {event['advice']} (--mend begins again so)"
             )
         elif kind == "features":
@@ -118,4 +121,5 @@ def road_line(event: dict[str, Any]) -> str:
     """One line of the fast road: the head that was solved for, or what a simpler way reaches."""
     if event["event"] == "head":
         return f"head on {event['features']:,} features in {event['seconds']:.1f} s, regularised by {event['strength']:.2g}"
-    return f"  {ROADS.get(event['name'], event['name']):<38} {event['top1']:6.2f} % right of {event['n']:,}, {event['seconds']:.1f} s"
+    road = ROADS.get(event["name"], event["name"])
+    return f"  {road:<38} {event['top1']:6.2f} % right of {event['n']:,}, {event['seconds']:.1f} s"

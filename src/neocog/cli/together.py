@@ -51,6 +51,14 @@ def restarted(world: "World") -> int:
     return max(world.collect([count])) if world.size > 1 else count
 
 
+def started_as() -> str:
+    """What stands before the verb in the line to go on with."""
+    if "NEOCOG_LAUNCH" not in os.environ:
+        return ""
+    elsewhere = " --nnodes … --master …" if os.environ.get("GROUP_WORLD_SIZE", "1") != "1" else ""
+    return f"launch -n {os.environ['LOCAL_WORLD_SIZE']}{elsewhere} "
+
+
 def remember(folder: "RunFolder") -> None:
     """Leave word where the run lies, for the processes that may be started after these."""
     if told := os.environ.get("NEOCOG_LAUNCH"):

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from neocog.cli import DONE, INTERRUPTED, StopSignals
 from neocog.cli.progress import Progress, TrainingDisplay
-from neocog.cli.together import remember, same_pictures, take_up, told_config, world_of
+from neocog.cli.together import remember, same_pictures, started_as, take_up, told_config, world_of
 from neocog.cli.train_options import add_arguments as add_arguments
 from neocog.cli.train_options import asked, check_same_wishes, wishes
 from neocog.cli.train_outcome import headline, report, test_once
@@ -41,6 +41,10 @@ def run(args: argparse.Namespace) -> int:
     """Train; test; say what came out."""
     if args.net is not None:
         resolve(args.net)  # an unknown name is told before data is read
+    if args.track:
+        from neocog.runs.trackers import check
+
+        check(args.track)
     if args.resume and not args.out:
         raise UserError("--resume needs the run to go on with: --out RUN")
     with Progress(quiet=args.json) as progress, StopSignals() as signals:
@@ -86,14 +90,14 @@ def _train(args: argparse.Namespace, progress: Progress, signals: StopSignals) -
                     progress.say(f"· {line}")
                 told_config(world, resolved.config)
             else:
-                resolved = reopen(told_config(world), data, watch)
+                resolved = reopen(told_config(world), data, watch, args.workers or 0)
             folder = RunFolder(world.say(str(folder.path) if folder else None))
             failed = _fit(args, folder, data, resolved, progress, signals, world)
     except Interrupted as stop:
         progress.clear()
         if folder is not None and world.main and folder.exists:
             progress.say(f"stopped at step {stop.step:,}; nothing is lost. Go on with:")
-            progress.say(f"  neocog train {args.data} --out {folder.path} --resume")
+            progress.say(f"  neocog {started_as()}train {args.data} --out {folder.path} --resume")
         else:
             progress.say("stopped before training began")
         return INTERRUPTED if signals.signal == signal.SIGINT else DONE  # of several processes, some may not have been told
@@ -147,9 +151,11 @@ def _go_on(
     check_same_wishes(asked(args), config, folder)
     check_same_data(config, data, args.data, folder)
     finished = world.say(folder.finished if world.main else None)
-    progress.say(f"· {folder.path}: {config.net} on {config.data['name']}, {config.length}" + (", finished" if finished else ""))
+    progress.say(
+        f"· {folder.path}: {config.net} on {config.data['name']}, {config.length}" + (", finished" if finished else "")
+    )
     if not finished:
-        return _fit(args, folder, data, reopen(config, data, watch), progress, signals, world)
+        return _fit(args, folder, data, reopen(config, data, watch, args.workers or 0), progress, signals, world)
     trained = [event for event in read_events(folder.path / EVENTS) if event.get("event") == "trained"]
     return tuple(BadPicture(f["file"], f["error"]) for event in trained[-1:] for f in event.get("failed", ()))
 

@@ -35,7 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--size", type=count, metavar="PIXELS", help="side of the pictures the network sees")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 (default: auto)")
     parser.add_argument("--precision", choices=("auto", "fp32", "bf16"), help="default: what the processor has")
-    parser.add_argument("--track", action="append", metavar="NAME", help="tensorboard (the default, where installed), wandb, mlflow, … or none")
+    parser.add_argument(
+        "--track", action="append", metavar="NAME", help="tensorboard (the default, where installed), wandb, mlflow, … or none"
+    )
     parser.add_argument("--dry-run", action="store_true", help="print the resolved run with steps, memory and time, and stop")
     parser.add_argument("--find-lr", action="store_true", help="try learning rates from 1e-5 to 10 on a copy, and stop")
     parser.add_argument("--json", action="store_true", help="one object at the end, nothing else")
@@ -52,6 +54,7 @@ def _engine_arguments(group: "argparse._ArgumentGroup") -> None:
     group.add_argument("--shard", action="store_true", help="divide the weights among the processes of launch (FSDP2)")
     group.add_argument("--pieces", type=count, metavar="N", help="compute a batch in N parts (default: as memory asks for)")
     group.add_argument("--mend", action="store_true", default=None, help="begin again, changed, where nothing is learned")
+    group.add_argument("--workers", type=whole, metavar="N", help="processes that decode pictures (default: threads do)")
     group.add_argument("--snapshots", type=count, metavar="N", help="keep the weights of N steps on the way")
     group.add_argument("--max-bad", type=share, metavar="SHARE", help="of pictures that may be unreadable (default: 0.05)")
 
@@ -116,7 +119,7 @@ def wishes(args: argparse.Namespace) -> "Wishes":
         if (words := getattr(args, name)) is not None:
             parts = () if words == "none" else tuple(words.split(","))
             changes.append((name, tuple(map(_fraction, parts)) if name == "milestones" else parts))
-    plain = ("net", "recipe", "epochs", "steps", "budget", "seed", "precision", "device", "max_bad", *ENGINE_OPTIONS)
+    plain = ("net", "recipe", "epochs", "steps", "budget", "seed", "precision", "device", "max_bad", "workers", *ENGINE_OPTIONS)
     chosen = {name: value for name in plain if (value := getattr(args, name)) is not None}
     return Wishes(**chosen, side=args.size, changes=tuple(changes))
 

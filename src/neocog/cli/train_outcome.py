@@ -43,9 +43,7 @@ def test_once(folder: "RunFolder", data: "Dataset", progress: Progress, world: "
     if tests := world.collect(tests):
         return Judgement.from_json(tests[0])
     predictor = told_predictor(world, load_predictor(folder.path) if world.main else None)
-    judgement = evaluate(
-        predictor, data.test, lambda done, total: progress.update("testing", done, total), score_by(world)
-    )
+    judgement = evaluate(predictor, data.test, lambda done, total: progress.update("testing", done, total), score_by(world))
     if world.main:
         log = folder.events()
         log.append({"event": "test", "step": folder.config().steps, **judgement.to_json()})

@@ -63,7 +63,10 @@ def _rows(plain: dict[str, Any]) -> list[tuple[str, str]]:
     words = [f"{k} {_value(v)}" for k, v in recipe.items() if k in told or (v != usual[k] and k not in ("name", "epochs"))]
     rows = [
         ("net", f"{plain['net']} · input {'×'.join(map(str, plain['input']))} · {plain['classes']} classes"),
-        ("data", f"{data['name']}: {data['n_train']:,} training, {data['n_val']:,} validation, {data['n_test']:,} test pictures"),
+        (
+            "data",
+            f"{data['name']}: {data['n_train']:,} training, {data['n_val']:,} validation, {data['n_test']:,} test pictures",
+        ),
         ("pictures", plain["preprocessing"]),
         ("recipe", f"{recipe['name']}: " + ", ".join(words)),
         ("steps", f"{plain['steps']:,} of {recipe['batch']} pictures · {plain['steps'] / plain['steps_per_epoch']:.3g} epochs"),
@@ -73,12 +76,20 @@ def _rows(plain: dict[str, Any]) -> list[tuple[str, str]]:
     if "seconds" in plain:
         need, free = plain["memory_bytes"] / 2**20, plain["memory_free_bytes"] / 2**20
         rows.append(("memory", f"about {need:,.0f} MiB, {free:,.0f} MiB free"))
-        rows.append(("time", f"about {clock(plain['seconds'])}, {1000 * plain['seconds_per_step']:,.0f} ms a step on this machine"))
+        rows.append(
+            ("time", f"about {clock(plain['seconds'])}, {1000 * plain['seconds_per_step']:,.0f} ms a step on this machine")
+        )
     return rows
 
 
 def _value(value: Any) -> str:
-    return "+".join(map(str, value)) or "none" if isinstance(value, list) else f"{value:g}" if isinstance(value, float) else str(value)
+    return (
+        "+".join(map(str, value)) or "none"
+        if isinstance(value, list)
+        else f"{value:g}"
+        if isinstance(value, float)
+        else str(value)
+    )
 
 
 def find_rate(args: argparse.Namespace, resolved: "Resolved", progress: Progress, watch: "Watch") -> int:
@@ -104,6 +115,4 @@ def _curve(found: "RateRange") -> str:
     values = [found.losses[i] for i in places]
     low, high = min(values), max(values)
     bars = "".join(BARS[round((v - low) / ((high - low) or 1) * (len(BARS) - 1))] for v in values)
-    return (
-        f"loss {high:.3g}\n     {bars}\nloss {low:.3g}   rate {found.rates[0]:.0e} to {found.rates[-1]:.0e}"
-    )
+    return f"loss {high:.3g}\n     {bars}\nloss {low:.3g}   rate {found.rates[0]:.0e} to {found.rates[-1]:.0e}"

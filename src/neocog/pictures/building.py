@@ -12,7 +12,7 @@ from filelock import Timeout
 from neocog.pictures import fast
 from neocog.pictures.cache import Cache, Full, stamp
 from neocog.pictures.making import Maker
-from neocog.pictures.sets import FilePictures, Pictures
+from neocog.pictures.sets import Pictures
 
 Progress = Callable[[int, int], None]
 Decode = Callable[[np.ndarray], list[np.ndarray | None]]
@@ -83,7 +83,8 @@ def build(pictures: Pictures, maker: Maker, decode: Decode, size: float, home: P
 def key_of(pictures: Pictures, maker: Maker) -> str:
     """Where the pictures lie, what is made of them and by what: other pixels have another key."""
     p = maker.preprocessing
-    root = pictures.root.resolve().as_posix() if isinstance(pictures, FilePictures) else type(pictures).__name__
+    root = getattr(pictures, "root", None)
+    root = root.resolve().as_posix() if isinstance(root, Path) else type(pictures).__name__
     way = [p.color, p.interpolation, p.antialias]
     if maker.short is None:
         way += [p.height, p.width, p.resize, p.resize_to, maker.resize.__name__]

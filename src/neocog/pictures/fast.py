@@ -12,8 +12,9 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from neocog.errors import BadPicture
 from neocog.pictures.decode import decode, orientation, probe
-from neocog.pictures.source import Source
+from neocog.pictures.source import File, Source
 
 try:
     import simplejpeg  # pyright: ignore[reportMissingImports]
@@ -51,8 +52,9 @@ def fetch(source: Source, name: str) -> bytes:
     try:
         return source.read()
     except OSError as error:
-        decode(source.path, name)  # says what is wrong with it
-        raise OSError(error.errno, f"{name}: {error}") from error  # pragma: no cover (it was mended in between)
+        if isinstance(source, File):
+            decode(source.path, name)  # says what is wrong with it
+        raise BadPicture(name, (error.strerror or str(error)).lower()) from error
 
 
 def pixels(data: bytes, name: str, at_least: AtLeast | None = None) -> Pixels:

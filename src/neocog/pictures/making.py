@@ -44,9 +44,11 @@ class Maker:
     def image(self, source: "Source | Held", name: str) -> np.ndarray:
         """uint8 H×W×C, as `preprocessing.image` makes it."""
         record = self.preprocessing
-        if isinstance(source, Held):
+        data = _bytes(source, name)
+        if data is None:
+            assert isinstance(source, Held)
             return record.image(source.picture())
-        found = self._colored(pixels(fetch(source, name), name, None if self.exact else self._at_least))
+        found = self._colored(pixels(data, name, None if self.exact else self._at_least))
         height, width = found.pixels.shape[:2]
         wanted = window(record, height, width, self.exact)
         if wanted is None:
@@ -75,9 +77,10 @@ class Maker:
             room = max(1.0, min(boxes[-1].height / height, boxes[-1].width / width) / ROOM)
             return min(full_height, full_width) / room
 
-        if self.exact or isinstance(source, Held):
+        data = None if self.exact else _bytes(source, name)
+        if data is None:
             return self.crop_of(self.whole(source, name), place, key)
-        found = self._colored(pixels(fetch(source, name), name, at_least))
+        found = self._colored(pixels(data, name, at_least))
         if not boxes:  # not a JPEG
             at_least(*found.pixels.shape[:2])
         top, left, tall, wide = (value / found.reduced for value in boxes[-1])
@@ -101,8 +104,10 @@ class Maker:
         return ROOM * min(height, width) * max(wanted.rows / height, wanted.columns / width)
 
     def _decoded(self, source: "Source | Held", name: str, least: AtLeast | None = None) -> Pixels:
-        if not isinstance(source, Held):
-            return pixels(fetch(source, name), name, least)
+        data = _bytes(source, name)
+        if data is not None:
+            return pixels(data, name, least)
+        assert isinstance(source, Held)
         found = np.asarray(source.picture())
         return Pixels(found[:, :, None] if found.ndim == 2 else found, 1)
 
@@ -118,6 +123,11 @@ class Maker:
         if found.shape[2] < self.preprocessing.channels:
             found = np.repeat(found, self.preprocessing.channels, 2)
         return found[:, :, ::-1] if self.preprocessing.color == "BGR" else found
+
+
+def _bytes(source: "Source | Held", name: str) -> bytes | None:
+    """Those of a picture, as its file has them; None where there are only pixels."""
+    return source.encoded() if isinstance(source, Held) else fetch(source, name)
 
 
 class Job(NamedTuple):

@@ -71,6 +71,11 @@ class Held(NamedTuple):
     pictures: "Pictures"
     number: int
 
+    def encoded(self) -> bytes | None:
+        """Its bytes, where its set has them (`encoded.EncodedPictures`)."""
+        read = getattr(self.pictures, "encoded", None)
+        return None if read is None else read(self.number)
+
     def picture(self) -> "Image.Image":
         """In mode "L" or "RGB"."""
         return self.pictures.picture(self.number)

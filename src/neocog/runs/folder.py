@@ -52,7 +52,7 @@ class RunFolder:
         write_bytes(self.path / CONFIG, (json.dumps(config.to_json(), ensure_ascii=False, indent=1) + "\n").encode())
 
     def begin_again(self, config: Config) -> None:
-        """From the start with another configuration. Killed half-way, the old one begins from the start and comes here again."""
+        """From the start with another configuration. Killed half-way, the old one starts over and comes here again."""
         (self.path / STATE).unlink(missing_ok=True)
         self.write(config)
 

@@ -10,6 +10,7 @@ import torch
 from neocog.arch.rewrite import tensors
 from neocog.errors import BadPicture, UserError
 from neocog.nn import Model
+from neocog.nn.resample import torch_resize
 from neocog.pictures.preprocessing import Preprocessing
 from neocog.pictures.sets import Pictures
 from neocog.pictures.store import Store
@@ -65,7 +66,7 @@ class Predictor:
         among: np.ndarray | None = None,
     ) -> "Scored":
         """Every picture of a split, or those `among`, a batch at a time."""
-        store = store or Store(pictures, self.preprocessing, limit=0)
+        store = store or Store(pictures, self.preprocessing, limit=0, resize=torch_resize)
         wanted = np.arange(len(pictures)) if among is None else among
         scores, indices = [], []
         for start in range(0, len(wanted), BATCH):

@@ -68,24 +68,29 @@ def figures(event: Event) -> dict[str, float]:
     return {f"{group}/{name}": float(value) for name, value in numbers.items()}
 
 
+def check(names: Sequence[str]) -> None:
+    """Raises UserError for a tracker that is unknown or not installed."""
+    for name in names:
+        if name != "none" and name not in KNOWN:
+            near = nearest(name, KNOWN)
+            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(KNOWN)} and none"
+            raise UserError(f"--track {name}: {hint}")
+        if name != "none" and not importlib.util.find_spec(name):
+            raise UserError(f"--track {name} needs its package: pip install {name.replace('_', '-')}")
+        if name not in ("none", "tensorboard") and not importlib.util.find_spec("accelerate"):
+            raise UserError(f"--track {name} goes through accelerate: pip install 'neocog[scale]'")
+
+
 def trackers(names: Sequence[str] | None, folder: Path, config: Config) -> list[Tracker]:
-    """Those of these names; with None TensorBoard, if it is installed. Raises UserError for one that is unknown or missing."""
+    """Those of these names; with None TensorBoard, if it is installed. Raises UserError as `check` does."""
     if names is None:
         return [TensorBoard(folder / FOLDER)] if importlib.util.find_spec("tensorboard") else []
-    made: list[Tracker] = []
-    for name in names:
-        if name == "none":
-            continue
-        if name not in KNOWN:
-            near = nearest(name, KNOWN)
-            raise UserError(
-                f"--track {name}: " + (f"did you mean {near[0]}?" if near else f"known are {', '.join(KNOWN)} and none")
-            )
-        package = name.removesuffix("_ml") + "_ml" * (name == "comet_ml")
-        if not importlib.util.find_spec(package):
-            raise UserError(f"--track {name} needs its package: pip install {package.replace('_', '-')}")
-        made.append(TensorBoard(folder / FOLDER) if name == "tensorboard" else Foreign(name, folder, config))
-    return made
+    check(names)
+    return [
+        TensorBoard(folder / FOLDER) if name == "tensorboard" else Foreign(name, folder, config)
+        for name in names
+        if name != "none"
+    ]
 
 
 class TensorBoard:
@@ -118,10 +123,8 @@ class Foreign:
     """One of accelerate's trackers."""
 
     def __init__(self, name: str, folder: Path, config: Config):
-        try:
-            from accelerate.tracking import LOGGER_TYPE_TO_CLASS
-        except ImportError:
-            raise UserError(f"--track {name} goes through accelerate: pip install 'neocog[scale]'") from None
+        from accelerate.tracking import LOGGER_TYPE_TO_CLASS
+
         self.name, self.kind, self.folder, self.config = name, LOGGER_TYPE_TO_CLASS[name], folder, config
         self.tracker: Any = None
 

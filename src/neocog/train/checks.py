@@ -45,9 +45,7 @@ def check_recipe(recipe: Recipe, arch: Architecture, batch: int) -> None:
         raise UserError(f"recipe: nesterov is for the optimizer sgd, not for {recipe.optimizer}")
     mixing = [spec.name for spec in parse_all(recipe.augment) if spec.kind.stage == "mix"]
     if mixing and recipe.loss != "cross_entropy":
-        raise UserError(
-            f"--loss {recipe.loss} wants one class a picture: leave out {', '.join(mixing)}"
-        )
+        raise UserError(f"--loss {recipe.loss} wants one class a picture: leave out {', '.join(mixing)}")
     frozen_paths(arch, recipe.freeze)
 
 

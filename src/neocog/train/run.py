@@ -17,6 +17,7 @@ from neocog.train.checks import check_recipe, engine_of, normalised, refuse_bad,
 from neocog.train.length import for_few, with_length
 from neocog.train.session import Fitted, OnEvent
 from neocog.train.start import Start, write_start
+from neocog.train.stores import open_stores
 from neocog.train.wishes import Progress, Wishes
 from neocog.train.world import ALONE, World
 
@@ -40,19 +41,6 @@ class Resolved:
     start: Start | None = None  # the weights that it begins from, if not from chance
 
 
-def open_stores(data: Dataset, preprocessing: Preprocessing, on_progress: Progress | None = None) -> dict[str, Store]:
-    """The pixels of the training and validation splits, decoded into memory where they fit."""
-    stores = {}
-    for name, pictures in (("train", data.train), ("val", data.val)):
-        if pictures is None:
-            continue
-        stores[name] = Store(pictures, preprocessing)
-        stores[name].fill(
-            None if on_progress is None else lambda done, total, n=name: on_progress(f"reading {n} pictures", done, total)
-        )
-    return stores
-
-
 def resolve_run(data: Dataset, spec: str, wishes: Wishes, on_progress: Progress | None = None) -> Resolved:
     """Decide all that `wishes` leaves open. Raises UserError or ShapeError for what cannot be."""
     reasons = list(data.notes)
@@ -62,7 +50,7 @@ def resolve_run(data: Dataset, spec: str, wishes: Wishes, on_progress: Progress 
     net, choice, recipe = way.net, way.choice, way.recipe
     reasons += way.reasons
     preprocessing = _measured(data.train, choice.preprocessing) if choice.measure else choice.preprocessing
-    stores = open_stores(data, preprocessing, on_progress)
+    stores = open_stores(data, preprocessing, recipe.augment, on_progress, wishes.workers)
     refuse_bad(data, stores, wishes.max_bad)
     reasons += what_the_doctor_says(data)
     reasons += [note for store in stores.values() for note in store.notes]
@@ -142,10 +130,10 @@ def check_same_data(config: Config, data: Dataset, spec: str, folder: RunFolder)
         )
 
 
-def reopen(run: RunFolder | Config, data: Dataset, on_progress: Progress | None = None) -> Resolved:
+def reopen(run: RunFolder | Config, data: Dataset, on_progress: Progress | None = None, workers: int = 0) -> Resolved:
     """A run that was begun on this data, ready to go on."""
     config = run if isinstance(run, Config) else run.config()
-    return Resolved(config, open_stores(data, config.preprocessing, on_progress), ())
+    return Resolved(config, open_stores(data, config.preprocessing, config.recipe.augment, on_progress, workers), ())
 
 
 def run(

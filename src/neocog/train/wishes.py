@@ -28,5 +28,6 @@ class Wishes:
     mend: bool = False  # begin again with another start or rate where nothing is learned
     snapshots: int = 0  # how many weights to keep on the way
     max_bad: float = MAX_BAD
+    workers: int = 0  # processes that decode pictures; 0: threads
     alone: bool = True  # in one process: a linear head on frozen features is not shared out
     changes: tuple[tuple[str, Any], ...] = ()  # fields of the recipe: (("lr", 0.05), …)
