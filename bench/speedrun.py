@@ -45,9 +45,9 @@ class Target:
 
 TARGETS = (
     Target("fashion-mnist", 90, "air.grey", 1, 25),
-    Target("fashion-mnist", 92, "air.grey", 3, 60),
-    Target("fashion-mnist", 93, "air.grey", 8, 140),
-    Target("cifar10", 90, "air.colour", 10, 900),
+    Target("fashion-mnist", 92, "air.grey", 4, 60),
+    Target("fashion-mnist", 93, "air.grey", 9, 140),
+    Target("cifar10", 90, "air.colour", 12, 900),
 )
 EXAMPLE_EPOCHS, EXAMPLE_BATCH = 2, 64
 

@@ -5,6 +5,7 @@ import importlib
 import importlib.metadata
 import json
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterable

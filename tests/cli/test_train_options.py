@@ -30,8 +30,8 @@ def test_rates_are_tried_on_a_copy(neocog, tmp_path):
 def test_every_field_of_a_recipe_can_be_given(neocog, tmp_path):
     run = tmp_path / "run"
     neocog("train", "digits", "--net", "tiny", "--steps", 4, "--out", run, "--optimizer", "rmsprop", "--lr", "0.001",
-           "--clip", 2, "--ema", "0.9", "--schedule", "step", "--milestones", "0.5,0.75", "--warmup", 0, "--test-flip", "--augment",
-           "shift=0.1", "--pieces", 2, "--snapshots", 2, "--no-nesterov").check(0)  # fmt: skip
+           "--clip", 2, "--ema", "0.9", "--schedule", "step", "--milestones", "0.5,0.75", "--warmup", 0, "--test-flip",
+           "--augment", "shift=0.1", "--pieces", 2, "--snapshots", 2, "--no-nesterov").check(0)  # fmt: skip
     config = json.loads((run / "config.json").read_text("utf-8"))
     recipe = config["recipe"]
     assert (recipe["optimizer"], recipe["clip"], recipe["ema"], recipe["milestones"]) == ("rmsprop", 2.0, 0.9, [0.5, 0.75])

@@ -18,8 +18,12 @@ from neocog.nn import Model
 
 def check(recipe: Recipe) -> None:
     """Raises UserError for what needs weights whole between steps."""
-    whole_ones = {"ema": recipe.ema, "filter-rms": recipe.filter_rms, "start": recipe.start,
-                  f"optimizer {recipe.optimizer}": recipe.optimizer in ("lm", "muon")}  # fmt: skip
+    whole_ones = {
+        "ema": recipe.ema,
+        "filter-rms": recipe.filter_rms,
+        "start": recipe.start,
+        "optimizer lm": recipe.optimizer == "lm",
+    }
     if needs := next((name for name, value in whole_ones.items() if value), None):
         raise UserError(f"--shard does not go with --{needs}, which needs weights whole; leave one of them out")
 
