@@ -4,8 +4,9 @@
 
 Each engine has a process of its own, which does one step when it is told to and sleeps otherwise. Ours: `neocog.train`'s own
 trainer, as `neocog train` sets it up (channels last, freed memory kept, bf16 where the processor has it). The peer:
-torchvision's network as it comes, NCHW, torch.optim.SGD, the allocator as it comes. A bound that was set on a
-processor with bf16 is told beside the ratio, and left undecided where there is none. Needs torchvision, whose missing operators are defined first.
+torchvision's network as it comes, NCHW, torch.optim.SGD, the allocator as it comes. A bound that was set on a processor with
+bf16 is told beside the ratio, and left undecided where there is none. Needs torchvision, whose missing operators are defined
+first.
 """
 
 import argparse

@@ -127,7 +127,7 @@ def test_out_of_memory_halves_the_pieces_and_goes_on():
     assert out_of_memory(torch.OutOfMemoryError("CUDA out of memory")) and not out_of_memory(ValueError("no"))
 
 
-@pytest.mark.parametrize("name", ["resnet20.cifar", "googlenet", "densenet40.cifar", "highway19.cifar", "lenet5"])
+@pytest.mark.parametrize("name", ["resnet20.cifar", "googlenet", "highway19.cifar", "lenet5"])
 def test_checkpointing_changes_no_number(name):
     """Running statistics too, which computing a stretch again must not move; auxiliary heads and dropout among them."""
     from neocog.nets import resolve
@@ -170,8 +170,8 @@ def test_what_is_made_ahead_is_what_was_asked_for(few):
 
 def test_a_start_that_fades_is_recognised_explained_and_mended(few, tmp_path):
     """A plain net of tanh units whose weights are far too small: the loss stays at ln 10 until the start is mended."""
-    net = "INPUT 1x28x28 -> [CONV 8 3x3 -> SIGMOID]*9 -> FC 10"
-    wishes = Wishes(net, steps=400, changes=(("batch", 16), ("lr", 0.05)))
+    net = "INPUT 1x28x28 -> [CONV 4 3x3 -> SIGMOID]*6 -> FC 10"
+    wishes = Wishes(net, steps=240, changes=(("batch", 16), ("lr", 0.05)))
     said: list[dict] = []
     try:
         resolved = resolve_run(few, "few", wishes)
@@ -180,7 +180,7 @@ def test_a_start_that_fades_is_recognised_explained_and_mended(few, tmp_path):
     RunFolder(tmp_path / "run").begin(resolved.config)
     train_run(resolved, few, tmp_path / "run", said.append, lambda: False, "cpu")
     told = [e for e in said if e["event"] == "stuck"]
-    assert len(told) == 1 and told[0]["step"] == 200 and told[0]["loss"] == pytest.approx(np.log(10), abs=0.1)
+    assert len(told) == 1 and told[0]["step"] == 120 and told[0]["loss"] == pytest.approx(np.log(10), abs=0.1)
     assert "fades" in told[0]["why"] and "unit-variance" in told[0]["advice"]
     mended = resolve_run(few, "few", replace(wishes, mend=True))
     RunFolder(tmp_path / "mended").begin(mended.config)

@@ -107,6 +107,7 @@ def learn(
     from neocog.runs import RunFolder
     from neocog.train import Wishes, resolve_run
     from neocog.train import run as train_run
+    from neocog.train.world import ALONE
 
     progress.say(f"\n{net} ({label})")
     wishes = Wishes(net, seed=args.seed, budget=None if net == "perceptron" else args.budget)
@@ -117,7 +118,7 @@ def learn(
     display = Quietly(progress, net, resolved.config.steps, resolved.config.steps_per_epoch)
     train_run(resolved, data, out, display, signals.asked)
     spent = time.monotonic() - begun
-    judgement = test_once(folder, data, progress)
+    judgement = test_once(folder, data, progress, ALONE)
     assert judgement is not None
     progress.clear()
     table = analyse(resolved.config.arch)

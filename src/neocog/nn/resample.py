@@ -1,9 +1,14 @@
 """Resampling by torch, which is faster than Pillow where its vector kernels fit: to ±1/255 the same pixels."""
 
+import warnings
+
 import numpy as np
 import torch
 
 from neocog.pictures.resample import Window, pillow_resize
+
+# Decoded pixels may not be written to, and are not.
+warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
 
 MOST = 3  # the whole is computed: not where it is more than this many times what is wanted
 

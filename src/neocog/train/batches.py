@@ -58,8 +58,7 @@ class Batches:
         epoch, place = divmod(step, self.per_epoch)
         positions = self.world.share(self.size)
         wanted = self.order(epoch)[place * self.size + positions]
-        cut = (self.policy.geometry, (self.seed, 4, step), positions) if self.policy.geometry else ()
-        pixels, kept = self.store.get(wanted, *cut)
+        pixels, kept = self.store.get(wanted, self.policy.geometry, (self.seed, 4, step), positions)
         at = positions if len(kept) == len(wanted) else positions[np.isin(wanted, kept)]
         draws = Draws(generator(self.seed, 2, step), self.size, at, epoch, kept, self.seed)
         for vary in self.policy.pixels if len(pixels) else ():
