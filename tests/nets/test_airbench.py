@@ -59,7 +59,7 @@ def test_same_function_as_the_published_file(name: str, scale: float, agree: Agr
 
 
 def test_work_by_hand():
-    """Places × weights of each layer: maps of 31, 15, 7 and 3 pixels; the convolution in front of a pool sees the larger one."""
+    """Places × weights of each layer: maps of 31, 15, 7 and 3 pixels; the convolution before a pool sees the larger one."""
     table = analyse(resolve("airbench94").build())
     groups = 9 * (24 * 64 * 31**2 + 64 * 64 * 15**2 + 64 * 256 * 15**2 + 256 * 256 * (7**2 + 7**2 + 3**2))
     assert table.total("macs") == 12 * 24 * 31**2 + groups + 2560

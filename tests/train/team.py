@@ -45,11 +45,11 @@ def _work(rank: int, size: int, port: int, end: Any, function: Callable[..., Any
     os.environ.update({name: str(value) for name, value in (place | settings).items()})
     import torch
 
-    from neocog.train import distributed
+    from neocog.train import distributed, meeting
 
     torch.set_num_threads(1)
     try:
         end.send((True, function(distributed.join("cpu"), *arguments)))
-        distributed.leave()
+        meeting.leave()
     except BaseException:
         end.send((False, traceback.format_exc()))

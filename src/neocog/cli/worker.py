@@ -26,7 +26,7 @@ def work(argv: Sequence[str] | None = None) -> int:
         "TORCH_CPP_LOG_LEVEL", "ERROR"
     )  # its warnings are of settings that are meant so; read when torch loads
     from neocog.errors import UserError
-    from neocog.train import distributed
+    from neocog.train import meeting
 
     rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
     told = Path(os.environ[LAUNCHED]) if LAUNCHED in os.environ else None
@@ -34,8 +34,8 @@ def work(argv: Sequence[str] | None = None) -> int:
         (told / f"pid.{os.environ['LOCAL_RANK']}").write_text(str(os.getpid()))
     before = _earlier(told)
     try:
-        distributed.meet(rank, size)
-        over = distributed.ended(before)
+        meeting.meet(rank, size)
+        over = meeting.ended(before)
     except UserError as error:
         print(f"neocog: {error}", file=sys.stderr)
         return _end(told, before, LOST)
@@ -50,23 +50,23 @@ def work(argv: Sequence[str] | None = None) -> int:
         quiet.enter_context(contextlib.redirect_stderr(said))
     with quiet:
         code = _run(argv)
-    if code not in (DONE, SOME_FAILED, LOST, INTERRUPTED) and distributed.first_to_fail() and rank:
+    if code not in (DONE, SOME_FAILED, LOST, INTERRUPTED) and meeting.first_to_fail() and rank:
         lines = said.getvalue().rstrip().splitlines()
         at = next((i for i, line in enumerate(lines) if line.startswith(("neocog: ", "Traceback"))), max(0, len(lines) - 1))
         print("\n".join(lines[at:]), file=sys.stderr, flush=True)
-    return _end(told, before, distributed.part(code, lost=LOST))
+    return _end(told, before, meeting.part(code, lost=LOST))
 
 
 def _run(argv: Sequence[str] | None) -> int:
     """`main`, where an error that only means that another process is gone is LOST."""
-    from neocog.train import distributed
+    from neocog.train import meeting
 
     try:
         return main(argv)
     except SystemExit as stop:  # argparse's --help
         return stop.code if isinstance(stop.code, int) else DONE
     except Exception as error:
-        if distributed.lost(error):
+        if meeting.lost(error):
             return LOST
         traceback.print_exc()
         return OURS
