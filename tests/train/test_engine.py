@@ -50,6 +50,7 @@ KEPT = {
     "rmsprop": (("optimizer", "rmsprop"), ("lr", 0.001), ("momentum", 0.5)),
     "tf-rmsprop": (("optimizer", "tf-rmsprop"), ("lr", 0.01), ("eps", 1.0), ("decay", "weights")),
     "adamw": (("optimizer", "adamw"), ("lr", 0.001), ("rho", 0.99), ("augment", ("shift",))),
+    "whitened, muon": (("start", "whiten"), ("optimizer", "muon"), ("augment", ("flip-alternating", "shift"))),
     "plateau": (("schedule", "plateau"), ("patience", 1), ("lr", 0.3), ("gamma", 0.5)),
 }
 

@@ -162,7 +162,7 @@ def test_frozen_weights_are_left_out_and_a_net_that_cannot_learn_is_refused():
     with pytest.raises(UserError, match="learns"):
         make_optimizer(Recipe(), model.requires_grad_(False))
     with pytest.raises(UserError, match="nesterov"):
-        make_optimizer(Recipe(optimizer="caffe-sgd", nesterov=True), small())
+        Recipe(optimizer="caffe-sgd", nesterov=True)
 
 
 @pytest.mark.parametrize("name", ["sgd", "adamw"])

@@ -96,6 +96,8 @@ class Recipe:
                 raise UserError(f"recipe: unknown {name} '{getattr(self, name)}'; there are {', '.join(filter(None, values))}")
         if self.factors and len(self.factors) != len(self.milestones):
             raise UserError(f"recipe: {len(self.milestones)} milestones and {len(self.factors)} factors: one each, or none")
+        if self.nesterov and self.optimizer != "sgd":
+            raise UserError(f"recipe: nesterov is for the optimizer sgd, not for {self.optimizer}")
         try:
             parse_all(self.augment)
         except UserError as error:

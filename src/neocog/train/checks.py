@@ -15,6 +15,7 @@ from neocog.pictures.sets import Dataset
 from neocog.pictures.store import Store
 from neocog.train import memory, neocognitron
 from neocog.train.freeze import frozen_paths
+from neocog.train.whiten import first_convolution
 from neocog.train.wishes import Wishes
 
 
@@ -41,12 +42,12 @@ def check_recipe(recipe: Recipe, arch: Architecture, batch: int) -> None:
         raise UserError(f"--loss {recipe.loss} is for scores that are distances to codes (lenet5's); {arch.name} gives others")
     if batch == 1 and any(row.output[1:] == (1, 1) for row in normalised(arch)):
         raise UserError("batches of one picture leave batch normalisation nothing to average over: --batch 2 or more")
-    if recipe.nesterov and recipe.optimizer != "sgd":
-        raise UserError(f"recipe: nesterov is for the optimizer sgd, not for {recipe.optimizer}")
     mixing = [spec.name for spec in parse_all(recipe.augment) if spec.kind.stage == "mix"]
     if mixing and recipe.loss != "cross_entropy":
         raise UserError(f"--loss {recipe.loss} wants one class a picture: leave out {', '.join(mixing)}")
     frozen_paths(arch, recipe.freeze)
+    if recipe.start == "whiten":
+        first_convolution(arch)
 
 
 def normalised(arch: Architecture) -> list[Row]:

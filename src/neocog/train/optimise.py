@@ -24,8 +24,6 @@ FUSED_FROM = 2**15  # numbers in a tensor, on average: torch's fused step starts
 def make_optimizer(recipe: Recipe, model: Model) -> Optimizer:
     """The recipe's optimiser of the parameters that learn; of each group, `scale` is the multiple of the schedule's rate."""
     groups = parameter_groups(recipe, model)
-    if recipe.nesterov and recipe.optimizer != "sgd":
-        raise UserError(f"recipe: nesterov is for the optimizer sgd, not for {recipe.optimizer}")
     if not groups:
         raise UserError(f"{model.arch.name}: no weight of it learns; freeze fewer layers")
     fast = _fast([p for group in groups for p in group["params"]])

@@ -16,6 +16,7 @@ from neocog.train.losses import Loss, make_loss
 from neocog.train.memory import out_of_memory
 from neocog.train.optimise import clip, limit_filters, make_optimizer
 from neocog.train.schedule import learning_rate
+from neocog.train.whiten import first_convolution
 from neocog.train.world import ALONE, World
 
 
@@ -42,6 +43,8 @@ class Trainer:
         self.loss: Loss = make_loss(recipe)
         self.frozen = frozen_paths(model.arch, recipe.freeze)
         freeze(model, self.frozen)
+        if recipe.start == "whiten":
+            model.get_parameter(f"{first_convolution(model.arch)}.weight").requires_grad_(False)
         self.call = world.wrap(model)  # before the optimiser: divided among processes, parameters are other objects
         self.optimizer = make_optimizer(recipe, model)
         self.named = {name: p for name, p in model.named_parameters() if p.requires_grad}
