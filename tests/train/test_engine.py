@@ -1,5 +1,6 @@
 """The engine of gradient descent: what it keeps between steps, pieces of batches, checkpointing, starts that learn nothing."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -235,3 +236,21 @@ def test_the_rate_range_finds_a_rate_that_learns(few):
     assert list(found.rates) == sorted(found.rates) and found.rates[0] == pytest.approx(1e-5)
     assert 1e-3 < found.suggested < 1 and found.losses[0] == pytest.approx(np.log(10), rel=0.2)
     assert min(found.losses) < found.losses[0]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+def test_compiled_steps_are_the_same_steps(few, tmp_path):
+    """Within rounding; and a run that was begun compiled goes on compiled, to the last bit."""
+    wishes = Wishes("lenet5.modern", steps=6, changes=(("batch", 16), ("augment", ("shift",))))
+    begin(few, tmp_path / "plain", wishes)
+    begin(few, tmp_path / "compiled", replace(wishes, compile=True))
+    plain, compiled = (read_safetensors(tmp_path / name / "last.safetensors")[0] for name in ("plain", "compiled"))
+    assert all(torch.allclose(plain[key], compiled[key], atol=1e-5) for key in plain)
+    asked = iter(range(100))
+    with pytest.raises(Interrupted):
+        begin(few, tmp_path / "run", replace(wishes, compile=True), stop=lambda: next(asked) == 3)
+    folder = RunFolder(tmp_path / "run")
+    assert folder.config().engine["compile"]
+    train_run(reopen(folder, few), few, folder.path, lambda event: None, lambda: False, "cpu")
+    assert weights(tmp_path / "run") == weights(tmp_path / "compiled")

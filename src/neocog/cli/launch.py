@@ -79,7 +79,7 @@ def _check(args: argparse.Namespace) -> tuple[str, int]:
     host, _, port = (args.master or "").rpartition(":")
     if not host or not port.isdigit():
         raise UserError("launch: several machines need --master HOST:PORT, where machine 0 can be reached by all")
-    if args.verb == "train" and "--out" not in args.rest:
+    if args.verb == "train" and not any(word.partition("=")[0] == "--out" for word in args.rest):
         raise UserError("launch: several machines need --out RUN, in a folder that all of them see")
     return host, int(port)
 

@@ -108,6 +108,8 @@ class TrainingDisplay:
             )
         elif kind == "features":
             self.progress.update("looking at pictures", event["step"], event["steps"])
+        elif kind == "looked" and event["trouble"]:
+            self.progress.say(event["trouble"])
         elif kind in ("head", "baseline"):
             self.progress.say(road_line(event))
         elif kind == "resume":

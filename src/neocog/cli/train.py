@@ -47,6 +47,8 @@ def run(args: argparse.Namespace) -> int:
         check(args.track)
     if args.resume and not args.out:
         raise UserError("--resume needs the run to go on with: --out RUN")
+    if args.resume and (args.dry_run or args.find_lr):
+        raise UserError("--dry-run and --find-lr are for a run that has not begun: leave --resume out")
     with Progress(quiet=args.json) as progress, StopSignals() as signals:
         return _train(args, progress, signals)
 
@@ -93,6 +95,14 @@ def _train(args: argparse.Namespace, progress: Progress, signals: StopSignals) -
                 resolved = reopen(told_config(world), data, watch, args.workers or 0)
             folder = RunFolder(world.say(str(folder.path) if folder else None))
             failed = _fit(args, folder, data, resolved, progress, signals, world)
+        steps = folder.config().steps if world.main else 0
+
+        def testing(done: int, total: int) -> None:
+            if world.size == 1 and signals.asked():  # of several, one that stopped would leave the others waiting
+                raise Interrupted(steps)
+            progress.update("testing", done, total)
+
+        judgement = test_once(folder, data, testing, world)
     except Interrupted as stop:
         progress.clear()
         if folder is not None and world.main and folder.exists:
@@ -101,7 +111,6 @@ def _train(args: argparse.Namespace, progress: Progress, signals: StopSignals) -
         else:
             progress.say("stopped before training began")
         return INTERRUPTED if signals.signal == signal.SIGINT else DONE  # of several processes, some may not have been told
-    judgement = test_once(folder, data, progress, world)
     progress.clear()
     if not world.main:
         return DONE
@@ -146,6 +155,7 @@ def _go_on(
     """Resume a run, which may be finished already."""
     from neocog.runs import read_events
     from neocog.runs.config import EVENTS
+    from neocog.runs.learned import LEARNED, write_learned
     from neocog.train import check_same_data, reopen
 
     check_same_wishes(asked(args), config, folder)
@@ -154,6 +164,8 @@ def _go_on(
     progress.say(
         f"· {folder.path}: {config.net} on {config.data['name']}, {config.length}" + (", finished" if finished else "")
     )
+    if world.main and not (folder.path / LEARNED).exists():  # stopped before it was written
+        write_learned(folder.path, data.train, data.val)
     if not finished:
         return _fit(args, folder, data, reopen(config, data, watch, args.workers or 0), progress, signals, world)
     trained = [event for event in read_events(folder.path / EVENTS) if event.get("event") == "trained"]

@@ -2,10 +2,10 @@
 
 import argparse
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from neocog.cli import DONE, SOME_FAILED
-from neocog.cli.progress import Progress
 from neocog.cli.together import score_by, told_predictor
 from neocog.errors import BadPicture
 
@@ -28,10 +28,13 @@ def headline(config: "Config", folder: "RunFolder") -> str:
     )
 
 
-def test_once(folder: "RunFolder", data: "Dataset", progress: Progress, world: "World") -> "Judgement | None":
+def test_once(
+    folder: "RunFolder", data: "Dataset", on_progress: Callable[[int, int], None], world: "World"
+) -> "Judgement | None":
     """Judge the best weights on the test split, once in a run's life, and remember; None without a test split.
 
-    Of several processes each judges its share, and the main one writes; all of them get the judgement.
+    Of several processes each judges its share, and the main one writes; all of them get the judgement. `on_progress` may raise
+    to stop it.
     """
     from neocog.evaluate import Judgement, evaluate
     from neocog.runs import load_predictor, read_events
@@ -43,7 +46,7 @@ def test_once(folder: "RunFolder", data: "Dataset", progress: Progress, world: "
     if tests := world.collect(tests):
         return Judgement.from_json(tests[0])
     predictor = told_predictor(world, load_predictor(folder.path) if world.main else None)
-    judgement = evaluate(predictor, data.test, lambda done, total: progress.update("testing", done, total), score_by(world))
+    judgement = evaluate(predictor, data.test, on_progress, score_by(world))
     if world.main:
         log = folder.events()
         log.append({"event": "test", "step": folder.config().steps, **judgement.to_json()})

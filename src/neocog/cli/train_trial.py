@@ -36,6 +36,7 @@ def dry_run(args: argparse.Namespace, resolved: "Resolved", progress: Progress, 
         "seed": config.seed,
         "steps": config.steps,
         "steps_per_epoch": config.steps_per_epoch,
+        "length": config.length,
         "reasons": list(resolved.reasons),
     }
     if config.kind == "sgd":
@@ -56,11 +57,13 @@ def dry_run(args: argparse.Namespace, resolved: "Resolved", progress: Progress, 
 
 def _rows(plain: dict[str, Any]) -> list[tuple[str, str]]:
     from neocog.nets.recipe import Recipe
+    from neocog.nets.recipes import used
 
     data, recipe = plain["data"], plain["recipe"]
     usual = Recipe().to_json()
     told = {"optimizer", "lr", "batch", "schedule", "augment", "loss"}
-    words = [f"{k} {_value(v)}" for k, v in recipe.items() if k in told or (v != usual[k] and k not in ("name", "epochs"))]
+    does = set(used(Recipe.from_json(recipe))) - {"name", "epochs"}
+    words = [f"{k} {_value(v)}" for k, v in recipe.items() if k in does and (k in told or v != usual[k])]
     rows = [
         ("net", f"{plain['net']} · input {'×'.join(map(str, plain['input']))} · {plain['classes']} classes"),
         (
@@ -69,7 +72,12 @@ def _rows(plain: dict[str, Any]) -> list[tuple[str, str]]:
         ),
         ("pictures", plain["preprocessing"]),
         ("recipe", f"{recipe['name']}: " + ", ".join(words)),
-        ("steps", f"{plain['steps']:,} of {recipe['batch']} pictures · {plain['steps'] / plain['steps_per_epoch']:.3g} epochs"),
+        ("length", plain["length"])
+        if recipe["learner"] != "sgd"  # whose steps are no batches: passes, looks
+        else (
+            "steps",
+            f"{plain['steps']:,} of {recipe['batch']} pictures · {plain['steps'] / plain['steps_per_epoch']:.3g} epochs",
+        ),
         ("precision", plain["precision"] + "".join(f", {k} {v}" for k, v in plain["engine"].items() if v not in (1, False))),
         ("seed", str(plain["seed"])),
     ]
@@ -99,7 +107,7 @@ def find_rate(args: argparse.Namespace, resolved: "Resolved", progress: Progress
 
     if resolved.config.kind != "sgd":
         raise UserError(f"--find-lr is for gradient descent; {resolved.config.net} learns as a {resolved.config.kind}")
-    found = rate_range(resolved.config, resolved.stores, device=args.device, on_progress=watch)
+    found = rate_range(resolved.config, resolved.stores, device=args.device, on_progress=watch, start=resolved.start)
     progress.clear()
     if args.json:
         print(json.dumps({"suggested": found.suggested, "rates": found.rates, "losses": found.losses}))

@@ -25,6 +25,11 @@ class Batch(NamedTuple):
     y: Tensor
     total: int
 
+    def part(self, pieces: int) -> "Batch":
+        """The first of so many pieces, by itself."""
+        x, y = self.x.tensor_split(pieces)[0], self.y.tensor_split(pieces)[0]
+        return Batch(x, y, len(y))
+
 
 class Batches:
     """Shuffled batches of the training pictures: which, by seed and step alone."""
@@ -41,9 +46,10 @@ class Batches:
 
     def order(self, epoch: int) -> np.ndarray:
         """The pictures in the order of this epoch."""
-        if self._order[0] != epoch:
-            self._order = (epoch, generator(self.seed, 1, epoch).permutation(self.indices))
-        return self._order[1]
+        known = self._order  # one look: a thread that makes batches ahead may be in the next epoch already
+        if known[0] != epoch:
+            self._order = known = (epoch, generator(self.seed, 1, epoch).permutation(self.indices))
+        return known[1]
 
     def some(self, count: int, *key: int) -> Batch:
         """`count` pictures as they are, or all there are, chosen by seed and `key`: the same in every process."""

@@ -40,14 +40,21 @@ def check_recipe(recipe: Recipe, arch: Architecture, batch: int) -> None:
         raise UserError(f"--learner perceptron teaches one full connection; {arch.name} is more than that")
     if recipe.loss in ("mle", "map") and not any(isinstance(n.record, RBF) for n in arch.nodes):
         raise UserError(f"--loss {recipe.loss} is for scores that are distances to codes (lenet5's); {arch.name} gives others")
-    if batch == 1 and any(row.output[1:] == (1, 1) for row in normalised(arch)):
-        raise UserError("batches of one picture leave batch normalisation nothing to average over: --batch 2 or more")
+    check_normalised(arch, batch)
     mixing = [spec.name for spec in parse_all(recipe.augment) if spec.kind.stage == "mix"]
     if mixing and recipe.loss != "cross_entropy":
         raise UserError(f"--loss {recipe.loss} wants one class a picture: leave out {', '.join(mixing)}")
     frozen_paths(arch, recipe.freeze)
     if recipe.start == "whiten":
         first_convolution(arch)
+
+
+def check_normalised(arch: Architecture, together: int) -> None:
+    """Raises UserError where so few pictures at a time leave batch normalisation a single number."""
+    if together == 1 and any(row.output[1:] == (1, 1) for row in normalised(arch)):
+        raise UserError(
+            "one picture at a time leaves batch normalisation nothing to average over: a larger --batch, fewer --pieces"
+        )
 
 
 def normalised(arch: Architecture) -> list[Row]:
@@ -57,16 +64,20 @@ def normalised(arch: Architecture) -> list[Row]:
 
 def engine_of(wishes: Wishes, arch: Architecture, recipe: Recipe, count: int, where: torch.device) -> dict[str, Any]:
     """How the steps are computed, where that shows in the last bits of the weights; what was not asked for is left out."""
-    if recipe.learner != "sgd":
-        return {"pieces": 1}
-    free = memory.free_memory(where)
-    pieces = wishes.pieces or 1
-    if wishes.pieces is None and not wishes.checkpointing:
-        pieces = memory.fit_pieces(arch, min(recipe.batch, count), recipe.optimizer, bool(recipe.ema), free)
     asked = {
         "compile": wishes.compile,
         "checkpointing": wishes.checkpointing,
         "mend": wishes.mend,
         "snapshots": wishes.snapshots,
     }
+    if recipe.learner != "sgd":
+        if vain := [f"--{name}" for name, value in {**asked, "pieces": wishes.pieces}.items() if value]:
+            raise UserError(f"{', '.join(vain)}: for gradient descent; here the learner is {recipe.learner}")
+        return {"pieces": 1}
+    free = memory.free_memory(where)
+    pieces = min(wishes.pieces or 1, recipe.batch, count)
+    if wishes.pieces is None and not wishes.checkpointing:
+        pieces = memory.fit_pieces(arch, min(recipe.batch, count), recipe.optimizer, bool(recipe.ema), free)
+    if pieces > 1:
+        check_normalised(arch, min(recipe.batch, count) // pieces)
     return {"pieces": pieces, **{name: value for name, value in asked.items() if value}}

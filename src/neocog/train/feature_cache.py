@@ -4,6 +4,7 @@ A picture is known by a hash of the pixels that the network sees, so that nothin
 that moved, or fell into another split, is found. Rows are written many at a time, whole or not at all.
 """
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -53,17 +54,18 @@ class FeatureCache:
             self.folder.mkdir(parents=True, exist_ok=True)
             os.utime(self.folder)
             _prune(root, limit)
-            for file in sorted(self.folder.glob("*.safetensors")):
-                self._read(file)
         except OSError as error:
             self.trouble = f"features are not kept: {error}"
+        for file in sorted(self.folder.glob("*.safetensors")):  # one that may only be read serves too
+            self._read(file)
 
     def _read(self, file: Path) -> None:
         try:
             values, _ = read_safetensors(file)
             keys, rows = values["keys"].numpy(), values["rows"].numpy()
-        except (UserError, KeyError):
-            file.unlink(missing_ok=True)  # it can be had again
+        except (UserError, KeyError, OSError):
+            with contextlib.suppress(OSError):
+                file.unlink()  # it can be had again
             return
         self._rows |= {key.tobytes(): row for key, row in zip(keys, rows, strict=True)}
 

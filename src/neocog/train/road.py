@@ -86,7 +86,10 @@ def choose(data: Dataset, wishes: Wishes, on_fetch: OnProgress | None = None) ->
     made = start(found.source, found.words, data.classes, channels, wishes.side)
     net = _net(found.source)
     choice = Choice(made.arch, made.preprocessing, False, made.notes)
-    return Road(net, choice, _changed(_recipe(net, recipe, data.flip), wishes, choice), made, tuple(reasons))
+    how = _changed(_recipe(net, recipe, data.flip), wishes, choice)
+    if how.learner not in ("sgd", FEATURES.learner):
+        raise UserError(f"--weights {found.words}: the learner {how.learner} begins from nothing; leave one of the two out")
+    return Road(net, choice, how, made, tuple(reasons))
 
 
 def _scratch(data: Dataset, wishes: Wishes, why_none: str) -> Road:

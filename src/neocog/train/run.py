@@ -16,7 +16,7 @@ from neocog.train import features, machine, neocognitron, perceptron, road, sgd
 from neocog.train.checks import check_recipe, engine_of, normalised, refuse_bad, what_the_doctor_says
 from neocog.train.length import for_few, with_length
 from neocog.train.session import Fitted, OnEvent
-from neocog.train.start import Start, write_start
+from neocog.train.start import Start, start_again, write_start
 from neocog.train.stores import open_stores
 from neocog.train.wishes import Progress, Wishes
 from neocog.train.world import ALONE, World
@@ -147,8 +147,8 @@ def run(
 ) -> Fitted:
     """Train to the end in the run folder `out`. Raises Interrupted when `stop()` turns true; the run can then be resumed."""
     world.check(resolved.config.recipe)
-    if resolved.start is not None and world.main:
-        write_start(RunFolder(out), resolved.start)
+    if world.main and (start := resolved.start or start_again(resolved.config, RunFolder(out))) is not None:
+        write_start(RunFolder(out), start)
     world.wait()
     kind, given = resolved.config.kind, (resolved.config, data, resolved.stores, RunFolder(out), on_event, stop, device)
     if kind == "sgd":

@@ -124,6 +124,26 @@ def write_start(folder: RunFolder, made: Start) -> None:
     write_safetensors(folder.path / START, made.values, {"source": made.source, "fresh": list(made.fresh)})
 
 
+def start_again(config: Config, folder: RunFolder) -> Start | None:
+    """What `config` begins from, from its source once more, if the run was stopped before that lay in its folder; else None.
+
+    Raises UserError if the source is gone, or is another by now.
+    """
+    if not config.weights or (folder.path / STATE).exists() or (folder.path / START).exists():
+        return None
+    again = "; begin again in another --out"
+    try:
+        source = read_source(config.weights, config.net if published.is_reference(config.weights) else None)
+        channels = config.arch.input[0] if config.arch.input[0] != source.arch.input[0] else None
+        side = config.preprocessing.height if config.preprocessing.height != source.preprocessing.height else None
+        made = start(source, config.weights, config.classes, channels, side)
+    except UserError as error:
+        raise UserError(f"{folder.path} was stopped before it had what it begins from, and now: {error}{again}") from None
+    if tensors(made.arch) != tensors(config.arch):
+        raise UserError(f"{folder.path} was begun from {config.weights}, which is another network by now{again}")
+    return made
+
+
 def load_start(model: Model, config: Config, folder: RunFolder) -> None:
     """Give the new network of a run the weights that the run begins from, if it begins from any and has not saved a state yet.
 

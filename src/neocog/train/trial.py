@@ -15,6 +15,7 @@ from neocog.train.batches import Batches
 from neocog.train.memory import fixed_bytes, free_memory, picture_bytes
 from neocog.train.sgd import begin as begin_weights
 from neocog.train.sgd import new_model, new_trainer
+from neocog.train.start import Start
 
 Progress = Callable[[str, int, int], None]
 LOWEST, HIGHEST = 1e-5, 10.0  # of the rates that are tried
@@ -24,7 +25,7 @@ BLOWN = 4.0  # times the best loss: there is no need to go on
 
 @dataclass(frozen=True)
 class Speed:
-    """Seconds a step and for judging the whole validation split once, on this machine."""
+    """Seconds a step, its share of an estimate once a pass among them, and for judging the whole validation split once, on this machine."""
 
     step: float
     judging: float
@@ -40,12 +41,15 @@ def speed(
     batches = Batches(stores["train"], config.recipe, config.seed, where)
     trainer = new_trainer(config, model, 10**6)
     times: list[float] = []
+    estimate = 0.0  # seconds of what the optimiser wants to know once a pass
     start = time.monotonic()
     while len(times) < 2 or (time.monotonic() - start < seconds and len(times) < 200):
         if on_progress is not None:
             on_progress("measuring this machine", min(100, round(100 * (time.monotonic() - start) / seconds)), 100)
         tick = time.monotonic()
         trainer.prepare(len(times), batches)
+        estimate = max(estimate, time.monotonic() - tick)
+        tick = time.monotonic()
         float(trainer.step(len(times), batches.get(len(times)))[0])
         times.append(time.monotonic() - tick)
     judging = 0.0
@@ -54,7 +58,7 @@ def speed(
         pixels, _ = val.get(np.arange(min(256, len(val.pictures))))
         Predictor(model, config.preprocessing, config.classes, config.net, config.recipe.test_flip).scores(pixels)
         judging = (time.monotonic() - tick) / max(1, len(pixels)) * len(val.pictures)
-    return Speed(float(np.median(times[1:])), judging)
+    return Speed(float(np.median(times[1:])) + estimate / batches.per_epoch, judging)
 
 
 @dataclass(frozen=True)
@@ -84,15 +88,22 @@ class RateRange:
 
 
 def rate_range(
-    config: Config, stores: dict[str, Store], steps: int = 100, device: str = "auto", on_progress: Progress | None = None
+    config: Config,
+    stores: dict[str, Store],
+    steps: int = 100,
+    device: str = "auto",
+    on_progress: Progress | None = None,
+    start: Start | None = None,
 ) -> RateRange:
-    """Train a copy while the rate grows from 1e-5 to 10; suggested is a tenth of the rate where the loss was least, for plain
+    """Train a copy, from the weights that the run begins from, while the rate grows from 1e-5 to 10; suggested is a tenth of the rate where the loss was least, for plain
     momentum, where it still falls steeply."""
     machine.keep_freed_memory()
     where = machine.device(device)
     recipe = replace(config.recipe, schedule="constant", warmup=0.0, lr=1.0, ema=0.0)
     trial = replace(config, recipe=recipe)
     model = new_model(trial, where)
+    if start is not None:
+        model.load_state_dict(start.values, strict=False)
     batches = Batches(stores["train"], recipe, config.seed, where)
     begin_weights(model, trial, batches)
     trainer = new_trainer(trial, model, steps)
