@@ -1,5 +1,6 @@
 """Several processes, on one machine and on two: the result of one, whoever is killed on the way."""
 
+import argparse
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from neocog.cli.launch import _check
 from neocog.runs import read_events
 from neocog.weights import read_safetensors
 
@@ -158,6 +160,8 @@ def test_what_cannot_be_launched(neocog):
     neocog("launch", "-n", 1, "--nnodes", 2, "train", "x").complaint("--master HOST:PORT")
     neocog("launch", "-n", 1, "--nnodes", 2, "--node-rank", 2, "--master", "a:1", "train", "x").complaint("--node-rank")
     neocog("launch", "-n", 1, "--nnodes", 2, "--master", "a:1", "train", "x").complaint("--out")
+    args = argparse.Namespace(verb="train", processes=1, nnodes=2, node_rank=0, max_restarts=0, master="a:1", rest=["--out=x"])
+    assert _check(args) == ("a", 1)
 
 
 HOSTS = tuple(f"neocog{os.getpid()}{name}" for name in "ab")

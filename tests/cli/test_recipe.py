@@ -63,9 +63,15 @@ def test_bars_follow_the_rate(recipe: Recipe, bars: str):
 
 def test_words_for_every_choice():
     """Each optimiser, loss, schedule and rule of decay is described, and differently."""
-    from neocog.nets.recipe import DECAYS, LOSSES, OPTIMIZERS, SCHEDULES
+    from neocog.nets.recipe import DECAYS, LEARNERS, LOSSES, OPTIMIZERS, SCHEDULES
 
-    for field, values in (("optimizer", OPTIMIZERS), ("loss", LOSSES), ("schedule", SCHEDULES), ("decay", DECAYS)):
+    for field, values in (
+        ("learner", LEARNERS),
+        ("optimizer", OPTIMIZERS),
+        ("loss", LOSSES),
+        ("schedule", SCHEDULES),
+        ("decay", DECAYS),
+    ):
         said = [str(describe(Recipe(**{field: value}))) for value in values]  # type: ignore[arg-type]
         assert len(set(said)) == len(values), field
     rest = describe(Recipe(ema=0.9, clip=2.0, filter_rms=0.1, start="whiten", freeze=("conv1",), test_flip=True,

@@ -14,7 +14,7 @@ def test_a_dry_run_tells_all_and_writes_nothing(neocog, tmp_path):
         told["steps"] * told["seconds_per_step"], rel=0.6, abs=1.0
     )
     words = neocog(*options, cwd=tmp_path).check(0).out
-    for word in ("steps", "memory", "ms a step", "lr 0.1", "pad-32"):
+    for word in ("steps", "memory", "ms a step", "momentum 0.9", "pad-32"):
         assert word in words
     assert not list(tmp_path.iterdir()), "a dry run left something behind"
 
@@ -30,11 +30,13 @@ def test_rates_are_tried_on_a_copy(neocog, tmp_path):
 def test_every_field_of_a_recipe_can_be_given(neocog, tmp_path):
     run = tmp_path / "run"
     neocog("train", "digits", "--net", "tiny", "--steps", 4, "--out", run, "--optimizer", "rmsprop", "--lr", "0.001",
-           "--clip", 2, "--ema", "0.9", "--schedule", "step", "--milestones", "0.5,0.75", "--warmup", 0, "--test-flip",
+           "--clip", 2, "--ema", "0.9", "--schedule", "step", "--milestones", "0.5,0.75", "--factors", "0.5,0.1",
+           "--warmup", 0, "--test-flip",
            "--augment", "shift=0.1", "--pieces", 2, "--snapshots", 2, "--no-nesterov").check(0)  # fmt: skip
     config = json.loads((run / "config.json").read_text("utf-8"))
     recipe = config["recipe"]
     assert (recipe["optimizer"], recipe["clip"], recipe["ema"], recipe["milestones"]) == ("rmsprop", 2.0, 0.9, [0.5, 0.75])
+    assert recipe["factors"] == [0.5, 0.1]
     assert recipe["test_flip"] and recipe["augment"] == ["shift=0.1"] and config["engine"] == {"pieces": 2, "snapshots": 2}
     test = [json.loads(line) for line in (run / "events.jsonl").read_text().splitlines()][-1]
     assert test["event"] == "test" and test["protocol"].endswith("-flip")
@@ -48,6 +50,7 @@ def test_every_field_of_a_recipe_can_be_given(neocog, tmp_path):
         (("--augment", "flop"), ("flop", "flip")),
         (("--augment", "crop=a"), ("crop=a", "numbers")),
         (("--milestones", "a,b"), ("--milestones", "a")),
+        (("--factors", "0.5,0.25"), ("0 milestones", "2 factors")),
         (("--optimizer", "sdg"), ("sdg", "sgd")),
         (("--schedule", "stair"), ("stair", "cosine")),
         (("--freeze", "conv9"), ("conv9",)),
@@ -55,6 +58,7 @@ def test_every_field_of_a_recipe_can_be_given(neocog, tmp_path):
         (("--ema", "1"), ("ema",)),
         (("--recipe", "best"), ("best", "quick")),
         (("--pieces", "0"), ("above 0",)),
+        (("--resume", "--dry-run"), ("--dry-run", "--resume")),
     ],
 )
 def test_what_cannot_be_is_told_in_a_line(neocog, tmp_path, options, words):

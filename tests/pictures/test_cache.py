@@ -1,5 +1,6 @@
 """The cache of decoded pictures: right pixels or none, whatever becomes of the disk and of those who write to it."""
 
+import contextlib
 import math
 import os
 import random
@@ -16,7 +17,7 @@ import pytest
 from neocog.pictures import building
 from neocog.pictures import store as store_module
 from neocog.pictures.augment.crops import resized_crop
-from neocog.pictures.cache import Cache
+from neocog.pictures.cache import Cache, Full
 from neocog.pictures.making import Maker
 from neocog.pictures.store import Store
 
@@ -258,6 +259,61 @@ def test_the_stated_size_is_kept(tmp_path, monkeypatch):
     refused.fill()
     assert "would take" in refused.notes[0] and right(refused, pixels(sets[1]))
     assert not (second.folder / "pixels").exists() or (second.folder / "pixels").stat().st_size == 0
+
+
+def test_nothing_is_removed_for_what_will_never_fit(tmp_path, monkeypatch):
+    small, large = jpegs(tmp_path / "a", 20), jpegs(tmp_path / "b", 40)
+    each = 24 * 24 * 3
+    monkeypatch.setenv("NEOCOG_CACHE_GB", str(30 * each / 1e9))
+    for pictures in (small, large):
+        store = Store(pictures, RECORD, limit=0, cache=tmp_path / "cache", slow=0.0)
+        store.fill()
+        assert ("would take" in store.notes[0]) == (pictures is large)
+        store._cache and store._cache.close()
+    again = Cache(building.key_of(small, Maker(RECORD)), tmp_path / "cache")
+    again.open()
+    assert (again.find(building.stamps_of(small)) >= 0).sum() == 19
+
+
+def test_two_that_are_built_at_once_share_the_limit(tmp_path, monkeypatch):
+    """Each has room when it begins; together they stop where both would pass the stated size."""
+    one = np.zeros((1, 64, 64, 3), np.uint8)
+    monkeypatch.setenv("NEOCOG_CACHE_GB", str(10 * one.nbytes / 1e9))
+    both = [Cache(name, tmp_path) for name in "ab"]
+    with contextlib.ExitStack() as stack:
+        for cache in both:
+            stack.enter_context(cache.alone(lambda: 0, 1.0))
+            cache.make_room(8 * one.nbytes)
+        with pytest.raises(Full):
+            for i in range(8):
+                for cache in both:
+                    cache.add(np.array([[i, 1]], np.uint64), list(one))
+    assert 8 <= sum(cache.refresh() for cache in both) <= 10
+
+
+def test_a_picture_that_was_changed_behind_its_time(folder, cached):
+    """Another picture of the same size under the same time (`cp -p`, `rsync -t`): ctime tells."""
+    assert right(cached(folder), pixels(folder))
+    other, path = sorted((folder.paths[5], folder.paths[6]), key=lambda path: path.stat().st_size)
+    status, raw = path.stat(), other.read_bytes()
+    path.write_bytes(raw + bytes(status.st_size - len(raw)))
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert path.stat().st_size == status.st_size and path.stat().st_mtime_ns == status.st_mtime_ns
+    assert right(cached(folder), pixels(folder))
+
+
+def test_however_the_folder_is_spelled(tmp_path, monkeypatch):
+    """Also where its name is no UTF-8."""
+    root = tmp_path / os.fsdecode(b"p\xffhotos")
+    want = pixels(jpegs(root, 20))
+    for k, spelled in enumerate((root, Path(root.name))):
+        monkeypatch.chdir(tmp_path)
+        store = Store(photos(spelled), RECORD, limit=0, cache=tmp_path / "cache", slow=0.0)
+        if k:
+            monkeypatch.setattr(store_module, "measure", lambda *_: building.Trial(9.0, 9e9))
+            monkeypatch.setattr(Cache, "add", lambda self, stamps, records: records and pytest.fail("written again"))
+        store.fill()
+        assert "19 decoded pictures" in store.notes[0] and right(store, want)
 
 
 def test_small_sets_need_no_cache(folder, tmp_path, monkeypatch):

@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from neocog.errors import BadPicture, DataError
-from neocog.pictures import Dataset, load_data
+from neocog.errors import BadPicture, DataError, UserError
+from neocog.pictures import Dataset, Preprocessing, load_data
+from neocog.pictures.doctor import check, quarantine
 from neocog.pictures.hub_sets import load_hub
 from neocog.pictures.sets import Pictures
+from neocog.pictures.store import Store
 
 NAMES = ("cat", "dog", "eel")
 
@@ -104,6 +106,86 @@ def test_damaged_shards_give_what_they_have_and_are_told(tmp_path):
             except BadPicture as error:
                 bad.append(error)
     assert len(bad) <= 1 and all("train-001.tar" in error.where for error in bad)
+
+
+def test_nothing_behind_damage_is_lost_in_silence(tmp_path, expected):
+    """`tarfile` takes a damaged header, and a tar that was cut between two members, for the end."""
+    root = shards(tmp_path / "set", lambda i: (".cls", str(i % 3).encode()))
+    with tarfile.open(root / "train-000.tar") as tar:
+        fifth, tenth = (tar.getmember(f"{i:06}.png").offset for i in (5, 10))
+    whole = (root / "train-000.tar").read_bytes()
+    (root / "train-000.tar").write_bytes(whole[:fifth] + bytes(range(256)) * 2 + whole[fifth + 512 :])
+    data = load_data(root)
+    assert [one.where for one in data.skipped] == ["train-000.tar"] and "no header at byte" in data.skipped[0].why
+    assert sum(pixels(data.train).values()) + sum(pixels(data.val).values()) == 5 + 30
+    (root / "train-000.tar").write_bytes(whole[:tenth])
+    data = load_data(root)
+    assert "no end mark" in data.skipped[0].why and sum(every(data).values()) == 55
+
+
+@pytest.mark.parametrize(
+    ("name", "raw", "told"),
+    [
+        ("x.cls", b"-1", "no label"),
+        ("x.json", b'{"label": -1}', "no label"),
+        ("x.json", b'{"label": true}', "no label"),
+        ("x.json", b"[" * 100_000, "no label"),
+        ("x.cls", b"9" * 5000, "no label"),
+        ("y.png", None, "a link in the tar"),
+    ],
+)
+def test_what_has_no_label_or_is_no_file_is_named(tmp_path, name, raw, told):
+    root = shards(tmp_path / "set", lambda i: (".cls", str(i % 3).encode()))
+    with tarfile.open(root / "train-001.tar", "a") as tar:
+        if raw is None:
+            link = tarfile.TarInfo(name)
+            link.type, link.linkname = tarfile.LNKTYPE, "000015.png"
+            tar.addfile(link)
+        else:
+            add(tar, "x.png", picture(99))
+            add(tar, name, raw)
+    data = load_data(root)
+    assert len(data.classes) == 3 and sum(every(data).values()) == 60
+    assert [one.where for one in data.skipped] == [f"train-001.tar/{'y' if raw is None else 'x'}.png"]
+    assert told in data.skipped[0].why
+
+
+def test_ids_are_names_and_not_numbers_of_classes(tmp_path):
+    root = shards(tmp_path / "set", lambda i: (".cls", str((2435098, 7, 2435099)[i % 3]).encode()))
+    assert load_data(root).classes == ("7", "2435098", "2435099")
+    (root / "classes.txt").write_bytes(b"caf\xe9\n")
+    with pytest.raises(DataError, match="UTF-8"):
+        load_data(root)
+
+
+def test_workers_and_caches_read_shards_too(tmp_path):
+    root = shards(tmp_path / "set", lambda i: (".cls", str(i % 3).encode()))
+    train, record = load_data(root).train, Preprocessing(16, 16)
+    want = np.stack([record.image(train.picture(i)) for i in range(len(train))])
+    many = Store(train, record, limit=0, workers=1, cache=tmp_path / "cache", slow=0.0)
+    many.fill()
+    assert f"{len(train)} decoded pictures" in many.notes[0]
+    assert np.abs(many.get(range(len(train)))[0].astype(int) - want).max() <= 1
+    many.close()
+    for tar in root.glob("*.tar"):
+        tar.write_bytes(tar.read_bytes()[:1000])
+    found, kept = Store(train, record, limit=0).get(range(len(train)))
+    assert len(found) == len(kept) < len(train)
+
+
+def test_the_doctor_looks_into_shards(tmp_path):
+    root = shards(tmp_path / "set", lambda i: (".cls", str(i % 3).encode()))
+    with tarfile.open(root / "train-001.tar", "a") as tar:
+        add(tar, "x.png", picture(3))
+        add(tar, "x.cls", b"1")
+        add(tar, "y.png", picture(99)[:200])
+        add(tar, "y.cls", b"1")
+    report = check(root)
+    found = {finding.kind: finding for finding in report.findings}
+    assert found["truncated"].files == ("train-001.tar/y.png",) and report.pictures == 62
+    assert set(found["two-labels"].groups[0]) == {"train-000.tar/000003.png", "train-001.tar/x.png"}
+    with pytest.raises(UserError, match="no files of their own"):
+        quarantine(report, tmp_path / "bad")
 
 
 def test_what_cannot_be_read_from_the_middle_is_told(tmp_path):

@@ -50,6 +50,24 @@ def test_any_number_of_workers_gives_the_same_pixels(folder, workers):
     many.close()
 
 
+def test_where_no_process_can_be_started_threads_decode(folder, monkeypatch):
+    def refuse(*_args, **_options):
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    store = Store(folder, RECORD, limit=0, workers=2)
+    assert np.array_equal(store.get(range(60))[0], Store(folder, RECORD, limit=0).get(range(60))[0])
+    assert len(store.notes) == 1 and "cannot be started (resource temporarily unavailable)" in store.notes[0]
+
+
+def test_a_module_in_the_folder_one_stands_in_is_not_run(folder, tmp_path, monkeypatch):
+    (tmp_path / "numpy.py").write_text("raise SystemExit(1)")
+    monkeypatch.chdir(tmp_path)
+    store = Store(folder, RECORD, limit=0, workers=1)
+    assert len(store.get(range(8))[0]) == 7 and not store.notes
+    store.close()
+
+
 @pytest.mark.slow
 def test_killed_workers_are_replaced(folder):
     """Some while they work, some while they wait; nothing is lost, nothing comes twice or out of order."""

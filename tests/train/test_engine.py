@@ -1,6 +1,7 @@
 """The engine of gradient descent: what it keeps between steps, pieces of batches, checkpointing, starts that learn nothing."""
 
 import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,9 +18,9 @@ from neocog.runs import RunFolder, read_events
 from neocog.train import Interrupted, Wishes, reopen, resolve_run, stuck
 from neocog.train import run as train_run
 from neocog.train.batches import Ahead, Batch, Batches
-from neocog.train.memory import fit_pieces, fixed_bytes, out_of_memory, picture_bytes
+from neocog.train.memory import _control_group, fit_pieces, fixed_bytes, out_of_memory, picture_bytes
 from neocog.train.trainer import Trainer
-from neocog.train.trial import rate_range
+from neocog.train.trial import rate_range, speed
 from neocog.train.unit_variance import unit_variance
 from neocog.weights import read_safetensors
 from tests.train.test_runs import weights
@@ -161,6 +162,24 @@ def test_pieces_are_as_many_as_memory_asks_for():
     assert fit_pieces(arch, 64, "sgd", False, 1) == 64 and fixed_bytes(arch, "adamw", True) > fixed
 
 
+def test_a_containers_page_cache_is_memory_that_is_free(tmp_path):
+    assert _control_group(tmp_path) is None
+    (tmp_path / "memory.max").write_text("1000\n")
+    (tmp_path / "memory.current").write_text("900\n")
+    assert _control_group(tmp_path) == 100
+    (tmp_path / "memory.stat").write_text("anon 250\nfile 650\ninactive_file 600\nactive_file 50\n")
+    assert _control_group(tmp_path) == 700
+
+
+def test_pieces_are_no_more_than_pictures_and_none_too_small_to_normalise(few):
+    wishes = Wishes("resnet8.cifar", side=8, steps=1, changes=(("batch", 16),))
+    assert resolve_run(few, "few", replace(wishes, pieces=99)).config.engine["pieces"] == 16
+    with pytest.raises(UserError, match="fewer --pieces"):
+        resolve_run(few, "few", replace(wishes, side=4, pieces=9))
+    with pytest.raises(UserError, match="--mend, --snapshots: for gradient descent"):
+        resolve_run(few, "few", Wishes("perceptron", mend=True, snapshots=2))
+
+
 def test_what_is_made_ahead_is_what_was_asked_for(few):
     resolved = resolve_run(few, "few", Wishes("linear", changes=(("batch", 32), ("augment", ("shift",)))))
     batches = Batches(resolved.stores["train"], resolved.config.recipe, 0, torch.device("cpu"))
@@ -236,6 +255,27 @@ def test_the_rate_range_finds_a_rate_that_learns(few):
     assert list(found.rates) == sorted(found.rates) and found.rates[0] == pytest.approx(1e-5)
     assert 1e-3 < found.suggested < 1 and found.losses[0] == pytest.approx(np.log(10), rel=0.2)
     assert min(found.losses) < found.losses[0]
+
+
+def test_rates_are_tried_from_the_weights_that_the_run_begins_from(few, tmp_path):
+    changes = (("batch", 16), ("augment", ()), ("lr", 0.01))
+    begin(few, tmp_path / "learned", Wishes("linear", steps=60, changes=changes))
+    resolved = resolve_run(few, "few", Wishes("linear", weights=str(tmp_path / "learned"), steps=9, changes=changes))
+    config = replace(resolved.config, recipe=replace(resolved.config.recipe, label_smoothing=0.0))
+    known, fresh = (rate_range(config, resolved.stores, 10, start=start).losses[0] for start in (resolved.start, None))
+    assert fresh > 2 and known < 0.6 * fresh
+
+
+def test_what_is_estimated_once_a_pass_counts_in_a_budget(few, monkeypatch):
+    resolved = resolve_run(few, "few", Wishes("linear", steps=1, changes=(("batch", 128), ("optimizer", "lm"))))
+
+    def slowly(self, model, loss, x, y) -> None:
+        time.sleep(0.4)
+        for param in model.parameters():
+            self.state[param]["h"] = torch.ones_like(param)
+
+    monkeypatch.setattr("neocog.train.levenberg.DiagonalLM.estimate", slowly)
+    assert resolved.config.steps_per_epoch == 2 and speed(resolved.config, resolved.stores, 0.1).step > 0.2
 
 
 @pytest.mark.slow

@@ -137,6 +137,18 @@ def test_a_cache_that_cannot_be_written_is_told_and_does_no_harm(photos, weights
     assert "not kept" in told(tmp_path / "run", "looked")[0]["trouble"] and RunFolder(tmp_path / "run").finished
 
 
+def test_a_cache_that_may_only_be_read_is_read(photos, weights, tmp_path, monkeypatch):
+    train(photos, tmp_path / "first", Wishes(weights=str(weights)))
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("neocog.train.feature_cache.os.utime", refuse)
+    train(photos, tmp_path / "second", Wishes(weights=str(weights)))
+    looked = told(tmp_path / "second", "looked")[0]
+    assert looked["made"] == 0 and "Permission denied" in looked["trouble"]
+
+
 def test_the_cache_stays_within_its_limit(tmp_path):
     for number in range(4):
         cache = features.FeatureCache(f"net{number}", tmp_path / "f", limit=10_000)
@@ -173,6 +185,28 @@ def test_a_frozen_body_stays_as_it_was_to_the_last_bit_also_when_resumed(photos,
     train_run(reopen(folder, photos), photos, folder.path, lambda event: None, lambda: False, "cpu")
     before, after = read_safetensors(weights)[0], read_safetensors(tmp_path / "run" / "last.safetensors")[0]
     assert {k for k in before if not torch.equal(before[k], after[k])} == {"linear.weight", "linear.bias"}
+
+
+@pytest.mark.parametrize("options", [{}, {"steps": 3, "side": 40}], ids=["fast", "trained on"])
+def test_killed_before_it_had_its_start_it_is_read_once_more(photos, weights, tmp_path, options):
+    """Only the configuration was written; without the source there is nothing to go on from."""
+    source = tmp_path / "w.safetensors"
+    shutil.copy(weights, source)
+    wishes = Wishes(weights=str(source), **options)
+    train(photos, tmp_path / "whole", wishes)
+    folder = RunFolder(tmp_path / "run")
+    folder.begin(resolve_run(photos, "stripes", wishes).config)
+    source.rename(tmp_path / "away")
+    with pytest.raises(UserError, match=r"stopped before.*w\.safetensors.*another --out"):
+        train_run(reopen(folder, photos), photos, folder.path, lambda event: None, lambda: False, "cpu")
+    (tmp_path / "away").rename(source)
+    train_run(reopen(folder, photos), photos, folder.path, lambda event: None, lambda: False, "cpu")
+    assert end(folder.path) == end(tmp_path / "whole")
+
+
+def test_a_learner_that_begins_from_nothing_takes_no_weights(photos, weights):
+    with pytest.raises(UserError, match="neocognitron begins from nothing"):
+        resolve_run(photos, "stripes", Wishes(weights=str(weights), changes=(("learner", "neocognitron"),)))
 
 
 def test_small_pictures_are_learned_from_scratch_and_nothing_is_looked_for(weights, monkeypatch):

@@ -182,6 +182,21 @@ def test_other_data_is_not_gone_on_with(few, tmp_path):
         check_same_data(folder.config(), load_data("digits"), "digits", folder)
 
 
+def test_a_picture_that_cannot_be_read_any_more_is_no_silent_change(folder, tmp_path):
+    data = load_folder(folder)
+    run, lost = RunFolder(tmp_path / "run"), folder / "a" / "9.png"
+    run.begin(resolve_run(data, "pictures", SMALL).config)
+    whole = lost.read_bytes()
+    lost.write_bytes(whole[:100] + bytes(len(whole) - 100))  # names and sizes are what they were
+    try:
+        assert load_folder(folder).fingerprint == data.fingerprint
+        with pytest.raises(UserError, match="could when the run was begun"):
+            reopen(run, load_folder(folder))
+    finally:
+        lost.write_bytes(whole)
+    assert reopen(run, load_folder(folder)).config.data["n_train"] > 0
+
+
 def test_more_pictures_than_fit_in_a_batch_or_fewer(few, tmp_path):
     tiny = array_dataset(
         "tiny", ["a", "b"], (np.zeros((3, 8, 8), np.uint8), np.array([0, 1, 1])), None, flip=False, val_fraction=0

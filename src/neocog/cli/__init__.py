@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import io
 import os
 import signal
 import sys
@@ -95,6 +96,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         # How long threads that wait for one another spin before they sleep. libgomp's 300,000 turns make training several
         # times slower on a busy machine, none at all doubles the time of small nets; it is read when torch is loaded.
         os.environ.setdefault("GOMP_SPINCOUNT", "20000")
+    for stream in (sys.stdout, sys.stderr):  # names of files need not be UTF-8, nor the terminal
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
     try:
         parsed = parse(sys.argv[1:] if argv is None else argv)
         code = DONE if parsed is None else parsed[0].run(parsed[1])

@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--n", type=int, default=12, help="samples a row (default: 12)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--size", type=int, metavar="PIXELS", help=f"of the input (default: the net's, else {SIDE})")
-    parser.add_argument("--out", metavar="FILE", help="the picture to write, sheet.png")
+    parser.add_argument("--out", metavar="FILE", help="the sheet to write, a .png or .webp (needed)")
     parser.add_argument("--list", action="store_true", help="print every augmentation and stop")
     parser.add_argument("--json", action="store_true", help="one object: what was drawn; of --list: a list of objects")
 
@@ -48,8 +48,10 @@ def run(args: argparse.Namespace) -> int:
     if args.list:
         print(_list(args.json))
         return DONE
-    if not args.images or not args.out:
-        raise UserError("augment needs a picture and --out sheet.png; `neocog augment --list` prints the augmentations")
+    if not args.images:
+        raise UserError("augment needs a picture; `neocog augment --list` prints the augmentations")
+    if not args.out:
+        raise UserError("augment needs a name for the sheet it draws: --out sheet.png")
     for name, value, low, high in (("n", args.n, 1, MOST), ("size", args.size or SIDE, 8, 1024), ("seed", args.seed, 0, 2**32)):
         if not low <= value <= high:
             raise UserError(f"--{name} goes from {low} to {high}, not {value}")

@@ -1,6 +1,6 @@
 """Look a data set over before it is trained on: `neocog data check DATA`.
 
-DATA is a folder with one sub-folder of pictures for each class, a folder of idx or CIFAR files, or a name, as for train.
+DATA is a folder with one sub-folder of pictures for each class, or whatever else train takes (`neocog train --help`).
 Exit code 0: nothing bad; 3: files that cannot be used, leaks between splits or other errors; 2: no data set.
 
 examples:
@@ -30,7 +30,7 @@ SHOWN = 3  # files of a finding
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
-    parser.add_argument("what", choices=("check",), metavar="check", help="the only thing to do with data")
+    parser.add_argument("what", nargs="?", choices=("check",), metavar="check", help="the only thing to do with data")
     parser.add_argument("data", metavar="DATA", nargs="?", help="a folder or a name")
     parser.add_argument("--quick", action="store_true", help="read headers only; copies byte for byte only")
     parser.add_argument("--quarantine", metavar="DIR", help="move the files that cannot be used to DIR; never deletes")
@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
 def _refuse_nonsense(args: argparse.Namespace, also: list[str]) -> None:
     from neocog.pictures.doctor.moving import ALSO
 
-    if args.data is None and not args.undo:
+    if args.what is None or (args.data is None and not args.undo):
         raise UserError("which data? `neocog data check DATA`; `neocog data --help` shows examples")
     if args.undo and args.quarantine:
         raise UserError("--quarantine moves files away and --undo moves them back: give one of them")

@@ -118,7 +118,7 @@ def learn(
     display = Quietly(progress, net, resolved.config.steps, resolved.config.steps_per_epoch)
     train_run(resolved, data, out, display, signals.asked)
     spent = time.monotonic() - begun
-    judgement = test_once(folder, data, progress, ALONE)
+    judgement = test_once(folder, data, lambda done, total: progress.update("testing", done, total), ALONE)
     assert judgement is not None
     progress.clear()
     table = analyse(resolved.config.arch)

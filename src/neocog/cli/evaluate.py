@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         judged = judgement.to_json()
         judged["failed"] = [{"file": f.where, "error": f.why} for f in failed]
-        print(json.dumps({**judged, "split": what}, ensure_ascii=False))
+        print(json.dumps({**judged, "split": what}))  # in ASCII: names of files need not be UTF-8
     else:
         print(judgement.sentence(what))
         for failure in failed:

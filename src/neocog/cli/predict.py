@@ -16,6 +16,7 @@ from neocog.cli.progress import Progress
 from neocog.errors import BadPicture, UserError
 
 if TYPE_CHECKING:
+    from neocog.pictures.names import Names
     from neocog.runs import Predictor
 
 BATCH = 64
@@ -35,39 +36,48 @@ def run(args: argparse.Namespace) -> int:
     from neocog.runs import load_predictor
 
     predictor = load_predictor(args.run)
-    files = list(find_pictures(args.sources))
-    if not files:
+    files, unreadable = find_pictures(args.sources)
+    if not len(files) and not unreadable:
         raise UserError(f"no pictures in {', '.join(args.sources)}")
     top = max(1, min(args.top, len(predictor.classes)))
     failed = done = 0
     if args.json:
         print("[", end="")
     with Progress(quiet=args.json) as progress:
-        for start in range(0, len(files), BATCH):
-            for answer in classify(predictor, files[start : start + BATCH], top):
+        for start in range(0, max(1, len(files)), BATCH):
+            answers = classify(predictor, [Path(name) for name in files[start : start + BATCH]], top)
+            for answer in (*(unreadable if start == 0 else ()), *answers):
                 failed += "error" in answer
                 done += 1
-                if args.json:
-                    print((",\n " if done > 1 else "") + json.dumps(answer, ensure_ascii=False), end="")
+                if args.json:  # in ASCII: names of files need not be UTF-8
+                    print((",\n " if done > 1 else "") + json.dumps(answer), end="")
                 else:
                     progress.clear()
                     print("\n".join(lines(answer)))
             if len(files) > BATCH:
-                progress.update("classifying", done, len(files))
+                progress.update("classifying", min(start + BATCH, len(files)), len(files))
     if args.json:
         print("]")
-    return YOURS if failed == len(files) else SOME_FAILED if failed else DONE
+    return YOURS if failed == done else SOME_FAILED if failed else DONE
 
 
-def find_pictures(sources: list[str]) -> Iterator[Path]:
-    """Files as given, and every picture below the folders, in order of their names."""
-    from neocog.pictures import IMAGE_SUFFIXES
+def find_pictures(sources: list[str]) -> tuple["Names", list[dict[str, Any]]]:
+    """Files as given, and every picture that `train` would see below the folders, in order of their names; and an answer for
+    each folder that cannot be read."""
+    from neocog.pictures.names import Names
+    from neocog.pictures.scan import walk
 
+    files, unreadable = Names(), []
     for source in map(Path, sources):
-        if source.is_dir():
-            yield from sorted(p for p in source.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
-        else:
-            yield source
+        if not source.is_dir():
+            files.append(str(source))
+            continue
+        for name, kind, why in walk(source):
+            if kind == "picture":
+                files.append(str(source / name))
+            elif kind == "unreadable":
+                unreadable.append({"file": str(source / name), "error": why})
+    return files, unreadable
 
 
 def classify(predictor: "Predictor", files: list[Path], top: int) -> Iterator[dict[str, Any]]:

@@ -16,6 +16,7 @@ class Progress:
         self._bar: Any = None
         self._task: tuple[str, Any] | None = None
         self._said = self._begun = time.monotonic()
+        self._first = self._done = 0  # where the task stood when it was first told of, and now
 
     def __enter__(self) -> "Progress":
         return self
@@ -27,15 +28,17 @@ class Progress:
         """`done` of `total` of the task `name`; `words` stand behind the bar."""
         if self.quiet:
             return
-        if self._task is None or self._task[0] != name:
+        if self._task is None or self._task[0] != name or done < self._done:  # less than before: begun again
             self.clear()
             self._begun = self._said = time.monotonic()
+            self._first = done  # a run that goes on begins in the middle
             self._task = (name, self._start(name, total) if self.tty else None)
+        self._done = done
         if self.tty:
             self._bar.update(self._task[1], completed=done, total=total, words=words)
         elif time.monotonic() - self._said > EVERY:
             self._said = time.monotonic()
-            left = (self._said - self._begun) / max(done, 1) * (total - done)
+            left = (self._said - self._begun) / max(done - self._first, 1) * (total - done)
             print(f"{name}: {done:,}/{total:,} {words} · {clock(left)} left", file=sys.stderr, flush=True)
 
     def _start(self, name: str, total: int) -> Any:
@@ -104,7 +107,12 @@ class TrainingDisplay:
             self.progress.say(
                 f"step {event['step']:,}: nothing learned so far: loss {event['loss']:.4g}, "
                 f"guessing has {event['guessing']:.4g}. "
-                f"{event['why'][0].upper()}{event['why'][1:]}. What may help: {event['advice']} (--mend begins again so)"
+                f"{event['why'][0].upper()}{event['why'][1:]}. "
+                + (
+                    f"Begun again with {event['advice']}"
+                    if event["mends"]
+                    else f"What may help: {event['advice']} (--mend begins again so)"
+                )
             )
         elif kind == "features":
             self.progress.update("looking at pictures", event["step"], event["steps"])

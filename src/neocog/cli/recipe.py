@@ -40,7 +40,8 @@ DECAYS = {
     "weights": "weights, not biases or normalisation",
     "not-depthwise": "weights, not depthwise ones",
 }
-LEARNERS = {"perceptron": "the perceptron rule", "neocognitron": "Fukushima's, layer by layer, without a teacher",
+LEARNERS = {"features": "solving for a linear classifier on what a frozen network sees",
+            "perceptron": "the perceptron rule", "neocognitron": "Fukushima's, layer by layer, without a teacher",
             "neocognitron-taught": "Fukushima's, a teacher picks the last layer's winners"}  # fmt: skip
 FRACTIONS = {0.1: "a tenth", 0.2: "a fifth", 0.5: "half"}
 
@@ -67,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
         title = f"{net.card.title} ({net.card.year})"
     if args.recipe is not None:
         if args.recipe not in found:
-            raise UserError(f"{name} has no recipe '{args.recipe}'; it has {' and '.join(found)}")
+            raise UserError(f"{name} has no recipe '{args.recipe}'; it has {', '.join(found)}")
         found = {args.recipe: found[args.recipe]}
     if args.json:
         print(json.dumps({"net": name, "recipes": {key: r.to_json() for key, r in found.items()}}, ensure_ascii=False))
@@ -103,6 +104,8 @@ def describe(recipe: Recipe, width: int = WIDE) -> dict[str, list[str]]:
     r, matters = recipe, set(used(recipe))
     epochs = f"{r.epochs:g} {'pass' if r.epochs == 1 else 'passes'}"
     out = {"length": [epochs + (f", batches of {r.batch}" if r.batch > 1 else ", one picture at a time")]}
+    if r.learner == "features":
+        return {"learns by": [LEARNERS[r.learner]], "pictures": ["as they are, and mirrored"]}
     if r.learner != "sgd":
         return {"learns by": [LEARNERS[r.learner]]} | out | {"pictures": list(r.augment) or ["as they are"]}
     out["rate"] = [f"{r.lr:g}", sparkline(r, min(width, 40)), *schedule(r)]

@@ -1,12 +1,18 @@
 """Train a network on pictures, test it once, and leave a run folder.
 
 DATA is a folder with one sub-folder of pictures for each class (with or without train/val/test above them), a folder of
-idx files or of CIFAR's binary files, or a name: mnist, fashion-mnist, cifar10, cifar100, digits (comes with neocog).
+idx files or of CIFAR's binary files, a folder of tar shards or of parquet files, hf:OWNER/NAME, or a name: mnist,
+fashion-mnist, cifar10, cifar100, digits (comes with neocog).
+
+With weights at hand (--weights, NEOCOG_WEIGHTS) and nothing else said, photos are learned on the fast road: a linear
+classifier on what the pretrained network sees, in seconds.
 
 examples:
   neocog train photos/                                 picks a net and says why
   neocog train fashion-mnist --net lenet5.modern --budget 120s
   neocog train photos/ --net resnet18 --epochs 20 --out runs/flowers
+  neocog train photos/ --net resnet18 --recipe modern --dry-run
+  neocog train photos/ --weights runs/squeezenet       the fast road
   neocog train photos/ --out runs/flowers --resume     goes on after Ctrl-C or a crash
 """
 

@@ -7,25 +7,62 @@ from typing import TYPE_CHECKING, Any
 
 from neocog.errors import UserError
 from neocog.nets import Recipe, resolve
+from neocog.nets.recipe import DECAYS, LOSSES, OPTIMIZERS, SCHEDULES
 
 if TYPE_CHECKING:
     from neocog.runs import Config, RunFolder
     from neocog.train import Wishes
 
-LISTS = ("augment", "freeze", "milestones")
-RECIPE_OPTIONS = tuple(f.name for f in fields(Recipe) if f.name not in ("name", "epochs", *LISTS))
+LISTS = ("augment", "freeze", "milestones", "factors")
+NUMBERS = ("milestones", "factors")  # of the lists
+RECIPE_OPTIONS = tuple(f.name for f in fields(Recipe) if f.name not in ("name", "epochs", "source", *LISTS))
 ENGINE_OPTIONS = ("weights", "compile", "checkpointing", "pieces", "mend", "snapshots")
 OPTIONS = ("net", "recipe", "epochs", "steps", "budget", "seed", "size", "precision", "max_bad", *ENGINE_OPTIONS,
            *LISTS, *RECIPE_OPTIONS)  # fmt: skip
 DEFAULTS = {"recipe": "quick", "seed": 0, "precision": "auto"}
 
+# of each field of a recipe: what it may be, and what it is
+FIELDS = {
+    "learner": ("NAME", "sgd; features, perceptron, neocognitron learn without steps"),
+    "loss": ("NAME", " | ".join(LOSSES)),
+    "label_smoothing": ("SHARE", "of each label that is spread over all classes"),
+    "competition": ("J", "of the loss map"),
+    "optimizer": ("NAME", " | ".join(OPTIMIZERS)),
+    "lr": ("RATE", "the highest learning rate (--find-lr)"),
+    "momentum": ("M", "of the velocity; of adamw: β1"),
+    "nesterov": ("", "with sgd: look ahead"),
+    "rho": ("R", "decay of rmsprop's squares; of adamw: β2"),
+    "eps": ("E", "of rmsprop, adamw; of lm: μ"),
+    "weight_decay": ("D", "times the weights is added to the gradient"),
+    "decay": ("NAME", "what it pulls on: " + " | ".join(DECAYS)),
+    "bias_lr": ("TIMES", "the rate of biases, as a multiple"),
+    "head_lr": ("TIMES", "the rate of the classifier, as a multiple"),
+    "clip": ("NORM", "largest norm of all gradients together (0: any)"),
+    "ema": ("SHARE", "kept of the running mean of the weights, a step (0: none)"),
+    "filter_rms": ("RMS", "to which larger filters are scaled back (0: any)"),
+    "schedule": ("NAME", " | ".join(SCHEDULES)),
+    "warmup": ("SHARE", "of the steps in which the rate rises"),
+    "warmup_hold": ("TIMES", "the rate instead, all that time, as a multiple"),
+    "gamma": ("TIMES", "what the rate is multiplied by, by step, exponential, plateau"),
+    "power": ("P", "of poly and inv"),
+    "patience": ("EPOCHS", "without progress until plateau lowers the rate"),
+    "batch": ("N", "pictures a step"),
+    "start": ("NAME", "unit-variance | whiten"),
+    "test_flip": ("", "judge each picture with its mirror image too"),
+}
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
-    parser.add_argument("data", metavar="DATA", help="a folder or a name")
+    parser.add_argument("data", metavar="DATA", help="a folder or a name, as below")
     parser.add_argument("--net", help="a network's name (`neocog list`); without it neocog picks one")
-    parser.add_argument("--out", metavar="RUN", help="the run folder (default: runs/DATA-NET)")
-    parser.add_argument("--recipe", help="how to train: quick, paper, modern (`neocog recipe NET`; default: quick)")
+    parser.add_argument(
+        "--out", metavar="RUN", help="the run folder (default: runs/DATA-NET, with a number where that is taken)"
+    )
+    parser.add_argument(
+        "--recipe",
+        help="how to train: quick (the default), paper, modern, as `neocog recipe NET` shows them; with --weights finetune",
+    )
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--epochs", type=positive, help="passes over the training pictures")
     length.add_argument("--steps", type=count, help="updates")
@@ -62,14 +99,16 @@ def _engine_arguments(group: "argparse._ArgumentGroup") -> None:
 def _recipe_arguments(group: "argparse._ArgumentGroup") -> None:
     group.add_argument("--augment", metavar="LIST", help="joined by commas (`neocog augment --list`), or none")
     group.add_argument("--freeze", metavar="PATHS", help="layers that keep their weights, joined by commas, or all-but-head")
-    group.add_argument("--milestones", metavar="LIST", help="fractions of the steps at which the rate falls")
+    group.add_argument("--milestones", metavar="LIST", help="fractions of the steps at which the rate falls, as 0.5,0.75")
+    group.add_argument("--factors", metavar="LIST", help="of the rate from each milestone on, instead of powers of gamma")
     for name in RECIPE_OPTIONS:
         default = next(f.default for f in fields(Recipe) if f.name == name)
         option = f"--{name.replace('_', '-')}"
+        metavar, words = FIELDS[name]
         if isinstance(default, bool):
-            group.add_argument(option, action=argparse.BooleanOptionalAction, default=None)
+            group.add_argument(option, action=argparse.BooleanOptionalAction, default=None, help=words)
         else:
-            group.add_argument(option, type=type(default), default=None, metavar=type(default).__name__.upper())
+            group.add_argument(option, type=type(default), default=None, metavar=metavar, help=words)
 
 
 def positive(words: str) -> float:
@@ -118,17 +157,17 @@ def wishes(args: argparse.Namespace) -> "Wishes":
     for name in LISTS:
         if (words := getattr(args, name)) is not None:
             parts = () if words == "none" else tuple(words.split(","))
-            changes.append((name, tuple(map(_fraction, parts)) if name == "milestones" else parts))
+            changes.append((name, tuple(_number(name, part) for part in parts) if name in NUMBERS else parts))
     plain = ("net", "recipe", "epochs", "steps", "budget", "seed", "precision", "device", "max_bad", "workers", *ENGINE_OPTIONS)
     chosen = {name: value for name in plain if (value := getattr(args, name)) is not None}
     return Wishes(**chosen, side=args.size, changes=tuple(changes))
 
 
-def _fraction(words: str) -> float:
+def _number(name: str, words: str) -> float:
     try:
         return float(words)
     except ValueError:
-        raise UserError(f"--milestones: fractions such as 0.5,0.75, not '{words}'") from None
+        raise UserError(f"--{name}: numbers such as 0.5,0.75, not '{words}'") from None
 
 
 def asked(args: argparse.Namespace) -> dict[str, Any]:

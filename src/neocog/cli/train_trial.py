@@ -3,10 +3,13 @@
 import argparse
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from neocog.cli import DONE
 from neocog.cli.progress import Progress, clock
+from neocog.cli.recipe import ROWS, describe
+from neocog.nets import Recipe
 
 if TYPE_CHECKING:
     from neocog.train import Resolved
@@ -56,48 +59,31 @@ def dry_run(args: argparse.Namespace, resolved: "Resolved", progress: Progress, 
 
 
 def _rows(plain: dict[str, Any]) -> list[tuple[str, str]]:
-    from neocog.nets.recipe import Recipe
-    from neocog.nets.recipes import used
-
-    data, recipe = plain["data"], plain["recipe"]
-    usual = Recipe().to_json()
-    told = {"optimizer", "lr", "batch", "schedule", "augment", "loss"}
-    does = set(used(Recipe.from_json(recipe))) - {"name", "epochs"}
-    words = [f"{k} {_value(v)}" for k, v in recipe.items() if k in does and (k in told or v != usual[k])]
+    data, recipe = plain["data"], Recipe.from_json(plain["recipe"])
+    steps = recipe.learner == "sgd"  # the others' are no batches: passes, looks
+    passes = plain["steps"] / plain["steps_per_epoch"]
+    said = describe(replace(recipe, epochs=passes) if steps else recipe)  # warm-up in passes of this run
+    many = f"{recipe.batch} picture{'s' if recipe.batch > 1 else ''} · {passes:.3g} epoch{'s' if passes != 1 else ''}"
     rows = [
         ("net", f"{plain['net']} · input {'×'.join(map(str, plain['input']))} · {plain['classes']} classes"),
         (
             "data",
             f"{data['name']}: {data['n_train']:,} training, {data['n_val']:,} validation, {data['n_test']:,} test pictures",
         ),
-        ("pictures", plain["preprocessing"]),
-        ("recipe", f"{recipe['name']}: " + ", ".join(words)),
-        ("length", plain["length"])
-        if recipe["learner"] != "sgd"  # whose steps are no batches: passes, looks
-        else (
-            "steps",
-            f"{plain['steps']:,} of {recipe['batch']} pictures · {plain['steps'] / plain['steps_per_epoch']:.3g} epochs",
-        ),
+        ("judged as", plain["preprocessing"]),
+        ("recipe", recipe.name),
+        *((f"  {label}", " · ".join(said[label])) for label in ROWS if label in said and label not in ("length", "source")),
+        ("steps", f"{plain['steps']:,} of {many}") if steps else ("length", plain["length"]),
         ("precision", plain["precision"] + "".join(f", {k} {v}" for k, v in plain["engine"].items() if v not in (1, False))),
         ("seed", str(plain["seed"])),
     ]
     if "seconds" in plain:
         need, free = plain["memory_bytes"] / 2**20, plain["memory_free_bytes"] / 2**20
+        step = plain["seconds_per_step"]
+        each = f"{step:.3g} s" if step >= 1 else f"{1000 * step:,.0f} ms"
         rows.append(("memory", f"about {need:,.0f} MiB, {free:,.0f} MiB free"))
-        rows.append(
-            ("time", f"about {clock(plain['seconds'])}, {1000 * plain['seconds_per_step']:,.0f} ms a step on this machine")
-        )
+        rows.append(("time", f"about {clock(plain['seconds'])}, {each} a step on this machine"))
     return rows
-
-
-def _value(value: Any) -> str:
-    return (
-        "+".join(map(str, value)) or "none"
-        if isinstance(value, list)
-        else f"{value:g}"
-        if isinstance(value, float)
-        else str(value)
-    )
 
 
 def find_rate(args: argparse.Namespace, resolved: "Resolved", progress: Progress, watch: "Watch") -> int:

@@ -1,5 +1,6 @@
 """Building a cache of decoded pictures: once, by one process at a time, going on where another was stopped."""
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -67,8 +68,8 @@ def build(pictures: Pictures, maker: Maker, decode: Decode, size: float, home: P
                 _write(cache, stamps, lacking, decode, on_progress)
     except Timeout:
         why = "another process builds the picture cache and does not get on"
-    except OSError as error:
-        said = (error.strerror or str(error)).lower()
+    except (OSError, NotImplementedError) as error:  # the latter: no locks on this file system
+        said = (getattr(error, "strerror", None) or str(error)).lower()
         why = str(error) if isinstance(error, Full) else f"the picture cache cannot be written: {said}"
     try:
         cache.open()
@@ -93,13 +94,13 @@ def key_of(pictures: Pictures, maker: Maker) -> str:
 
 
 def stamps_of(pictures: Pictures) -> np.ndarray:
-    """What each picture is known by, uint64 N×2: name, size and time; two pictures never share a record. 0: cannot be told."""
+    """What each picture is known by, uint64 N×2: name, size and times; two pictures never share a record. 0: cannot be told."""
     stamps = np.zeros((len(pictures), 2), np.uint64)
     for i in range(len(pictures)):
         source = pictures.source(i)
         try:
             if source is not None:
-                stamps[i] = stamp(f"{source.path}\0{source.stamp()}")
+                stamps[i] = stamp(f"{os.path.abspath(source.path)}\0{source.stamp()}")  # noqa: PTH100 (however it was spelled)
         except OSError:  # gone since it was listed: decoding will say so
             continue
     return stamps

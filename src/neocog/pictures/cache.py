@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock, Timeout
 
-from neocog.files import cache_folder, write_text
+from neocog.files import cache_folder, write_bytes
 
 LIMIT = 50e9  # bytes that all caches together may take; NEOCOG_CACHE_GB says otherwise
 SPARE = 2e9  # bytes that stay free on the disk
@@ -41,8 +41,13 @@ def limit() -> float:
 
 def stamp(text: str) -> tuple[int, int]:
     """128 bits of what a picture is known by."""
-    digest = hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=16).digest()
+    digest = hashlib.blake2b(_raw(text), digest_size=16).digest()
     return int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:], "little")
+
+
+def _raw(text: str) -> bytes:
+    """Names of files need not be UTF-8."""
+    return text.encode("utf-8", "surrogateescape")
 
 
 class Full(OSError):
@@ -54,7 +59,7 @@ class Cache:
 
     def __init__(self, key: str, home: Path | None = None, room: float | None = None):
         self.home = home or cache_folder() / "pictures"
-        self.folder = self.home / hashlib.sha256(f"{FORMAT}\0{key}".encode("utf-8", "surrogateescape")).hexdigest()[:24]
+        self.folder = self.home / hashlib.sha256(_raw(f"{FORMAT}\0{key}")).hexdigest()[:24]
         self.room = limit() if room is None else room
         self._key = key
         self._data = self._journal = -1
@@ -68,7 +73,7 @@ class Cache:
         if write:
             self.folder.mkdir(parents=True, exist_ok=True)
             if not (self.folder / "about.txt").exists():
-                write_text(self.folder / "about.txt", self._key + "\n")
+                write_bytes(self.folder / "about.txt", _raw(self._key + "\n"))
         flags = os.O_RDWR | os.O_CREAT if write else os.O_RDONLY
         self._data = os.open(self.folder / "pixels", flags | getattr(os, "O_BINARY", 0), 0o644)
         self._journal = os.open(self.folder / "journal", flags | getattr(os, "O_BINARY", 0), 0o644)
@@ -163,11 +168,11 @@ class Cache:
     def add(self, stamps: np.ndarray, records: Sequence[np.ndarray]) -> None:
         """Write records; only while `writing`. Full when there is no room for all of them: what was there before stays."""
         lines = np.zeros(len(records), _LINE)
-        end = self._size
+        end, room = self._size, min(self.room, self._room())  # others may have grown
         for line, one, mark in zip(lines, records, stamps, strict=True):
             one = np.ascontiguousarray(one)
-            if end + one.nbytes > self.room:
-                raise Full(f"the picture cache has reached the {self.room / 1e9:.3g} GB that it may take")
+            if end + one.nbytes > room:
+                raise Full(f"the picture cache has reached the {room / 1e9:.3g} GB that it may take")
             line["stamp"], line["offset"], line["crc"] = mark, end, zlib.crc32(one.reshape(-1).data)
             line["height"], line["width"], line["channels"] = one.shape
             _write(self._data, one.reshape(-1).data, end)
@@ -182,21 +187,19 @@ class Cache:
         self._size = end
 
     def make_room(self, wanted: float) -> float:
-        """Remove those that were not used for longest until `wanted` bytes fit. How many bytes this one may come to take."""
-        others = sorted(
-            (entry for entry in _folders(self.home) if entry != self.folder), key=lambda entry: _used_at(entry), reverse=True
-        )
-        taken = {entry: _taken(entry) for entry in others}
-        own = _taken(self.folder)
-
-        def room() -> float:
-            return min(limit() - sum(taken.values()), own + shutil.disk_usage(self.home).free - SPARE)
-
-        while others and room() < wanted:
-            if _remove(oldest := others.pop()):
-                del taken[oldest]
-        self.room = max(0.0, min(self.room, room()))
+        """Remove those that were not used for longest until `wanted` bytes fit, none if they never will. How many bytes this
+        one may come to take."""
+        others = sorted((entry for entry in _folders(self.home) if entry != self.folder), key=_used_at, reverse=True)
+        most = min(self.room, limit(), _free(self.home) + sum(map(_taken, [self.folder, *others])))
+        while others and most >= wanted > self._room():
+            _remove(others.pop())
+        self.room = max(0.0, min(self.room, self._room()))
         return self.room
+
+    def _room(self) -> float:
+        """Bytes that this one may come to take, as things are."""
+        others = sum(_taken(entry) for entry in _folders(self.home) if entry != self.folder)
+        return min(limit() - others, _taken(self.folder) + _free(self.home))
 
 
 def _pread_into(handle: int, view: memoryview, offset: int) -> int:
@@ -248,6 +251,11 @@ def _folders(home: Path) -> list[Path]:
         return [path for path in home.iterdir() if (path / "journal").exists()]
     except OSError:
         return []
+
+
+def _free(home: Path) -> float:
+    """Bytes of the disk that caches may still take."""
+    return shutil.disk_usage(home).free - SPARE
 
 
 def _taken(folder: Path) -> int:

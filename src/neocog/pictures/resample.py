@@ -11,7 +11,7 @@ from neocog.pictures import geometry
 from neocog.pictures.preprocessing import Preprocessing
 
 _REACH = {"box": 0.5, "bilinear": 1, "hamming": 1, "bicubic": 2, "lanczos": 3}  # of Pillow's filters, in pixels
-_SIGNED = ("bicubic", "lanczos")
+_WHOLE = ("box", "bicubic", "lanczos")  # filters that show the last bit of a position, or have negative weights
 _OVER = 4096  # no side is padded by more than this: boxes far outside of a picture are a mistake
 
 
@@ -36,10 +36,11 @@ def window(record: Preprocessing, height: int, width: int, exact: bool = False) 
 
     exact: None too for filters with negative weights. Pillow 13 chooses by the sizes whether rows or columns come first, and
     rounds in between: of a part it may choose otherwise than of the whole, and there these filters differ by up to 11/255.
+    And for the box, which jumps from one pixel to the next where the last bit of a position says so.
     """
     if not record.antialias or record.interpolation not in _REACH or record.resize == "pad":
         return None
-    if exact and record.interpolation in _SIGNED:
+    if exact and record.interpolation in _WHOLE:
         return None
     if record.resize == "shorter":
         side = record.resize_to or min(record.height, record.width)

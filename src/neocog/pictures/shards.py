@@ -5,29 +5,27 @@ number or a name) or `000017.json` ({"label": …} or {"class": …}). Where the
 tar is its class. `train-0000.tar`, `val-…` and `test-…`, or folders of those names, are the splits.
 """
 
-import json
 import os
 import re
-import tarfile
-from array import array
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from neocog.errors import BadPicture, DataError
+from neocog.errors import DataError
 from neocog.pictures.encoded import EncodedPictures, dataset
+from neocog.pictures.fast import fetch
 from neocog.pictures.folder import sorted_classes
 from neocog.pictures.layout import SPLITS
 from neocog.pictures.names import Names
-from neocog.pictures.scan import hidden, is_picture, subfolders
+from neocog.pictures.scan import hidden, subfolders
 from neocog.pictures.sets import Dataset
+from neocog.pictures.source import Span
+from neocog.pictures.tar_index import Index
 
 PACKED = (".tar.gz", ".tgz", ".tar.zst", ".tar.bz2", ".tar.xz")
-LABELS = (".cls", ".cls.txt", ".json")
 CLASSES = ("classes.txt", "classnames.txt")
+MOST = 1000  # numbers that may be classes even of fewer pictures: a sample of ImageNet has its labels
 
 
 def has_shards(root: Path) -> bool:
@@ -54,7 +52,7 @@ def load_shards(
         )
     total, found = sum(map(len, shards.values())), {}
     for split, paths in shards.items():
-        found[split] = _Index()
+        found[split] = Index()
         for path in paths:
             found[split].read(path, root)
             if on_progress is not None:
@@ -80,25 +78,15 @@ class ShardPictures(EncodedPictures):
         self, shards: Sequence[Path], names: Names, places: np.ndarray, labels: np.ndarray, classes: Sequence[str], root: Path
     ):
         super().__init__(labels, classes, len(names))
-        self.shards, self.names, self.places, self.root = (
-            tuple(shards),
-            names,
-            places,
-            root,
-        )  # places: int64 N×(shard, offset, size)
-        self._open: dict[int, int] = {}
+        self.shards, self.names, self.root = tuple(shards), names, root
+        self.places = places  # int64 N×(shard, offset, size)
+
+    def source(self, i: int) -> Span:
+        shard, offset, size = (int(v) for v in self.places[i])
+        return Span(self.shards[shard], offset, size)
 
     def encoded(self, i: int) -> bytes:
-        shard, offset, size = (int(v) for v in self.places[i])
-        try:
-            if shard not in self._open:
-                self._open[shard] = os.open(self.shards[shard], os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
-            raw = os.pread(self._open[shard], size, offset)  # no position is moved: threads may share the file
-        except OSError as error:
-            raise BadPicture(self.name(i), (error.strerror or "cannot be read").lower()) from None
-        if len(raw) < size:
-            raise BadPicture(self.name(i), "its shard is cut off")
-        return raw
+        return fetch(self.source(i), self.name(i))
 
     def name(self, i: int) -> str:
         return self.names[i]
@@ -109,100 +97,33 @@ class ShardPictures(EncodedPictures):
             self.shards, self.names.take(at.tolist()), self.places[at], self.labels[at], self.classes, self.root
         )
 
-    def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_open": {}}  # a worker process opens them for itself
 
-    def __del__(self) -> None:
-        for handle in self._open.values():
-            os.close(handle)
-
-
-@dataclass
-class _Index:
-    """What lies in the shards of one split. labels: as they are written, a number or a name."""
-
-    shards: list[Path] = field(default_factory=list)
-    names: Names = field(default_factory=Names)
-    places: array = field(default_factory=lambda: array("q"))
-    labels: list[str | int] = field(default_factory=list)
-    skipped: list[BadPicture] = field(default_factory=list)
-
-    def read(self, path: Path, root: Path) -> None:
-        """Add the samples of one shard. A damaged one gives what lies before the damage, and is told."""
-        shard, place = len(self.shards), path.relative_to(root).as_posix()
-        self.shards.append(path)
-        try:
-            with tarfile.open(path, "r:") as tar:
-                key, pictures, label = "", [], None
-                for member in tar:
-                    if not member.isfile() or hidden(Path(member.name).name):
-                        continue
-                    if _key(member.name) != key:
-                        self._add(shard, place, pictures, label)
-                        key, pictures, label = _key(member.name), [], None
-                    if member.name.lower().endswith(LABELS):
-                        label = _label(tar, member, label)
-                    elif is_picture(member.name):
-                        pictures.append(member)
-                self._add(shard, place, pictures, label)
-        except (tarfile.TarError, OSError, EOFError) as error:
-            why = "empty or no tar file" if isinstance(error, tarfile.ReadError) else str(error)
-            self.skipped.append(BadPicture(place, f"the shard is damaged ({why}): what lies behind the damage is left out"))
-
-    def _add(self, shard: int, place: str, pictures: list[tarfile.TarInfo], label: str | int | None) -> None:
-        for member in pictures:
-            folder = Path(member.name).parent.name
-            if label is None and not folder:
-                self.skipped.append(
-                    BadPicture(f"{place}/{member.name}", "no label: neither .cls nor .json beside it, nor a folder")
-                )
-                continue
-            self.names.append(f"{place}/{member.name}")
-            self.places.extend((shard, member.offset_data, member.size))
-            self.labels.append(folder if label is None else label)
-
-
-def _key(name: str) -> str:
-    folder, _, file = name.rpartition("/")
-    return f"{folder}/{file.split('.', 1)[0]}"
-
-
-def _label(tar: tarfile.TarFile, member: tarfile.TarInfo, before: str | int | None) -> str | int | None:
-    file = tar.extractfile(member)
-    text = file.read(1 << 20).decode("utf-8", "replace").strip() if file else ""
-    if member.name.lower().endswith(".json"):
-        try:
-            told = json.loads(text)
-        except ValueError:
-            return before
-        found = (
-            next((told[k] for k in ("class", "cls", "label", "class_name") if k in told), None)
-            if isinstance(told, dict)
-            else told
-        )
-        return before if before is not None or not isinstance(found, str | int) else found
-    return int(text) if re.fullmatch(r"\d+", text) else text or before
-
-
-def _classes(root: Path, found: dict[str, _Index]) -> tuple[tuple[str, ...], dict[str | int, int]]:
-    """(classes, the number of each label). Numbers are named by the lines of classes.txt where there is one."""
+def _classes(root: Path, found: dict[str, Index]) -> tuple[tuple[str, ...], dict[str | int, int]]:
+    """(classes, the number of each label). Numbers are named by the lines of classes.txt where there is one; without it, those
+    that run far beyond the number of pictures are no numbers of classes but ids, and are names."""
     labels = {label for index in found.values() for label in index.labels}
     file = next((root / name for name in CLASSES if (root / name).is_file()), None)
-    lines = tuple(file.read_text(encoding="utf-8").split("\n")) if file else ()
+    try:
+        lines = tuple(file.read_text(encoding="utf-8").split("\n")) if file else ()
+    except ValueError:
+        raise DataError(f"{file} is no text in UTF-8: save it as that") from None
     lines = tuple(line.strip() for line in lines if line.strip())
-    if all(isinstance(label, int) for label in labels):
-        count = max(label for label in labels if isinstance(label, int)) + 1
+    numbers = [label for label in labels if isinstance(label, int)]
+    if len(numbers) == len(labels):
+        count = max(numbers) + 1
         if file and count > len(lines):
             raise DataError(f"{file} names {len(lines)} classes, but labels run to {count - 1}")
-        known = lines or tuple(str(i) for i in range(count))
-        return known, {i: i for i in range(len(known))}
+        if file or count <= max(MOST, sum(len(index.names) for index in found.values())):
+            known = lines or tuple(str(i) for i in range(count))
+            return known, {i: i for i in range(len(known))}
     names = lines or sorted_classes({str(label) for label in labels})
     if unknown := sorted({str(label) for label in labels} - set(names)):
         raise DataError(f"{file} does not name the class '{unknown[0]}'")
-    return names, {label: names.index(str(label)) for label in labels}
+    number = {name: i for i, name in enumerate(names)}
+    return names, {label: number[str(label)] for label in labels}
 
 
-def _pictures(index: _Index, classes: tuple[str, ...], numbers: dict[str | int, int], root: Path) -> ShardPictures:
+def _pictures(index: Index, classes: tuple[str, ...], numbers: dict[str | int, int], root: Path) -> ShardPictures:
     labels = np.array([numbers[label] for label in index.labels], np.int64)
     return ShardPictures(index.shards, index.names, np.array(index.places, np.int64).reshape(-1, 3), labels, classes, root)
 

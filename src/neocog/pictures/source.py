@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from neocog.pictures.sets import Pictures
 
 
+LARGEST = 2_000_000_000  # bytes of a file that is read into memory
+
+
 class Source(Protocol):
     """Picklable; `path` is the file that is to blame when it cannot be read."""
 
@@ -22,7 +25,10 @@ class Source(Protocol):
         ...
 
     def stamp(self) -> str:
-        """Changes when the picture does: size and time of its file; OSError where there is none."""
+        """Changes when the picture does: size and times of its file; OSError where there is none.
+
+        The time of the last change of any kind (ctime) too: `cp -p`, `rsync -t` and `touch -r` set the other as they like.
+        """
         ...
 
 
@@ -34,8 +40,11 @@ class File(NamedTuple):
     def read(self) -> bytes:
         handle = os.open(self.path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))  # opening a pipe would wait for ever
         try:
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
+            status = os.fstat(handle)
+            if not stat.S_ISREG(status.st_mode):
                 raise OSError("not a regular file")
+            if status.st_size > LARGEST:
+                raise OSError(f"larger than {LARGEST / 1e9:g} GB, so hardly a picture")
             with open(handle, "rb", closefd=False) as file:
                 return file.read()
         finally:
@@ -43,7 +52,7 @@ class File(NamedTuple):
 
     def stamp(self) -> str:
         status = os.stat(self.path)  # noqa: PTH116 (a third of pathlib's time, on millions)
-        return f"{status.st_size} {status.st_mtime_ns}"
+        return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
 
 
 class Span(NamedTuple):
@@ -58,11 +67,11 @@ class Span(NamedTuple):
             file.seek(self.offset)
             data = file.read(self.length)
         if len(data) < self.length:
-            raise OSError("the file ends before the picture does")
+            raise OSError("its shard is cut off")
         return data
 
     def stamp(self) -> str:
-        return f"{self.offset} {self.length} {self.path.stat().st_mtime_ns}"
+        return f"{self.offset} {self.length} {File(self.path).stamp()}"
 
 
 class Held(NamedTuple):

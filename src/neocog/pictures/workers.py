@@ -81,7 +81,7 @@ class Crew:
         try:
             while left:
                 while len(self._workers) < min(self.size, left):
-                    self._workers.append(_Worker(self._hello, self._slot))
+                    self._workers.append(_start(self._hello, self._slot))
                 for worker in self._workers:
                     while waiting and len(worker.tasks) < QUEUED and worker.give(waiting[0], jobs):
                         waiting.popleft()
@@ -135,8 +135,10 @@ class _Worker:
         environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
         with theirs:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", code], pass_fds=(theirs.fileno(), memory), env=environment, stdin=subprocess.DEVNULL
-            )
+                [sys.executable, "-P", "-c", code],  # -P: no module of the folder that one happens to stand in
+                pass_fds=(theirs.fileno(), memory), env=environment, stdin=subprocess.DEVNULL,
+                process_group=0,  # Ctrl-C is meant for the parent, even while this one is still starting
+            )  # fmt: skip
         self.connection = Connection(ours.detach())
         self.memory = mmap.mmap(memory, _HEAD + QUEUED * slot)
         os.close(memory)
@@ -203,6 +205,13 @@ class _Worker:
         self.connection.close()
         self.process.kill()
         self.process.wait()
+
+
+def _start(hello: bytes, slot: int) -> _Worker:
+    try:
+        return _Worker(hello, slot)
+    except OSError as error:  # no more processes, files or memory
+        raise WorkersFailed(f"worker processes cannot be started ({(error.strerror or str(error)).lower()})") from error
 
 
 def _end_all(workers: list[_Worker]) -> None:

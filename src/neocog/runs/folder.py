@@ -54,6 +54,7 @@ class RunFolder:
     def begin_again(self, config: Config) -> None:
         """From the start with another configuration. Killed half-way, the old one starts over and comes here again."""
         (self.path / STATE).unlink(missing_ok=True)
+        (self.path / BEST).unlink(missing_ok=True)  # of what was given up
         self.write(config)
 
     def config(self) -> Config:

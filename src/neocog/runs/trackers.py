@@ -5,6 +5,8 @@ out, and the run goes on.
 """
 
 import importlib.util
+import os
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -94,29 +96,46 @@ def trackers(names: Sequence[str] | None, folder: Path, config: Config) -> list[
 
 
 class TensorBoard:
-    """An event file below the run folder: `tensorboard --logdir runs`."""
+    """An event file below the run folder: `tensorboard --logdir runs`.
+
+    Written record by record where it is asked for: torch's writer leaves that to a thread, in which a full disk is a
+    traceback that nobody can catch.
+    """
 
     name = "tensorboard"
 
     def __init__(self, folder: Path):
-        self.folder, self.writer = folder, None
+        self.folder, self.file = folder, None
 
     def begin(self, step: int) -> None:
-        from torch.utils.tensorboard import SummaryWriter
+        from tensorboard.compat.proto.event_pb2 import Event as Record
+        from tensorboard.compat.proto.event_pb2 import SessionLog
 
-        if self.writer is not None:
-            self.writer.close()
-        # what was logged of steps that a resumed run takes again is hidden
-        self.writer = SummaryWriter(str(self.folder), purge_step=step + 1 if step else None, flush_secs=10)
+        self.end()
+        self.folder.mkdir(exist_ok=True)
+        self.file = (self.folder / f"events.out.tfevents.{time.time():.6f}.{os.getpid()}").open("ab")
+        self._write(Record(wall_time=time.time(), file_version="brain.Event:2"))
+        if step:  # what was logged of steps that a resumed run takes again is hidden
+            self._write(Record(wall_time=time.time(), step=step + 1, session_log=SessionLog(status=SessionLog.START)))
 
     def figures(self, values: dict[str, float], step: int) -> None:
-        assert self.writer is not None
-        for name, value in values.items():
-            self.writer.add_scalar(name, value, step)
+        from tensorboard.compat.proto.event_pb2 import Event as Record
+        from tensorboard.compat.proto.summary_pb2 import Summary
+
+        summary = Summary(value=[Summary.Value(tag=name, simple_value=value) for name, value in values.items()])
+        self._write(Record(wall_time=time.time(), step=step, summary=summary))
+
+    def _write(self, record: Any) -> None:
+        from tensorboard.summary.writer.record_writer import RecordWriter
+
+        assert self.file is not None
+        RecordWriter(self.file).write(record.SerializeToString())
+        self.file.flush()
 
     def end(self) -> None:
-        if self.writer is not None:
-            self.writer.close()
+        if self.file is not None:
+            file, self.file = self.file, None
+            file.close()
 
 
 class Foreign:

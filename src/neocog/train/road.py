@@ -97,7 +97,7 @@ def _scratch(data: Dataset, wishes: Wishes, why_none: str) -> Road:
     net, reasons = resolve(name), [why_none] if why_none else []
     if why:
         reasons.append(f"net {name}: {why}; --net takes another")
-    elif net.name != wishes.net:
+    elif net.name != wishes.net and " " not in str(wishes.net):  # a line of text is only spelt another way
         reasons.append(f"{wishes.net} is {net.name} here")
     choice = fit(net, data.size, len(data.classes), wishes.side, alike=data.train.arrays is not None)
     recipe = _changed(choose_recipe(net, wishes.recipe, data.flip), wishes, choice)

@@ -61,6 +61,8 @@ def resolve_run(data: Dataset, spec: str, wishes: Wishes, on_progress: Progress 
             raise UserError(
                 f"{data.name}: not one training picture of class '{name}' can be read; mend them or remove the class"
             )
+    if "val" in stores and not len(stores["val"].good):  # nothing could be told better than anything else
+        raise UserError(f"{data.name}: not one validation picture can be read; mend or replace them")
     if recipe.name == "quick" and "batch" not in dict(wishes.changes) and recipe.learner == "sgd":
         recipe, note = for_few(recipe, count, keep_rate="lr" in dict(wishes.changes))
         reasons += note
@@ -131,9 +133,17 @@ def check_same_data(config: Config, data: Dataset, spec: str, folder: RunFolder)
 
 
 def reopen(run: RunFolder | Config, data: Dataset, on_progress: Progress | None = None, workers: int = 0) -> Resolved:
-    """A run that was begun on this data, ready to go on."""
+    """A run that was begun on this data, ready to go on. Raises UserError where not the same number of pictures can be read:
+    the batches would be others."""
     config = run if isinstance(run, Config) else run.config()
-    return Resolved(config, open_stores(data, config.preprocessing, config.recipe.augment, on_progress, workers), ())
+    stores = open_stores(data, config.preprocessing, config.recipe.augment, on_progress, workers)
+    now, before = len(stores["train"].good), config.data["n_train"]
+    if now != before:
+        raise UserError(
+            f"{data.name}: {now:,} training pictures can be read, and {before:,} could when the run was begun; "
+            "put that right to go on, or begin a new run"
+        )
+    return Resolved(config, stores, ())
 
 
 def run(

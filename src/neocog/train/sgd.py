@@ -141,11 +141,15 @@ def explain(session: Session, trainer: Trainer, batches: Batches, step: int, los
     """Tell that nothing was learned, and why. Raises Stuck where the run may be mended and was not twice already."""
     config = session.config
     mean = float(np.mean(losses))
-    found = replace(stuck.diagnose(trainer.model, config.recipe, batches.get(step).part(trainer.pieces)), blown=not mean < stuck.BLOWN * guess)
+    found = replace(
+        stuck.diagnose(trainer.model, config.recipe, batches.get(step).part(trainer.pieces)),
+        blown=not mean < stuck.BLOWN * guess,
+    )
     recipe, change = stuck.mended(config.recipe, found)
+    mends = bool(config.engine.get("mend")) and len(config.mended) < 2
     session.tell({"event": "stuck", "step": step, "loss": round(mean, 4), "guessing": round(guess, 4), "why": found.words,
-                  "advice": change, **asdict(found)})  # fmt: skip
-    if config.engine.get("mend") and len(config.mended) < 2:
+                  "advice": change, "mends": mends, **asdict(found)})  # fmt: skip
+    if mends:
         raise Stuck(replace(config, recipe=recipe, mended=(*config.mended, f"step {step}: {change}")))
 
 

@@ -133,7 +133,8 @@ def start_again(config: Config, folder: RunFolder) -> Start | None:
         return None
     again = "; begin again in another --out"
     try:
-        source = read_source(config.weights, config.net if published.is_reference(config.weights) else None)
+        net = config.asked.get("net") or (config.net if published.is_reference(config.weights) else None)
+        source = read_source(config.weights, net)
         channels = config.arch.input[0] if config.arch.input[0] != source.arch.input[0] else None
         side = config.preprocessing.height if config.preprocessing.height != source.preprocessing.height else None
         made = start(source, config.weights, config.classes, channels, side)

@@ -25,7 +25,7 @@ BLOWN = 4.0  # times the best loss: there is no need to go on
 
 @dataclass(frozen=True)
 class Speed:
-    """Seconds a step, its share of an estimate once a pass among them, and for judging the whole validation split once, on this machine."""
+    """Seconds a step, with its share of what is done once a pass, and for judging the validation split once, measured here."""
 
     step: float
     judging: float
@@ -95,8 +95,10 @@ def rate_range(
     on_progress: Progress | None = None,
     start: Start | None = None,
 ) -> RateRange:
-    """Train a copy, from the weights that the run begins from, while the rate grows from 1e-5 to 10; suggested is a tenth of the rate where the loss was least, for plain
-    momentum, where it still falls steeply."""
+    """Train a copy, from the weights that the run begins from, while the rate grows from 1e-5 to 10.
+
+    Suggested is a tenth of the rate where the loss was least, for plain momentum, where it still falls steeply.
+    """
     machine.keep_freed_memory()
     where = machine.device(device)
     recipe = replace(config.recipe, schedule="constant", warmup=0.0, lr=1.0, ema=0.0)

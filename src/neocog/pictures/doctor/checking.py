@@ -39,7 +39,7 @@ _FACTS = {
 def check(
     data: str | Path | Dataset, quick: bool = False, on_progress: OnProgress | None = None, workers: int | None = None
 ) -> Report:
-    """What is wrong with a folder of class folders, a folder of idx or CIFAR files, a named set, or a Dataset.
+    """What is wrong with a folder of class folders, with whatever else `load_data` takes, or with a Dataset.
 
     `quick` reads headers only: damage to pixels, copies in another format and look-alikes go unseen. `on_progress(what,
     done, total)`. DataError for what is no data set. Memory: about 150 bytes a picture, and one picture a worker.
@@ -47,22 +47,26 @@ def check(
     if not isinstance(data, Dataset):
         from neocog.pictures.named import NAMED, load_data
 
-        if not (str(data) in NAMED and not (isinstance(data, Path) and data.is_dir())):
+        named = str(data) in NAMED and not (isinstance(data, Path) and data.is_dir())
+        if not named and not str(data).startswith("hf:"):
             root = Path(data).expanduser()
-            if not _holds_arrays(root):
+            if not _no_class_folders(root):
                 return check_folder(root, quick, on_progress, workers)
         data = load_data(data, val_fraction=0, test_fraction=0)
     return check_dataset(data, on_progress)
 
 
-def _holds_arrays(root: Path) -> bool:
-    """A folder of idx files or of CIFAR's?"""
+def _no_class_folders(root: Path) -> bool:
+    """A folder of idx files, of CIFAR's, of tar shards or of parquet files, or one of the last?"""
     from neocog.pictures.cifar import cifar_folder
+    from neocog.pictures.hub_sets import has_parquet
     from neocog.pictures.idx import idx_file
     from neocog.pictures.scan import is_file
+    from neocog.pictures.shards import has_shards
 
     idx = any(idx_file(root, part, kind) for part in ("train", "t10k") for kind in ("images", "labels"))
-    return idx or is_file(root / "data_batch_1") or cifar_folder(root) is not None
+    arrays = idx or is_file(root / "data_batch_1") or cifar_folder(root) is not None
+    return arrays or has_shards(root) or has_parquet(root)
 
 
 def check_folder(root: Path, quick: bool, on_progress: OnProgress | None, workers: int | None) -> Report:
@@ -98,7 +102,7 @@ def check_dataset(data: Dataset, on_progress: OnProgress | None) -> Report:
             bad.append(BadPicture(error.where, error.why))
         if on_progress is not None and (i % 256 == 0 or i + 1 == len(listing.names)):
             on_progress("examining", i + 1, len(listing.names))
-    return _report(data.name, data.name, listing, table, unusable(bad), False, on_progress)
+    return _report(data.name, "", listing, table, unusable(bad), False, on_progress)
 
 
 def _pixels(part: Pictures, k: int) -> Exam:

@@ -74,8 +74,8 @@ def chosen(report: Report, also: Iterable[str] = ()) -> list[Move]:
 def quarantine(report: Report, into: str | Path, also: Iterable[str] = (), on_progress: OnProgress | None = None) -> Moved:
     """Move what is `chosen` from the folder of `report` to the same names below `into`. UserError if that cannot be done."""
     root, into = Path(report.root).resolve(), Path(into)
-    if not root.is_dir():
-        raise UserError(f"{report.name} is no folder of pictures: there are no files to move")
+    if not report.root or not root.is_dir():
+        raise UserError(f"{report.name} is no folder of class folders: its pictures have no files of their own to move")
     moves, moved = chosen(report, also), Moved()
     if not moves:
         return moved
