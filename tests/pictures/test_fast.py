@@ -16,7 +16,7 @@ from neocog.pictures.augment.crops import Box
 from neocog.pictures.decode import decode
 from neocog.pictures.making import Maker
 from neocog.pictures.preprocessing import Preprocessing
-from neocog.pictures.resample import cut
+from neocog.pictures.resample import cut, pillow_resize
 from neocog.pictures.source import File, Span
 
 
@@ -148,8 +148,26 @@ def test_a_stretch_of_a_larger_file(tmp_path):
     shard.write_bytes(b"x" * 100 + data)
     maker = Maker(Preprocessing(32, 32))
     assert np.array_equal(maker.image(Span(shard, 100, len(data)), "it"), maker.image(Bytes(data), "it"))
-    with pytest.raises(BadPicture, match="it: the file ends before the picture does"):
+    with pytest.raises(BadPicture, match="it: its shard is cut off"):
         maker.image(Span(shard, 100, len(data) + 1), "it")
+
+
+@pytest.mark.parametrize("size", [(48, 120), (40, 122), (304, 24), (64, 15), (49, 40), (84, 60)])
+def test_what_judges_is_pillows_whatever_the_proportions(size):
+    """Noise, enlarged and reduced: where rounding in another order than for the whole shows most."""
+    from neocog.nn.resample import torch_resize
+
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 2, (*size, 3)).astype(np.uint8) * 255)
+    file = io.BytesIO()
+    noise.save(file, "PNG")
+    for way in ("bilinear", "bicubic", "box", "hamming"):
+        for side, to in ((32, 36), (48, 54), (64, 73)):
+            for resize in ("shorter", "squash"):
+                record = Preprocessing(side, side, resize=resize, resize_to=to, interpolation=way)
+                want = record.image(noise).astype(int)
+                for by in (pillow_resize, torch_resize):
+                    found = Maker(record, resize=by).image(Bytes(file.getvalue()), "it")
+                    assert np.abs(found - want).max() <= (1 if by is torch_resize else 0), (way, side, resize, by)
 
 
 boxes = st.tuples(st.floats(0, 0.7), st.floats(0, 0.7), st.floats(0.02, 1), st.floats(0.02, 1))

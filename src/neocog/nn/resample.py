@@ -5,12 +5,10 @@ import warnings
 import numpy as np
 import torch
 
-from neocog.pictures.resample import Window, pillow_resize
+from neocog.pictures.resample import Window, ordinary, pillow_resize
 
 # Decoded pixels may not be written to, and are not.
 warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-
-MOST = 3  # the whole is computed: not where it is more than this many times what is wanted
 
 
 def torch_resize(pixels: np.ndarray, window: Window, interpolation: str) -> np.ndarray:
@@ -19,7 +17,7 @@ def torch_resize(pixels: np.ndarray, window: Window, interpolation: str) -> np.n
     Of the filters with negative weights Pillow rounds in another order (see `resample.window`).
     """
     rows, columns, top, left, height, width = window
-    if interpolation != "bilinear" or pixels.shape[2] != 3 or rows * columns > MOST * height * width:
+    if not ordinary(pixels.shape[2], window, interpolation):
         return pillow_resize(pixels, window, interpolation)
     whole = torch.from_numpy(np.ascontiguousarray(pixels))[None].permute(0, 3, 1, 2)  # channels last, with the stride of N too
     resized = torch.nn.functional.interpolate(whole, (rows, columns), mode="bilinear", antialias=True)

@@ -15,7 +15,7 @@ from neocog.pictures.augment.crops import Geometry
 from neocog.pictures.augment.draws import generator
 from neocog.pictures.fast import AtLeast, Pixels, fetch, pixels
 from neocog.pictures.preprocessing import Preprocessing
-from neocog.pictures.resample import Resize, cut, pillow_resize, shortened, window
+from neocog.pictures.resample import Resize, cut, ordinary, pillow_resize, shortened, window
 from neocog.pictures.source import Held, Source
 
 ROOM = 2  # a JPEG is decoded at a half, a quarter or an eighth where that leaves this many pixels for each that is wanted
@@ -51,7 +51,8 @@ class Maker:
         found = self._colored(pixels(data, name, None if self.exact else self._at_least))
         height, width = found.pixels.shape[:2]
         wanted = window(record, height, width, self.exact)
-        if wanted is None:
+        by_torch = wanted is not None and self.resize is not pillow_resize
+        if wanted is None or (self.exact and not (by_torch and ordinary(found.pixels.shape[2], wanted, record.interpolation))):
             flat = found.pixels[:, :, 0] if found.pixels.shape[2] == 1 else found.pixels
             return record.image(Image.fromarray(np.ascontiguousarray(flat)))
         if (height, width) == (wanted.rows, wanted.columns):

@@ -1,4 +1,4 @@
-"""Resampling of a part of a picture: what is not wanted is not computed. Within 1/255 of resizing all and cropping."""
+"""Resampling of a part of a picture: what is not wanted is not computed. Bilinear within 2/255 of resizing all and cropping."""
 
 import math
 from collections.abc import Callable
@@ -12,6 +12,7 @@ from neocog.pictures.preprocessing import Preprocessing
 
 _REACH = {"box": 0.5, "bilinear": 1, "hamming": 1, "bicubic": 2, "lanczos": 3}  # of Pillow's filters, in pixels
 _WHOLE = ("box", "bicubic", "lanczos")  # filters that show the last bit of a position, or have negative weights
+MOST = 3
 _OVER = 4096  # no side is padded by more than this: boxes far outside of a picture are a mistake
 
 
@@ -54,6 +55,12 @@ def window(record: Preprocessing, height: int, width: int, exact: bool = False) 
         return None
     top, left = round((rows - record.height) / 2), round((columns - record.width) / 2)
     return Window(rows, columns, top, left, record.height, record.width)
+
+
+def ordinary(channels: int, window: Window, interpolation: str) -> bool:
+    """Bilinear RGB of usual proportions: what torch resamples within 1/255 of Pillow. The whole is computed: not where that is
+    more than `MOST` times what is wanted."""
+    return interpolation == "bilinear" and channels == 3 and window.rows * window.columns <= MOST * window.height * window.width
 
 
 def pillow_resize(pixels: np.ndarray, window: Window, interpolation: str) -> np.ndarray:

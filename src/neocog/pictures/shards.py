@@ -65,7 +65,10 @@ def load_shards(
         )
     classes, numbers = _classes(root, found)
     splits = {split: _pictures(index, classes, numbers, root) for split, index in found.items() if len(index.names)}
-    notes = [f"{len(index.shards)} shards for {split}: {len(index.names):,} pictures" for split, index in found.items()]
+    notes = [
+        f"{len(index.shards)} shard{'s' if len(index.shards) != 1 else ''} for {split}: {len(index.names):,} pictures"
+        for split, index in found.items()
+    ]
     sizes = [f"{path.name} {path.stat().st_size}" for paths in shards.values() for path in paths]
     name = root.resolve().name or "shards"
     return dataset(name, splits, seed, val_fraction, test_fraction, notes, sizes, skipped)

@@ -108,8 +108,8 @@ class TensorBoard:
         self.folder, self.file = folder, None
 
     def begin(self, step: int) -> None:
-        from tensorboard.compat.proto.event_pb2 import Event as Record
-        from tensorboard.compat.proto.event_pb2 import SessionLog
+        from tensorboard.compat.proto.event_pb2 import Event as Record  # pyright: ignore[reportAttributeAccessIssue]
+        from tensorboard.compat.proto.event_pb2 import SessionLog  # pyright: ignore[reportAttributeAccessIssue]
 
         self.end()
         self.folder.mkdir(exist_ok=True)
@@ -119,8 +119,8 @@ class TensorBoard:
             self._write(Record(wall_time=time.time(), step=step + 1, session_log=SessionLog(status=SessionLog.START)))
 
     def figures(self, values: dict[str, float], step: int) -> None:
-        from tensorboard.compat.proto.event_pb2 import Event as Record
-        from tensorboard.compat.proto.summary_pb2 import Summary
+        from tensorboard.compat.proto.event_pb2 import Event as Record  # pyright: ignore[reportAttributeAccessIssue]
+        from tensorboard.compat.proto.summary_pb2 import Summary  # pyright: ignore[reportAttributeAccessIssue]
 
         summary = Summary(value=[Summary.Value(tag=name, simple_value=value) for name, value in values.items()])
         self._write(Record(wall_time=time.time(), step=step, summary=summary))

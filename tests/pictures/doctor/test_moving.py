@@ -210,7 +210,7 @@ def test_places_that_will_not_do(tmp_path, small):
     (other / "a" / "x.png").touch()
     with pytest.raises(UserError, match="is the quarantine of"):
         quarantine(check(other), tmp_path / "twin")
-    with pytest.raises(UserError, match="is no folder of pictures"):
+    with pytest.raises(UserError, match="no files of their own"):
         quarantine(replace(report, root="digits"), tmp_path / "digits")
 
 
