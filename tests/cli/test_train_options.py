@@ -5,15 +5,18 @@ import json
 import pytest
 
 
+BRIEFLY = {"neocog.cli.train_trial:TRIAL": 0.3}  # seconds of measuring
+
+
 def test_a_dry_run_tells_all_and_writes_nothing(neocog, tmp_path):
     options = ("train", "digits", "--net", "lenet5.modern", "--epochs", 2, "--dry-run")
-    told = neocog(*options, "--json", cwd=tmp_path).check(0).json()
+    told = neocog(*options, "--json", cwd=tmp_path, patch=BRIEFLY).check(0).json()
     assert told["net"] == "lenet5.modern" and told["steps"] == 2 * told["steps_per_epoch"]
     assert told["recipe"]["name"] == "quick" and told["data"]["n_test"] == 1000
     assert told["memory_bytes"] > 1e6 and 0 < told["seconds"] == pytest.approx(
         told["steps"] * told["seconds_per_step"], rel=0.6, abs=1.0
     )
-    words = neocog(*options, cwd=tmp_path).check(0).out
+    words = neocog(*options, cwd=tmp_path, patch=BRIEFLY).check(0).out
     for word in ("steps", "memory", "ms a step", "momentum 0.9", "pad-32"):
         assert word in words
     assert not list(tmp_path.iterdir()), "a dry run left something behind"

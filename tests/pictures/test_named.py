@@ -26,7 +26,16 @@ from .test_idx_cifar import write_cifar, write_set
 @pytest.fixture(autouse=True)
 def homeless(monkeypatch, tmp_path):
     """No cache, no proxy, no Debian package, and origins that answer nothing unless a test says otherwise."""
-    for variable in ("NEOCOG_DATA", "NEOCOG_CACHE", "http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+    for variable in (
+        "NEOCOG_DATA",
+        "NEOCOG_CACHE",
+        "http_proxy",
+        "https_proxy",
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "all_proxy",
+        "ALL_PROXY",
+    ):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     with socket.socket() as unused:
