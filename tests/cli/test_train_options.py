@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-
 BRIEFLY = {"neocog.cli.train_trial:TRIAL": 0.3}  # seconds of measuring
 
 
