@@ -28,7 +28,9 @@ def refuse_bad(data: Dataset, stores: Mapping[str, Store], limit: float) -> None
 
 def what_the_doctor_says(data: Dataset) -> list[str]:
     """What a quick look finds wrong with the data, a line each; files that are left out are told at the end."""
-    return [found.sentence for found in quick_findings(data) if found.severity != "note" and found.kind != "unreadable"]
+    told = {bad.where for bad in data.skipped}
+    grave = (found for found in quick_findings(data) if found.severity != "note")
+    return [found.sentence for found in grave if not (found.files and told.issuperset(found.files))]
 
 
 def check_recipe(recipe: Recipe, arch: Architecture, batch: int) -> None:
