@@ -176,7 +176,8 @@ def _load_path(path: Path, spec: str, seed: int, val_fraction: float | None, tes
 
     if path.name == spec and not os.path.lexists(path):  # a bare word that is neither
         beside = [folder.name for folder in subfolders(Path())]
-        raise UnknownName("data set", spec, [*NAMED, *beside], f"there is no folder of that name here; known are {', '.join(NAMED)}")
+        hint = f"there is no folder of that name here; known are {', '.join(NAMED)}"
+        raise UnknownName("data set", spec, [*NAMED, *beside], hint)
     if path.suffix == ".parquet" and is_file(path):
         from neocog.pictures.hub_sets import load_parquet
 
