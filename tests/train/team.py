@@ -17,7 +17,9 @@ def free_port() -> int:
 def team(size: int, function: Callable[..., Any], *arguments: Any) -> list[Any]:
     """`function(world, *arguments)` in processes of its own that share a world, over gloo on loopback; what each returned."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["torch._dynamo", "neocog.train.trainer", "neocog.train.distributed", "neocog.train.shard"])
+    context.set_forkserver_preload(
+        ["torch._dynamo", "neocog.train.trainer", "neocog.train.together.distributed", "neocog.train.together.shard"]
+    )
     port, ends = free_port(), [context.Pipe(duplex=False) for _ in range(size)]
     workers = [
         context.Process(target=_work, args=(rank, size, port, ends[rank][1], function, arguments)) for rank in range(size)
@@ -45,7 +47,7 @@ def _work(rank: int, size: int, port: int, end: Any, function: Callable[..., Any
     os.environ.update({name: str(value) for name, value in (place | settings).items()})
     import torch
 
-    from neocog.train import distributed, meeting
+    from neocog.train.together import distributed, meeting
 
     torch.set_num_threads(1)
     try:

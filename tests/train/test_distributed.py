@@ -16,9 +16,9 @@ from neocog.nn import Model
 from neocog.pictures import ArrayPictures, Preprocessing
 from neocog.pictures.store import Store
 from neocog.train.batches import Batches
-from neocog.train.shard import check
+from neocog.train.together.shard import check
+from neocog.train.together.world import ALONE, World, rows
 from neocog.train.trainer import Trainer
-from neocog.train.world import ALONE, World, rows
 
 from .team import team
 
@@ -132,7 +132,7 @@ def test_one_process_pays_nothing():
     """Neither accelerate nor torch's distributed part is loaded by a training in one process."""
     code = (
         "import sys; from neocog.cli.together import world_of; from neocog.train import sgd; assert world_of().size == 1;"
-        "print([m for m in ('accelerate', 'neocog.train.distributed', 'torch.distributed.fsdp') if m in sys.modules])"
+        "print([m for m in ('accelerate', 'neocog.train.together.distributed', 'torch.distributed.fsdp') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -19,9 +19,9 @@ from neocog.train import Interrupted, Wishes, reopen, resolve_run, stuck
 from neocog.train import run as train_run
 from neocog.train.batches import Ahead, Batch, Batches
 from neocog.train.memory import _control_group, fit_pieces, fixed_bytes, out_of_memory, picture_bytes
+from neocog.train.starts.unit_variance import unit_variance
 from neocog.train.trainer import Trainer
 from neocog.train.trial import rate_range, speed
-from neocog.train.unit_variance import unit_variance
 from neocog.weights import read_safetensors
 from tests.train.test_runs import weights
 
@@ -274,7 +274,7 @@ def test_what_is_estimated_once_a_pass_counts_in_a_budget(few, monkeypatch):
         for param in model.parameters():
             self.state[param]["h"] = torch.ones_like(param)
 
-    monkeypatch.setattr("neocog.train.levenberg.DiagonalLM.estimate", slowly)
+    monkeypatch.setattr("neocog.train.optim.levenberg.DiagonalLM.estimate", slowly)
     assert resolved.config.steps_per_epoch == 2 and speed(resolved.config, resolved.stores, 0.1).step > 0.2
 
 

@@ -12,7 +12,7 @@ from neocog.nets import nets, resolve
 from neocog.nets.recipes import recipes
 from neocog.nn import Model
 from neocog.train.batches import Batch
-from neocog.train.levenberg import DiagonalLM
+from neocog.train.optim.levenberg import DiagonalLM
 from neocog.train.trainer import Trainer
 
 SIDES = (32, 48, 64, 75, 96, 107, 128, 160, 192, 224, 227, 256, 299)

@@ -20,8 +20,9 @@ from neocog.pictures.arrays import array_dataset
 from neocog.pictures.preprocessing import Preprocessing
 from neocog.pictures.sets import Dataset
 from neocog.runs import RunFolder, load_predictor, read_events
-from neocog.train import Fitted, Interrupted, Wishes, backbones, features, reopen, resolve_run
+from neocog.train import Fitted, Interrupted, Wishes, reopen, resolve_run
 from neocog.train import run as train_run
+from neocog.train.frozen import backbones, features
 from neocog.weights import read_safetensors, write_safetensors
 from tests.conftest import rng
 
@@ -143,7 +144,7 @@ def test_a_cache_that_may_only_be_read_is_read(photos, weights, tmp_path, monkey
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("neocog.train.feature_cache.os.utime", refuse)
+    monkeypatch.setattr("neocog.train.frozen.feature_cache.os.utime", refuse)
     train(photos, tmp_path / "second", Wishes(weights=str(weights)))
     looked = told(tmp_path / "second", "looked")[0]
     assert looked["made"] == 0 and "Permission denied" in looked["trouble"]
@@ -252,7 +253,7 @@ def test_the_smallest_adequate_file_in_the_cache_is_taken(monkeypatch):
 def test_two_hundred_photos_from_the_authors_squeezenet(shared, tmp_path, monkeypatch):
     """Animals (ImageNet's classes 0 to 397) against things, of the NIPS 2017 photographs; 40 of 200 to test on, two splits."""
     from neocog.evaluate import evaluate
-    from neocog.train import baselines, heads
+    from neocog.train.frozen import baselines, heads
 
     source, net = shared / "photos" / "nips17", shared / "weights" / "squeezenet1_0"
     if not (source / "labels.csv").is_file() or not net.is_dir():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from neocog.train import heads
+from neocog.train.frozen import heads
 
 
 def blobs(n: int, features: int, classes: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

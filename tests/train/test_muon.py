@@ -8,8 +8,8 @@ import torch
 from neocog.arch import BatchNorm2d, Conv2d, Flatten, Linear, ReLU, Sequential, architecture, head
 from neocog.nets import Recipe
 from neocog.nn import Model
-from neocog.train.muon import Muon, orthogonal
-from neocog.train.optimise import make_optimizer
+from neocog.train.optim.muon import Muon, orthogonal
+from neocog.train.optim.optimise import make_optimizer
 
 
 def seeded(seed: int = 0) -> torch.Generator:

@@ -32,10 +32,10 @@ from neocog.arch import (
 from neocog.errors import UserError
 from neocog.nets import Recipe
 from neocog.nn import Model
-from neocog.train.ema import Average
-from neocog.train.levenberg import DiagonalLM, curvature
-from neocog.train.losses import make_loss
-from neocog.train.optimise import clip, limit_filters, make_optimizer
+from neocog.train.optim.ema import Average
+from neocog.train.optim.levenberg import DiagonalLM, curvature
+from neocog.train.optim.losses import make_loss
+from neocog.train.optim.optimise import clip, limit_filters, make_optimizer
 
 RATES = [0.1, 0.1, 0.01, 0.01, 0.01]  # the rate falls in the middle: there Caffe's and torch's part
 
@@ -172,7 +172,7 @@ def test_fused_steps_are_the_same_bits_with_any_number_of_threads_and_layout(nam
     try:
         for count, layout in ((1, torch.contiguous_format), (2, torch.contiguous_format), (1, torch.channels_last)):
             torch.set_num_threads(count)
-            monkeypatch.setattr("neocog.train.optimise.FUSED_FROM", 1)
+            monkeypatch.setattr("neocog.train.optim.optimise.FUSED_FROM", 1)
             model = small().to(memory_format=layout)  # type: ignore[call-overload]
             optimizer = make_optimizer(recipe, model)
             assert optimizer.defaults["fused"]
@@ -293,7 +293,7 @@ def test_levenberg_steps_by_a_rate_for_each_weight(monkeypatch: pytest.MonkeyPat
     assert [step for step in range(10) if optimizer.due(step, 4)] == [0, 4, 8]
     x, y = torch.randn(12, 1, 8, 8, dtype=torch.float64, generator=seeded(1)), torch.randint(3, (12,), generator=seeded(2))
     loss = make_loss(Recipe(loss="map"))
-    monkeypatch.setattr("neocog.train.levenberg.CHUNK", 5)
+    monkeypatch.setattr("neocog.train.optim.levenberg.CHUNK", 5)
     model.train()
     optimizer.estimate(model, loss, x, y)
     assert model.training

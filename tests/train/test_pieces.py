@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from neocog.errors import UserError
 from neocog.nets import Recipe
-from neocog.train.losses import make_loss, map_loss, mle
-from neocog.train.schedule import learning_rate
+from neocog.train.optim.losses import make_loss, map_loss, mle
+from neocog.train.optim.schedule import learning_rate
 
 SCORES = torch.tensor([[-3.0, -0.5, -7.0], [-90.0, -2.0, -1.0], [0.25, -4.0, -4.0]], dtype=torch.float64)
 LABELS = torch.tensor([1, 0, 2])

@@ -9,8 +9,8 @@ from torch.optim import lr_scheduler as peers
 
 from neocog.errors import UserError
 from neocog.nets import Recipe
-from neocog.train.losses import hinge, make_loss
-from neocog.train.schedule import Plateau, learning_rate
+from neocog.train.optim.losses import hinge, make_loss
+from neocog.train.optim.schedule import Plateau, learning_rate
 
 STEPS = 60
 

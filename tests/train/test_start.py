@@ -10,10 +10,10 @@ from neocog.errors import UserError
 from neocog.nets import resolve
 from neocog.nn import Model, create_model
 from neocog.pictures.preprocessing import Preprocessing
-from neocog.train import heads
-from neocog.train.freeze import freeze, frozen_paths, hold
-from neocog.train.readout import features, readout, set_head
-from neocog.train.start import read_source, start
+from neocog.train.frozen import heads
+from neocog.train.frozen.readout import features, readout, set_head
+from neocog.train.optim.freeze import freeze, frozen_paths, hold
+from neocog.train.starts.start import read_source, start
 from neocog.weights import write_safetensors
 from neocog.weights.imported import Imported
 from tests.conftest import randomise, rng

@@ -9,7 +9,7 @@ from neocog.errors import UserError
 from neocog.nets import resolve
 from neocog.nn import Model
 from neocog.pictures.named import load_data
-from neocog.train.whiten import first_convolution, whiten, whitening
+from neocog.train.starts.whiten import first_convolution, whiten, whitening
 
 
 def correlated(n: int, channels: int, side: int, seed: int = 0) -> Tensor:

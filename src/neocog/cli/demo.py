@@ -107,7 +107,7 @@ def learn(
     from neocog.runs import RunFolder
     from neocog.train import Wishes, resolve_run
     from neocog.train import run as train_run
-    from neocog.train.world import ALONE
+    from neocog.train.together.world import ALONE
 
     progress.say(f"\n{net} ({label})")
     wishes = Wishes(net, seed=args.seed, budget=None if net == "perceptron" else args.budget)

@@ -10,7 +10,7 @@ from neocog.errors import UserError
 if TYPE_CHECKING:
     from neocog.pictures.store import Store
     from neocog.runs import Config, Predictor, RunFolder
-    from neocog.train.world import World
+    from neocog.train.together.world import World
 
 AGAIN = "NEOCOG_AGAIN"  # how often `neocog launch` had to look for machine 0 anew
 FOLDER = "run"  # in the folder of `neocog launch`: where the run lies that it began
@@ -24,12 +24,12 @@ def several() -> bool:
 def world_of(device: str = "auto", shard: bool = False) -> "World":
     """The world of this process."""
     if several():
-        from neocog.train.distributed import join
+        from neocog.train.together.distributed import join
 
         return join(device, shard)
     if shard:
         raise UserError("--shard divides the weights among the processes of `neocog launch -n K`; this is one process")
-    from neocog.train.world import ALONE
+    from neocog.train.together.world import ALONE
 
     return ALONE
 
@@ -40,7 +40,7 @@ def score_by(world: "World") -> Callable[..., Any]:
 
     if world.size == 1:
         return Predictor.score_all
-    from neocog.train.distributed import score_together
+    from neocog.train.together.distributed import score_together
 
     return score_together(world)
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from neocog.pictures import Dataset
     from neocog.runs import Config, RunFolder
     from neocog.train import Resolved
-    from neocog.train.world import World
+    from neocog.train.together.world import World
 
     Watch = Callable[[str, int, int], None]
 

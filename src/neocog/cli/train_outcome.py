@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from neocog.evaluate import Judgement
     from neocog.pictures import Dataset
     from neocog.runs import Config, RunFolder
-    from neocog.train.world import World
+    from neocog.train.together.world import World
 
 
 def headline(config: "Config", folder: "RunFolder") -> str:

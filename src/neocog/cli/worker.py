@@ -26,7 +26,7 @@ def work(argv: Sequence[str] | None = None) -> int:
         "TORCH_CPP_LOG_LEVEL", "ERROR"
     )  # its warnings are of settings that are meant so; read when torch loads
     from neocog.errors import UserError
-    from neocog.train import meeting
+    from neocog.train.together import meeting
 
     rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
     told = Path(os.environ[LAUNCHED]) if LAUNCHED in os.environ else None
@@ -59,7 +59,7 @@ def work(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str] | None) -> int:
     """`main`, where an error that only means that another process is gone is LOST."""
-    from neocog.train import meeting
+    from neocog.train.together import meeting
 
     try:
         return main(argv)

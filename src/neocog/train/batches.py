@@ -13,7 +13,7 @@ from neocog.pictures.augment.draws import Draws, generator
 from neocog.pictures.augment.policy import policy
 from neocog.pictures.store import Store
 from neocog.train.mixing import mix
-from neocog.train.world import ALONE, World
+from neocog.train.together.world import ALONE, World
 
 AHEAD = 2  # batches that are made while the network computes
 

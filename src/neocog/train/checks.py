@@ -14,8 +14,8 @@ from neocog.pictures.doctor.quick import quick_findings, too_many_bad
 from neocog.pictures.sets import Dataset
 from neocog.pictures.store import Store
 from neocog.train import memory, neocognitron
-from neocog.train.freeze import frozen_paths
-from neocog.train.whiten import first_convolution
+from neocog.train.optim.freeze import frozen_paths
+from neocog.train.starts.whiten import first_convolution
 from neocog.train.wishes import Wishes
 
 

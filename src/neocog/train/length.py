@@ -8,7 +8,8 @@ from neocog.errors import UserError
 from neocog.nets import Recipe
 from neocog.pictures.store import Store
 from neocog.runs import Config
-from neocog.train import features, neocognitron, sgd
+from neocog.train import neocognitron, sgd
+from neocog.train.frozen import features
 from neocog.train.wishes import Progress, Wishes
 
 

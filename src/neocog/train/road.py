@@ -7,11 +7,11 @@ from neocog.nets import Net, Recipe, resolve
 from neocog.nets.card import Card
 from neocog.pictures.augment.spec import without_mirroring
 from neocog.pictures.sets import Dataset
-from neocog.train import backbones
 from neocog.train.choose import SMALL, Choice, choose_recipe, default_net, fit
-from neocog.train.freeze import frozen_paths
-from neocog.train.readout import readout
-from neocog.train.start import OnProgress, Start, read_source, start
+from neocog.train.frozen import backbones
+from neocog.train.frozen.readout import readout
+from neocog.train.optim.freeze import frozen_paths
+from neocog.train.starts.start import OnProgress, Start, read_source, start
 from neocog.train.wishes import Wishes
 from neocog.weights.imported import Imported
 

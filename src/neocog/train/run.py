@@ -12,14 +12,15 @@ from neocog.pictures.preprocessing import Preprocessing, mean_std
 from neocog.pictures.sets import Dataset, Pictures
 from neocog.pictures.store import Store
 from neocog.runs import Config, RunFolder
-from neocog.train import features, machine, neocognitron, perceptron, road, sgd
+from neocog.train import machine, neocognitron, perceptron, road, sgd
 from neocog.train.checks import check_recipe, engine_of, normalised, refuse_bad, what_the_doctor_says
+from neocog.train.frozen import features
 from neocog.train.length import for_few, with_length
 from neocog.train.session import Fitted, OnEvent
-from neocog.train.start import Start, start_again, write_start
+from neocog.train.starts.start import Start, start_again, write_start
 from neocog.train.stores import open_stores
+from neocog.train.together.world import ALONE, World
 from neocog.train.wishes import Progress, Wishes
-from neocog.train.world import ALONE, World
 
 LEARNERS = {
     "sgd": sgd.fit,

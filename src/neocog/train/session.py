@@ -17,8 +17,8 @@ from neocog.pictures.store import Store
 from neocog.runs import Config, Predictor, RunFolder, wrong_in_top
 from neocog.runs.config import BEST, LAST, STATE
 from neocog.runs.events import Event
-from neocog.train.losses import make_loss
-from neocog.train.world import ALONE, World
+from neocog.train.optim.losses import make_loss
+from neocog.train.together.world import ALONE, World
 from neocog.weights import check_keys
 
 OnEvent = Callable[[Event], None]

@@ -11,7 +11,7 @@ from torch import nn
 from neocog.nets import Recipe
 from neocog.nn import Model, Outputs
 from neocog.train.batches import Batch
-from neocog.train.losses import make_loss
+from neocog.train.optim.losses import make_loss
 
 LOOK = 200  # steps until it is looked at
 BLOWN = 3.0  # times guessing's loss: steps were too long

@@ -9,15 +9,15 @@ from torch import Tensor
 from neocog.nets import Recipe
 from neocog.nn import Model, Outputs
 from neocog.train.batches import Batch, Batches
-from neocog.train.ema import Average
-from neocog.train.freeze import freeze, frozen_paths, hold
-from neocog.train.levenberg import PATTERNS, DiagonalLM
-from neocog.train.losses import Loss, make_loss
 from neocog.train.memory import out_of_memory
-from neocog.train.optimise import clip, limit_filters, make_optimizer
-from neocog.train.schedule import learning_rate
-from neocog.train.whiten import first_convolution
-from neocog.train.world import ALONE, World
+from neocog.train.optim.ema import Average
+from neocog.train.optim.freeze import freeze, frozen_paths, hold
+from neocog.train.optim.levenberg import PATTERNS, DiagonalLM
+from neocog.train.optim.losses import Loss, make_loss
+from neocog.train.optim.optimise import clip, limit_filters, make_optimizer
+from neocog.train.optim.schedule import learning_rate
+from neocog.train.starts.whiten import first_convolution
+from neocog.train.together.world import ALONE, World
 
 
 class Trainer:

@@ -15,7 +15,7 @@ from neocog.train.batches import Batches
 from neocog.train.memory import fixed_bytes, free_memory, picture_bytes
 from neocog.train.sgd import begin as begin_weights
 from neocog.train.sgd import new_model, new_trainer
-from neocog.train.start import Start
+from neocog.train.starts.start import Start
 
 Progress = Callable[[str, int, int], None]
 LOWEST, HIGHEST = 1e-5, 10.0  # of the rates that are tried

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from neocog.errors import UserError
 from neocog.nets import resolve
-from neocog.train.readout import readout
-from neocog.train.start import OnProgress, read_source
+from neocog.train.frozen.readout import readout
+from neocog.train.starts.start import OnProgress, read_source
 from neocog.weights import published
 from neocog.weights.download import cached
 from neocog.weights.imported import Imported

@@ -12,7 +12,7 @@ from neocog.pictures.preprocessing import Preprocessing
 from neocog.pictures.sets import Pictures
 from neocog.pictures.store import Store
 from neocog.runs import wrong_in_top
-from neocog.train import heads
+from neocog.train.frozen import heads
 
 SIDE = 128  # of the pictures that gradients are taken of: 15 × 15 blocks, 8,100 numbers
 MOST = 2000  # training pictures that baselines learn from

@@ -14,8 +14,8 @@ from neocog.errors import UserError
 from neocog.nets import Recipe
 from neocog.nn import Model
 from neocog.nn.layers import LayerNorm2d
-from neocog.train.levenberg import DiagonalLM
-from neocog.train.muon import Muon
+from neocog.train.optim.levenberg import DiagonalLM
+from neocog.train.optim.muon import Muon
 
 NORMS = (nn.modules.batchnorm._BatchNorm, nn.GroupNorm, nn.LayerNorm, LayerNorm2d)
 FUSED_FROM = 2**15  # numbers in a tensor, on average: torch's fused step starts its threads anew for each tensor

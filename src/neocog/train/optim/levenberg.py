@@ -17,7 +17,7 @@ from torch.optim import Optimizer
 
 from neocog.errors import UserError
 from neocog.nn import Model, layers, local
-from neocog.train.losses import Loss
+from neocog.train.optim.losses import Loss
 
 PATTERNS = 500  # pictures of an estimate (appendix C)
 CHUNK = 100  # of them at a time

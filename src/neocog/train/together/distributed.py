@@ -24,9 +24,9 @@ from neocog.nets import Recipe
 from neocog.nn import Model
 from neocog.pictures.sets import Pictures
 from neocog.runs import Predictor, Scored
-from neocog.train.meeting import PATIENCE, meet
-from neocog.train.sync_batchnorm import synchronise
-from neocog.train.world import ALONE, World
+from neocog.train.together.meeting import PATIENCE, meet
+from neocog.train.together.sync_batchnorm import synchronise
+from neocog.train.together.world import ALONE, World
 
 
 def several() -> bool:
@@ -51,7 +51,7 @@ class Processes(World):
         else:
             synchronise(model)
         if self.shard:
-            from neocog.train.shard import shard
+            from neocog.train.together.shard import shard
 
             return shard(model, self.device)
         if not any(p.requires_grad for p in model.parameters()):
@@ -120,7 +120,7 @@ class Processes(World):
         """The tensors, put together where they are divided among processes. Every process must call it."""
         if not self.shard:
             return values
-        from neocog.train.shard import whole
+        from neocog.train.together.shard import whole
 
         return whole(values)
 
@@ -128,7 +128,7 @@ class Processes(World):
         """This process's part of a whole tensor, where tensors like this are divided."""
         if not self.shard:
             return value
-        from neocog.train.shard import divided
+        from neocog.train.together.shard import divided
 
         return divided(value, like)
 
@@ -136,7 +136,7 @@ class Processes(World):
         """The model to judge with, weights whole. Every process must call it."""
         if not self.shard:
             return model
-        from neocog.train.shard import plain
+        from neocog.train.together.shard import plain
 
         return plain(model)
 
@@ -145,7 +145,7 @@ class Processes(World):
         if recipe.learner != "sgd":
             raise UserError(f"{recipe.learner} learns one picture after another, in one process: leave launch out")
         if self.shard:
-            from neocog.train.shard import check
+            from neocog.train.together.shard import check
 
             check(recipe)
 

@@ -15,12 +15,13 @@ from neocog.nn import Model
 from neocog.pictures.sets import Dataset
 from neocog.pictures.store import Store
 from neocog.runs import Config, RunFolder
-from neocog.train import baselines, heads, machine
-from neocog.train.feature_cache import FeatureCache, network_key, picture_key
-from neocog.train.readout import Readout, features, readout, set_head
+from neocog.train import machine
+from neocog.train.frozen import baselines, heads
+from neocog.train.frozen.feature_cache import FeatureCache, network_key, picture_key
+from neocog.train.frozen.readout import Readout, features, readout, set_head
 from neocog.train.session import Fitted, OnEvent, Session
 from neocog.train.sgd import new_model
-from neocog.train.start import load_start
+from neocog.train.starts.start import load_start
 
 KIND = "features"
 MANY = 1000  # validation pictures from which on they alone choose the strength; fewer say too little

@@ -9,7 +9,7 @@ from neocog.arch import AdaptiveAvgPool2d, Architecture, AvgPool2d, Conv2d, Drop
 from neocog.arch.account import Row
 from neocog.arch.window import pair
 from neocog.nn import Model
-from neocog.train import heads
+from neocog.train.frozen import heads
 
 ROOM = 2.0  # how many times the lowest score that training pictures could give a ReLU behind the head is kept away from
 

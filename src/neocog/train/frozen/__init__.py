@@ -1,0 +1,1 @@
+"""The fast road: features of a frozen network, and linear heads on them."""

@@ -1,0 +1,1 @@
+"""What moves weights: optimisers, schedules, losses, running means; and what keeps some of them still."""

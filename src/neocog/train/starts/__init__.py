@@ -1,0 +1,1 @@
+"""Where a training begins: weights from elsewhere, or a start made from pictures."""
