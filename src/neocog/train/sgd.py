@@ -22,6 +22,8 @@ from neocog.train.batches import Ahead, Batches
 from neocog.train.optim.schedule import Plateau
 from neocog.train.session import Fitted, OnEvent, Session, even_steps
 from neocog.train.starts.start import load_start
+from neocog.train.starts.unit_variance import unit_variance
+from neocog.train.starts.whiten import whiten
 from neocog.train.together.world import ALONE, World, total
 from neocog.train.trainer import Meter, Trainer
 
@@ -176,12 +178,8 @@ def begin(model: Model, config: Config, batches: Batches) -> None:
         return
     x = batches.some(START_PICTURES, 6).x
     if config.recipe.start == "whiten":
-        from neocog.train.starts.whiten import whiten
-
         whiten(model, x)
     else:
-        from neocog.train.starts.unit_variance import unit_variance
-
         unit_variance(model, x[: max(LOOK_AT, config.recipe.batch)])
 
 

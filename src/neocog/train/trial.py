@@ -2,7 +2,6 @@
 
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,8 +15,8 @@ from neocog.train.memory import fixed_bytes, free_memory, picture_bytes
 from neocog.train.sgd import begin as begin_weights
 from neocog.train.sgd import new_model, new_trainer
 from neocog.train.starts.start import Start
+from neocog.train.wishes import Progress
 
-Progress = Callable[[str, int, int], None]
 LOWEST, HIGHEST = 1e-5, 10.0  # of the rates that are tried
 SMOOTH = 0.9
 BLOWN = 4.0  # times the best loss: there is no need to go on
@@ -71,7 +70,7 @@ class Needs:
 
 
 def needs(config: Config, device: str = "auto") -> Needs:
-    """An estimate from the layer table; measured peaks lie within about a factor of two of it."""
+    """An estimate from the layer table: every map kept for the way back, whatever checkpointing would spare."""
     recipe, pieces = config.recipe, config.engine.get("pieces", 1)
     fixed = fixed_bytes(config.arch, recipe.optimizer, bool(recipe.ema))
     batch = math.ceil(min(recipe.batch, max(1, config.data["n_train"])) / pieces)

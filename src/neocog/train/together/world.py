@@ -87,11 +87,6 @@ class World:
 ALONE = World()
 
 
-def rows(world: World, array: np.ndarray) -> np.ndarray:
-    """This process's rows."""
-    return array[world.share(len(array))]
-
-
 def total(world: World, value: float) -> float:
     """A number summed over all processes."""
     return float(world.sums(torch.tensor(float(value), dtype=torch.float64))[0])
