@@ -1,0 +1,1 @@
+"""Several networks on the same pictures, under the same budget, judged once."""
