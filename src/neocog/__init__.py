@@ -9,11 +9,13 @@ _HOMES = {
     "create_model": "neocog.nn", "Model": "neocog.nn", "list_models": "neocog.nets", "load": "neocog.runs",
     "load_predictor": "neocog.runs", "load_weights": "neocog.weights", "load_data": "neocog.pictures",
     "Architecture": "neocog.arch", "analyse": "neocog.arch", "rewritten": "neocog.nn.rewrite", "to_conv": "neocog.nn.rewrite",
+    "ImageClassifier": "neocog.estimator",
 }  # fmt: skip
 _PARTS = {"arch", "nets", "pictures", "nn", "weights", "runs", "train", "evaluate", "explain"}
 
 if TYPE_CHECKING:
     from neocog.arch import Architecture, analyse
+    from neocog.estimator import ImageClassifier as ImageClassifier  # needs an extra, so it is not in __all__
     from neocog.nets import list_models
     from neocog.nn import Model, create_model
     from neocog.nn.rewrite import rewritten, to_conv

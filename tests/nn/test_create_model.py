@@ -16,7 +16,7 @@ from tests.conftest import check_declared, check_shapes, picture, rng
 # One or two of each family are built in the quick tier, the others (of tens of millions of parameters) in the slow one.
 QUICK = {"perceptron", "linear", "lenet5", "lenet5.modern", "lenet.caffe", "mlp", "mlp.300_100", "alexnet",
          "resnet18", "plain18", "resnet8.cifar", "plain20.cifar", "resnet20.cifar_b",
-         "resnet20.cifar_c", "lecun1989.net3", "lenet1989", "allcnn_c", "highway10.mnist"}  # fmt: skip
+         "resnet20.cifar_c", "lecun1989.net3", "lenet1989", "allcnn_c", "highway10.mnist", "hog-svm", "sift-svm"}  # fmt: skip
 # The context modules give maps for maps and have no classes; tests/nets/test_early.py has theirs.
 NAMES = [
     name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in nets() if not name.startswith("context.")
@@ -84,7 +84,10 @@ def test_contract(name: str):
         assert torch.equal(model.forward_head(features, pre_logits=True), before)
 
 
-@pytest.mark.parametrize("name", NAMES)
+TRAINED = [p for p in NAMES if not re.fullmatch(r"knn(\.\d+)?", str(getattr(p, "values", [p])[0]))]  # knn only remembers
+
+
+@pytest.mark.parametrize("name", TRAINED)
 def test_training_step(name: str):
     """Gradients reach every trained parameter, and nothing that is fixed."""
     model = create_model(name, num_classes=5, img_size=least(name), generator=rng()).train()
@@ -101,7 +104,7 @@ def test_training_step(name: str):
     assert fixed == {key for key, p in tensors(model.arch).items() if p.role == "fixed"}
 
 
-MAPLESS = re.compile(r"mlp.*|perceptron|linear|lecun1989\.net[12]|highway\d+\.fc")
+MAPLESS = re.compile(r"mlp.*|perceptron|linear|lecun1989\.net[12]|highway\d+\.fc|knn.*|sift-svm")
 MAPS = [p for p in NAMES if not MAPLESS.fullmatch(str(getattr(p, "values", [p])[0]))]
 
 
@@ -150,7 +153,7 @@ def test_features_are_timms(name: str, channels: list[int], reductions: list[int
     assert [f["reduction"] for f in model.feature_info] == reductions
 
 
-@pytest.mark.parametrize("name", ["perceptron", "linear", "mlp"])
+@pytest.mark.parametrize("name", ["perceptron", "linear", "mlp", "knn", "sift-svm"])
 def test_features_of_a_net_without_maps(name: str):
     with pytest.raises(UserError, match="no maps to give"):
         create_model(name, features_only=True)

@@ -20,8 +20,10 @@ from neocog.arch.init import (
 from neocog.arch.layers import (
     ELU,
     GELU,
+    HOG,
     LRN,
     RBF,
+    SIFT,
     Abs,
     Activation,
     AdaptiveAvgPool2d,
@@ -53,6 +55,7 @@ from neocog.arch.layers import (
     Maximum,
     MaxPool2d,
     Mul,
+    Neighbours,
     PadChannels,
     PlaceBias,
     Power,
@@ -69,6 +72,7 @@ from neocog.arch.layers import (
     Subsampling,
     TableConv2d,
     Tanh,
+    VisualWords,
 )
 from neocog.arch.notation import (
     Aux,
@@ -90,8 +94,10 @@ from neocog.arch.window import Shape, Window
 __all__ = [
     "ELU",
     "GELU",
+    "HOG",
     "LRN",
     "RBF",
+    "SIFT",
     "Abs",
     "Activation",
     "AdaptiveAvgPool2d",
@@ -140,6 +146,7 @@ __all__ = [
     "Maximum",
     "Misfit",
     "Mul",
+    "Neighbours",
     "Node",
     "Normal",
     "PReLU",
@@ -165,6 +172,7 @@ __all__ = [
     "Sum",
     "TableConv2d",
     "Tanh",
+    "VisualWords",
     "Tap",
     "TorchDefault",
     "Uniform",

@@ -112,6 +112,10 @@ class Leaf:
         """(rows, columns) that one output place reads; None where it sees the whole map."""
         return POINTWISE
 
+    def built(self, *inputs: Shape) -> tuple:
+        """What a module is built with that depends on the shapes, besides its tensors: it serves only others that give the same."""
+        return ()
+
     def replace(self, **changes: Any) -> "Leaf":
         """The same record with other fields."""
         return dataclasses.replace(self, **changes)

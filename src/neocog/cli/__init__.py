@@ -15,6 +15,7 @@ from neocog.errors import UserError, nearest
 VERBS = {
     "list": "networks, oldest first",
     "show": "a network's card and layer table, or a run",
+    "leaderboard": "errors, published and measured, ranked where they compare",
     "history": "what the networks reached on ImageNet, as text or as a chart",
     "recipe": "how a network is trained: the quick, the paper's and a modern way",
     "diff": "what turns one network into another; three or more in one table",
@@ -23,6 +24,8 @@ VERBS = {
     "train": "pictures in, a trained and tested classifier out",
     "launch": "train or evaluate in several processes, on one machine or many",
     "evaluate": "judge a trained classifier",
+    "bakeoff": "which network for these pictures: train several alike, rank them",
+    "report": "one HTML page about a run or a bake-off, to send to a colleague",
     "predict": "classify pictures",
     "explain": "look inside a trained classifier: planes, templates",
     "augment": "what augmentations make of a picture, as a contact sheet",
@@ -54,7 +57,7 @@ def overview() -> str:
         "usage: neocog VERB …        neocog VERB --help shows each with an example",
         "",
     ]
-    lines += [f"  {verb:<10}{text}" for verb, text in VERBS.items()]
+    lines += [f"  {verb:<13}{text}" for verb, text in VERBS.items()]
     lines += [
         "",
         "Start with `neocog demo`, or with your own pictures, a folder with one sub-folder for each class:",

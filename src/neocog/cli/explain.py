@@ -1,12 +1,14 @@
 """Look inside a trained network.
 
 planes: what the maps of its layers answer to a picture (by default a Neocognitron's S- and C-layers; of another net the
-last map of each size). templates: the weights of a linear classifier, or of an mlp's first layer, as pictures.
+last map of each size). templates: the weights of a linear classifier, or of an mlp's first layer, as pictures. hog: the
+orientations of the picture's gradients, cell by cell, and what of them speaks for hog-svm's answer and against it.
 
 examples:
   neocog explain runs/digits three.png --method planes --out planes.png
   neocog explain runs/flowers rose.jpg --method planes --layer layer1.0.conv1 --out conv1.png
   neocog explain runs/linear --method templates --out templates.png
+  neocog explain runs/hog-svm shoe.png --method hog --out hog.png
 """
 
 import argparse
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
     from neocog.runs import Predictor
 
-METHODS = ("planes", "templates")
+METHODS = ("planes", "templates", "hog")
 FORMATS = {
     ".png": "PNG",
     ".webp": "WEBP",
@@ -54,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     if out.suffix.lower() not in SUFFIXES:
         raise UserError(f"--out {out}: a picture's name ends in .png (or {', '.join(SUFFIXES[1:])})")
     predictor = load_predictor(args.run)
-    drawn, facts, words = (_planes if args.method == "planes" else _templates)(predictor, args)
+    drawn, facts, words = METHOD[args.method](predictor, args)
     out.parent.mkdir(parents=True, exist_ok=True)
     write_picture(out, drawn)
     if args.json:
@@ -114,3 +116,37 @@ def _templates(predictor: "Predictor", args: argparse.Namespace) -> tuple["Image
     facts = {"path": found.path, "names": list(found.names), "shape": list(found.maps.shape), "scale": round(found.scale, 6)}
     words = [f"{found.path}: {len(found.names)} templates, weights from −{found.scale:.4g} to +{found.scale:.4g}, grey is 0"]
     return draw_templates(f"{predictor.net}: templates", found), facts, words
+
+
+def _hog(predictor: "Predictor", args: argparse.Namespace) -> tuple["Image.Image", dict[str, Any], list[str]]:
+    import numpy as np
+
+    from neocog.arch import HOG
+    from neocog.explain import draw_strokes, pixels_of, spoken, strokes
+    from neocog.pictures.decode import decode
+
+    if args.image is None:
+        raise UserError("--method hog shows the gradients of a picture: name one behind the run")
+    if args.layer:
+        raise UserError("--method hog looks at the picture itself; leave --layer out")
+    pixels = pixels_of(predictor.model, decode(Path(args.image)))
+    best = int(np.argmax(predictor.scores(pixels[None])[0]))
+    record = next((node.record for node in predictor.model.arch.nodes if isinstance(node.record, HOG)), None)
+    found, said = strokes(pixels, record), spoken(predictor.model, pixels, best)
+    shown = pixels[:, :, ::-1] if predictor.preprocessing.color == "BGR" else pixels
+    answer = predictor.classes[best]
+    rows, columns, orientations = found.cells.shape
+    facts = {
+        "file": args.image,
+        "answer": answer,
+        "cell": found.cell,
+        "cells": [rows, columns],
+        "orientations": orientations,
+        "length": found.length,
+    }
+    words = [f"{columns}×{rows} cells of {found.cell} pixels, {orientations} orientations: {found.length:,} numbers"]
+    title = f"{predictor.net}: {Path(args.image).name}, taken for {answer}"
+    return draw_strokes(title, shown, found, said), facts, words
+
+
+METHOD = {"planes": _planes, "templates": _templates, "hog": _hog}

@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
         )
     found.sort(key=SORTS[args.sort])
     if args.json:
-        rows = [{key: value for key, value in asdict(e).items() if key != "file"} for e in found]
+        rows = [{key: value for key, value in asdict(e).items() if key not in ("file", "results")} for e in found]
         print(json.dumps(rows, ensure_ascii=False, indent=1))
         return 0
     print("\n".join(timeline(found, args.sort == "year")))

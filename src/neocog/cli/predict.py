@@ -3,6 +3,7 @@
 examples:
   neocog predict runs/flowers rose.jpg
   neocog predict runs/flowers holiday/ --json > answers.json
+  neocog predict runs/flowers test/rose/*.jpg --figure roses.png    each with its five bars
 """
 
 import argparse
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from neocog.runs import Predictor
 
 BATCH = 64
+MOST = 64  # pictures in a figure
 BAR = 30
 
 
@@ -28,6 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="a run folder, or a weight file of one")
     parser.add_argument("sources", metavar="SOURCE", nargs="+", help="a picture, or a folder of pictures")
     parser.add_argument("--top", type=int, default=5, help="how many classes to print (default: 5)")
+    parser.add_argument(
+        "--figure",
+        metavar="F.png",
+        type=Path,
+        help="also draw the first 64, each with five bars; the true class is its folder's name (F.svg: light and dark)",
+    )
     parser.add_argument("--json", action="store_true", help="a list of {file, top: [{label, probability}]} or {file, error}")
 
 
@@ -35,20 +43,29 @@ def run(args: argparse.Namespace) -> int:
     """Print the answers as they come."""
     from neocog.runs import load_predictor
 
+    if args.figure is not None:
+        check_figure(args.figure)
     predictor = load_predictor(args.run)
     files, unreadable = find_pictures(args.sources)
     if not len(files) and not unreadable:
         raise UserError(f"no pictures in {', '.join(args.sources)}")
     top = max(1, min(args.top, len(predictor.classes)))
+    drawn: list[dict[str, Any]] = []
     failed = done = 0
     if args.json:
         print("[", end="")
     with Progress(quiet=args.json) as progress:
         for start in range(0, max(1, len(files)), BATCH):
-            answers = classify(predictor, [Path(name) for name in files[start : start + BATCH]], top)
+            draws = args.figure is not None and len(drawn) < MOST  # needs to know at which place the true class stands
+            names = [Path(name) for name in files[start : start + BATCH]]
+            answers = classify(predictor, names, len(predictor.classes) if draws else top)
             for answer in (*(unreadable if start == 0 else ()), *answers):
                 failed += "error" in answer
                 done += 1
+                if "top" in answer:
+                    if draws and len(drawn) < MOST:
+                        drawn.append(answer)
+                    answer = {**answer, "top": answer["top"][:top]}
                 if args.json:  # in ASCII: names of files need not be UTF-8
                     print((",\n " if done > 1 else "") + json.dumps(answer), end="")
                 else:
@@ -58,7 +75,36 @@ def run(args: argparse.Namespace) -> int:
                 progress.update("classifying", min(start + BATCH, len(files)), len(files))
     if args.json:
         print("]")
+    if args.figure is not None:
+        draw_figure(args, predictor, drawn, done - failed)
     return YOURS if failed == done else SOME_FAILED if failed else DONE
+
+
+def check_figure(out: Path) -> None:
+    """Raises UserError for a name that no figure can have."""
+    from neocog.cli.explain import SUFFIXES
+
+    if out.suffix.lower() not in (".svg", *SUFFIXES):
+        raise UserError(f"--figure {out}: a figure's name ends in .png or .svg")
+
+
+def draw_figure(args: argparse.Namespace, predictor: "Predictor", drawn: list[dict[str, Any]], readable: int) -> None:
+    """Write the pictures with their bars."""
+    from neocog.cli.explain import write_picture
+    from neocog.cli.predict_figure import figure
+    from neocog.files import write_text
+
+    if not drawn:
+        return
+    sheet = figure(predictor.net, predictor.classes, drawn)
+    args.figure.parent.mkdir(parents=True, exist_ok=True)
+    if args.figure.suffix.lower() == ".svg":
+        write_text(args.figure, sheet.svg())
+    else:
+        write_picture(args.figure, sheet.pixels())
+    if not args.json:
+        of = f" of {readable:,}" if readable > len(drawn) else ""
+        print(f"{args.figure}: {len(drawn)}{of} pictures, each with its likeliest classes")
 
 
 def find_pictures(sources: list[str]) -> tuple["Names", list[dict[str, Any]]]:

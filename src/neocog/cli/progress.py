@@ -116,6 +116,12 @@ class TrainingDisplay:
             )
         elif kind == "features":
             self.progress.update("looking at pictures", event["step"], event["steps"])
+        elif kind == "making":
+            self.progress.update("making words", event["done"], event["total"])
+        elif kind == "codebook":
+            self.progress.say(
+                f"{event['layer']}: {event['words']} words of {event['descriptors']:,} descriptors in {event['seconds']:.1f} s"
+            )
         elif kind == "looked" and event["trouble"]:
             self.progress.say(event["trouble"])
         elif kind in ("head", "baseline"):

@@ -42,7 +42,8 @@ DECAYS = {
 }
 LEARNERS = {"features": "solving for a linear classifier on what a frozen network sees",
             "perceptron": "the perceptron rule", "neocognitron": "Fukushima's, layer by layer, without a teacher",
-            "neocognitron-taught": "Fukushima's, a teacher picks the last layer's winners"}  # fmt: skip
+            "neocognitron-taught": "Fukushima's, a teacher picks the last layer's winners",
+            "svm": "solving for a linear SVM a class, against all others", "neighbours": "remembering the pictures"}  # fmt: skip
 FRACTIONS = {0.1: "a tenth", 0.2: "a fifth", 0.5: "half"}
 
 
@@ -106,6 +107,8 @@ def describe(recipe: Recipe, width: int = WIDE) -> dict[str, list[str]]:
     out = {"length": [epochs + (f", batches of {r.batch}" if r.batch > 1 else ", one picture at a time")]}
     if r.learner == "features":
         return {"learns by": [LEARNERS[r.learner]], "pictures": ["as they are, and mirrored"]}
+    if r.learner in ("svm", "neighbours"):
+        return {"learns by": [LEARNERS[r.learner]], "length": ["every picture once"], "pictures": ["as they are"]}
     if r.learner != "sgd":
         return {"learns by": [LEARNERS[r.learner]]} | out | {"pictures": list(r.augment) or ["as they are"]}
     out["rate"] = [f"{r.lr:g}", sparkline(r, min(width, 40)), *schedule(r)]

@@ -16,9 +16,9 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neocog.arch import Analysis, analyse, misfits
+from neocog.arch import HOG, SIFT, Analysis, analyse, misfits
 from neocog.arch.table import text
-from neocog.arch.window import Shape, times
+from neocog.arch.window import Shape, size, times
 from neocog.cli.networks import named
 from neocog.errors import UserError
 from neocog.nets import Card
@@ -211,6 +211,8 @@ def totals(table: Analysis) -> list[str]:
         + (f" · {aux:,} more in auxiliary heads" if aux else "")
         + f" · {table.total('macs'):,} MACs"
     ]
+    if table.arch.head is not None and any(isinstance(row.node.record, HOG | SIFT) for row in table.rows):
+        lines.append(f"a picture is described by {size(table.by_path[table.arch.head.path].inputs[0]):,} numbers")
     field, stride = times(tuple(table.receptive_field)), times(tuple(table.stride))
     where = f" (at {table.last_map.path})" if table.last_map else ""
     lines.append(

@@ -23,7 +23,7 @@ DEFAULTS = {"recipe": "quick", "seed": 0, "precision": "auto"}
 
 # of each field of a recipe: what it may be, and what it is
 FIELDS = {
-    "learner": ("NAME", "sgd; features, perceptron, neocognitron learn without steps"),
+    "learner": ("NAME", "sgd; features, svm, neighbours, perceptron, neocognitron learn without steps"),
     "loss": ("NAME", " | ".join(LOSSES)),
     "label_smoothing": ("SHARE", "of each label that is spread over all classes"),
     "competition": ("J", "of the loss map"),

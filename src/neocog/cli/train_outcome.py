@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from neocog.cli import DONE, SOME_FAILED
-from neocog.cli.together import score_by, told_predictor
+from neocog.cli.together import told_predictor
 from neocog.errors import BadPicture
 
 if TYPE_CHECKING:
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from neocog.pictures import Dataset
     from neocog.runs import Config, RunFolder
     from neocog.train.together.world import World
+
+TEST = "test"  # in a run folder: the evaluation on its test split
 
 
 def headline(config: "Config", folder: "RunFolder") -> str:
@@ -33,10 +35,10 @@ def test_once(
 ) -> "Judgement | None":
     """Judge the best weights on the test split, once in a run's life, and remember; None without a test split.
 
-    Of several processes each judges its share, and the main one writes; all of them get the judgement. `on_progress` may raise
-    to stop it.
+    What was said of every picture stays in RUN/test; a test that was stopped goes on there. Of several processes each judges
+    its share, and the main one writes; all of them get the judgement. `on_progress` may raise to stop it.
     """
-    from neocog.evaluate import Judgement, evaluate
+    from neocog.evaluate import Judgement, judged, predict_together
     from neocog.runs import load_predictor, read_events
     from neocog.runs.config import EVENTS
 
@@ -46,12 +48,16 @@ def test_once(
     if tests := world.collect(tests):
         return Judgement.from_json(tests[0])
     predictor = told_predictor(world, load_predictor(folder.path) if world.main else None)
-    judgement = evaluate(predictor, data.test, on_progress, score_by(world))
-    if world.main:
+    spec = folder.config().data["spec"] if world.main else ""
+    about = {"data": {"spec": spec, "name": data.name, "fingerprint": data.fingerprint, "split": "test"}}
+    found = predict_together(world, predictor, data.test, on_progress=on_progress, out=folder.path / TEST, about=about)
+    judgement = judged(found) if found is not None else None
+    if judgement is not None:
         log = folder.events()
         log.append({"event": "test", "step": folder.config().steps, **judgement.to_json()})
         log.close()
-    return judgement
+    told = world.collect([judgement.to_json()] if judgement is not None else [])
+    return judgement or Judgement.from_json(told[0])
 
 
 def report(

@@ -1,26 +1,15 @@
 """Error rates with their intervals."""
 
-import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from neocog.errors import BadPicture, UserError
+from neocog.evaluate.predictions import Predictions
+from neocog.evaluate.statistics import ranks, wilson
 from neocog.pictures.sets import Pictures
-from neocog.runs import Predictor, Scored, wrong_in_top
-
-Z95 = 1.959963984540054  # the normal distribution's 97.5 % point
-
-
-def wilson(wrong: int, n: int, z: float = Z95) -> tuple[float, float]:
-    """The 95 % interval of a share, wrong of n (Wilson 1927)."""
-    if n == 0:
-        return 0.0, 1.0
-    p, zz = wrong / n, z * z
-    centre, half = (p + zz / (2 * n)) / (1 + zz / n), z / (1 + zz / n) * math.sqrt(p * (1 - p) / n + zz / (4 * n * n))
-    return max(0.0, centre - half), min(1.0, centre + half)
+from neocog.runs import Scored
 
 
 @dataclass(frozen=True)
@@ -72,28 +61,28 @@ class Judgement:
 
 def judge(scored: Scored, classes: int, protocol: str) -> Judgement:
     """Errors of scored pictures. Raises UserError if there are none."""
-    n = len(scored.labels)
+    labels = np.asarray(scored.labels, np.int64)
+    places = (~(scored.scores < scored.scores[np.arange(len(labels)), labels][:, None])).sum(1)
+    return _judgement(places, labels, classes, protocol, scored.failed)
+
+
+def judged(predictions: Predictions) -> Judgement:
+    """Errors of the pictures that have an answer. Raises UserError if there are none."""
+    p = predictions
+    return _judgement(ranks(p), p.labels[p.answered], len(p.classes), p.protocol, p.failed)
+
+
+def _judgement(
+    places: np.ndarray, labels: np.ndarray, classes: int, protocol: str, failed: tuple[BadPicture, ...]
+) -> Judgement:
+    """places: at which each picture's class stands, 1 where it is the answer."""
+    n, wrong = len(places), int((places > 1).sum())
     if n == 0:
         raise UserError("none of the pictures can be read: nothing to judge")
-    wrong = int(wrong_in_top(scored.scores, scored.labels, 1).sum())
-    top5 = float(wrong_in_top(scored.scores, scored.labels, 5).mean()) * 100 if classes > 5 else None
+    top5 = 100 * float((places > 5).mean()) if classes > 5 else None
     low, high = wilson(wrong, n)
-    commonest = int(np.bincount(scored.labels).max())
-    return Judgement(100 * wrong / n, top5, n, protocol, (100 * low, 100 * high), 100 * (1 - commonest / n), scored.failed)
-
-
-def evaluate(
-    predictor: Predictor,
-    pictures: Pictures,
-    on_progress: Callable[[int, int], None] | None = None,
-    score: Callable[[Predictor, Pictures, Callable[[int, int], None] | None], Scored] = Predictor.score_all,
-) -> Judgement:
-    """Judge a classifier on a split. Its pictures' classes are matched by name; raises UserError for unknown ones.
-
-    `score` gives the scores; several processes share the work by another (`train.distributed.score_together`).
-    """
-    matched = match_classes(pictures, predictor.classes)
-    return judge(score(predictor, matched, on_progress), len(predictor.classes), predictor.protocol)
+    commonest = int(np.bincount(labels).max())
+    return Judgement(100 * wrong / n, top5, n, protocol, (100 * low, 100 * high), 100 * (1 - commonest / n), failed)
 
 
 def match_classes(pictures: Pictures, classes: tuple[str, ...]) -> Pictures:

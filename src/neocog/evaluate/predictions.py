@@ -8,6 +8,7 @@ failed.jsonl      the pictures that could not be read, each with its reason
 Rows are appended; a killed evaluation goes on after its last whole row. Any tool can read it: the rows are raw, little endian.
 """
 
+import contextlib
 import json
 import os
 from collections.abc import Iterable, Sequence
@@ -59,7 +60,8 @@ def log_softmax(scores: np.ndarray) -> np.ndarray:
 
 def log_mean(parts: Sequence[np.ndarray]) -> np.ndarray:
     """Logarithm of the mean of probabilities that are given by their logarithms, N×classes each: views, or an ensemble."""
-    total = np.logaddexp.reduce([part.astype(np.float64) for part in parts], axis=0)
+    with np.errstate(invalid="ignore"):  # NaN: no answer
+        total = np.logaddexp.reduce([part.astype(np.float64) for part in parts], axis=0)
     return (total - np.log(len(parts))).astype(np.float32)
 
 
@@ -90,7 +92,8 @@ class Writer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        with contextlib.suppress(OSError):  # what a full disk kept back has been complained of already
+            self._file.close()
 
     @property
     def done(self) -> int:
@@ -100,12 +103,15 @@ class Writer:
 
     def append(self, rows: np.ndarray, failed: Iterable[BadPicture] = ()) -> None:
         """The next rows, NaN for those in `failed`; they are in the file when this returns."""
-        if failures := "".join(json.dumps({"file": f.where, "error": f.why}) + "\n" for f in failed):
-            with (self.path / FAILED).open("a", encoding="utf-8") as file:
-                file.write(failures)
-        self._file.write(np.ascontiguousarray(rows, ROW).tobytes())
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        try:
+            if failures := "".join(json.dumps({"file": f.where, "error": f.why}) + "\n" for f in failed):
+                with (self.path / FAILED).open("a", encoding="utf-8") as file:
+                    file.write(failures)
+            self._file.write(np.ascontiguousarray(rows, ROW).tobytes())
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self.path / SCORES)) from None
 
 
 _PLAIN = str.maketrans("\t\n\r", "   ")
@@ -141,7 +147,9 @@ def read_predictions(folder: str | Path) -> Predictions:
     except (ValueError, KeyError, TypeError, FileNotFoundError) as error:
         raise UserError(f"{path}: a damaged evaluation ({error}); evaluate again into another folder") from None
     if len(rows) != n or size < n:
-        raise UserError(f"{path}: {min(size, len(rows)):,} of {n:,} pictures were judged; run the same evaluation again to go on")
+        raise UserError(
+            f"{path}: {min(size, len(rows)):,} of {n:,} pictures were judged; run the same evaluation again to go on"
+        )
     scores = np.memmap(path / SCORES, ROW, "r", shape=(n, width)) if n else np.empty((0, width), np.float32)
     failures: dict[str, BadPicture] = {}  # a killed evaluation may have told one twice
     if (path / FAILED).is_file():

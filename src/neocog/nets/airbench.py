@@ -95,7 +95,7 @@ NOTES = ("The original's normalisations have scales that stay 1; here they have 
 
 
 def _register(name: str, title: str, scale: float, start: Init, paper: Recipe, quick: Recipe, trainings: str) -> None:
-    protocol = f"six views: three shifts, mirrored; mean of {trainings} trainings"
+    protocol = f"six views (three shifts, mirrored); trained with shifts and flips; mean of {trainings} trainings"
     register(name, lambda: airbench94(name, scale, start), Card(
         title=title, paper=PAPER, authors="K. Jordan", venue="arXiv 2404.00498", year=2024, preprocessing=CIFAR,
         results=(Result("CIFAR-10 test", protocol, 5.99),), paper_recipe=paper, quick=quick, notes=NOTES,

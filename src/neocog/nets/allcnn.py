@@ -83,7 +83,7 @@ TITLES = {"base": "Model {}", "strided": "Strided-CNN-{}", "convpool": "ConvPool
 MORE = {
     ("c", "all"): (
         Result("CIFAR-10 test", "one picture as it is; trained with shifts and flips", 7.25),
-        Result("CIFAR-100 test", "one picture as it is; 100 classes", 33.71),
+        Result("CIFAR-100 test", "one picture as it is", 33.71),
     )
 }
 NOTES = (

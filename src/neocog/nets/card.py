@@ -3,25 +3,9 @@
 from dataclasses import dataclass, field
 
 from neocog.nets.recipe import Recipe
+from neocog.nets.result import Result as Result
+from neocog.nets.result import percent as percent
 from neocog.pictures.preprocessing import Preprocessing
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """A published error rate in percent, with the protocol without which it means nothing. `nets`: how many together."""
-
-    data: str
-    protocol: str
-    top1: float | None = None
-    top5: float | None = None
-    verified: bool = True  # False: from memory, not checked against a copy of the paper
-    nets: int = 1
-
-
-def percent(value: float) -> str:
-    """An error as papers print it, with a decimal at least: 18.2 %, 8.0 %, 43.478 %."""
-    words = f"{value:g}"
-    return f"{words if '.' in words else words + '.0'} %"
 
 
 @dataclass(frozen=True, slots=True)

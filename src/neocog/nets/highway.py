@@ -133,10 +133,10 @@ for _width, _error in ((16, 0.57), (32, 0.45)):
 
 register("highway19.cifar", lambda: cifar("highway19.cifar"), Card(
     title="Highway net of 19 layers (CIFAR)", paper=PAPER, authors=AUTHORS, venue=VENUE, year=2015, preprocessing=CIFAR,
-    results=(Result("CIFAR-10 test", "one picture as it is, best of five runs", 7.60),
-             Result("CIFAR-10 test", "one picture as it is, mean of five runs", 7.69),
-             Result("CIFAR-100 test", "one picture as it is, 100 classes, best of five runs", 32.24),
-             Result("CIFAR-100 test", "one picture as it is, 100 classes, mean of five runs", 32.39)),
+    results=(Result("CIFAR-10 test", "one picture as it is; trained with shifts and flips; best of five runs", 7.60),
+             Result("CIFAR-10 test", "one picture as it is; trained with shifts and flips; mean of five runs", 7.69),
+             Result("CIFAR-100 test", "one picture as it is; trained with shifts and flips; best of five runs", 32.24),
+             Result("CIFAR-100 test", "one picture as it is; trained with shifts and flips; mean of five runs", 32.39)),
     paper_recipe=steps(0.025, 400, (0.5, 0.75, 0.875), ("flip", "crop=0.25")), quick=QUICK,
     notes=("As in the authors' Caffe files, with ten outputs; their CIFAR-10 file keeps the hundred of CIFAR-100.",
            "Their conv1 gives a deviation of 0.05 under a name that Caffe does not read, so it starts from 1; so does this.",

@@ -3,9 +3,8 @@
 import re
 from dataclasses import dataclass
 
-from neocog.nets.card import Result
 from neocog.nets.index import entries
-from neocog.nets.registry import resolve
+from neocog.nets.result import Result
 
 KINDS = ("1 crop", "10 crops", "12 crops", "144 crops", "dense, scales", "several nets")
 """Protocols in classes: errors compare within one only."""
@@ -59,7 +58,7 @@ def points() -> list[Point]:
     return [
         Point(e.year, e.title, e.name, e.depth, r.data, r.protocol, group, r.top5, r.verified, r.nets)
         for e in entries().values()
-        for r in resolve(e.name).card.results
+        for r in e.results
         if r.top5 is not None and r.data.startswith("ILSVRC") and (group := kind(r))
     ]
 

@@ -7,22 +7,27 @@ kept in the cache folder: that takes seconds once, and is never wrong; a test sa
 import contextlib
 import json
 import zlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from neocog.files import cache_folder, write_text
+from neocog.nets.result import Result
 
 HERE = Path(__file__).parent
 FILE = HERE / "index.json"
 CACHED = "networks.json"
-FRAMEWORK = {"card", "chart", "history", "index", "own", "parts", "proof", "recipe", "recipes", "registry", "schedule", "usual"}
+FRAMEWORK = {
+    "card", "chart", "history", "index", "leaderboard", "own", "parts", "proof", "recipe", "recipes", "registry", "result",
+    "schedule", "terms", "usual",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A network in the list. Counts are those of its own input; `depth` is weighted layers on the longest way."""
+    """A network in the list. Counts are those of its own input; `depth` is weighted layers on the longest way; `results` are
+    the published errors of its card."""
 
     name: str
     file: str
@@ -34,6 +39,7 @@ class Entry:
     macs: int
     depth: int
     same_as: tuple[str, ...] = ()
+    results: tuple[Result, ...] = ()
 
 
 @cache
@@ -52,6 +58,7 @@ def saved() -> dict[str, Entry] | None:
 
 def _entry(row: dict[str, Any]) -> Entry:
     values: dict[str, Any] = {**row, "input": tuple(row["input"]), "same_as": tuple(row["same_as"])}
+    values["results"] = tuple(Result(*result) for result in row["results"])
     return Entry(**values)
 
 
@@ -98,6 +105,7 @@ def compute() -> list[Entry]:
                 table.total("macs"),
                 depth(table.arch),
                 net.card.same_as,
+                net.card.results,
             )
         )
     return out
@@ -105,7 +113,10 @@ def compute() -> list[Entry]:
 
 def write(file: Path, found: list[Entry]) -> None:
     """Write the index, one network a line."""
-    rows = ",\n".join(json.dumps(asdict(entry), ensure_ascii=False) for entry in found)
+    rows = ",\n".join(
+        json.dumps(asdict(entry) | {"results": [astuple(result) for result in entry.results]}, ensure_ascii=False)
+        for entry in found
+    )
     write_text(file, f'{{"sources": {sources()}, "nets": [\n{rows}\n]}}\n')
 
 

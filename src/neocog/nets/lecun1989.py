@@ -92,7 +92,7 @@ for _number, (_title, _error) in enumerate(zip(TITLES, (20.0, 13.0, 11.5, 6.0, 1
     register(f"lecun1989.net{_number}", lambda n=_number: net(n), Card(
         title=f"Net-{_number}: {_title}", paper="Generalization and network design strategies", authors="Y. LeCun",
         venue="Connectionism in Perspective, Elsevier", year=1989, preprocessing=DIGITS,
-        results=(Result("480 drawn digits of 16×16: 160 tested", "320 trained", _error, verified=False),),
+        results=(Result("480 drawn digits of 16×16: 160 tested", "one picture as it is, 320 trained", _error, verified=False),),
         quick=QUICK,
         notes=(LEARNED, *(("Windows move by two in both layers; the -1 beyond the border is the zip-code net's.",)
                           if _number > 2 else ())),
@@ -102,7 +102,7 @@ register("lenet1989", lenet1989, Card(
     title="LeNet of 1989 (zip codes)", paper="Backpropagation applied to handwritten zip code recognition",
     authors="Y. LeCun, B. Boser, J. S. Denker, D. Henderson, R. E. Howard, W. Hubbard, L. D. Jackel",
     venue="Neural Computation 1(4), 541–551", year=1989, preprocessing=DIGITS,
-    results=(Result("zip codes, 2,007 digits tested", "7,291 digits trained, 23 passes", 5.0),),
+    results=(Result("zip codes, 2,007 digits tested", "one picture as it is, 7,291 digits trained, 23 passes", 5.0),),
     quick=QUICK,
     notes=(LEARNED, "H2 reads eight of H1's twelve maps; the paper does not say which. Here they go four at a time."),
     deviations=("Many ports share one bias a map: 936 fewer numbers.",),

@@ -7,7 +7,7 @@ from typing import Any
 from neocog.errors import UserError
 from neocog.pictures.augment.spec import parse_all
 
-LEARNERS = ("sgd", "features", "perceptron", "neocognitron", "neocognitron-taught")
+LEARNERS = ("sgd", "features", "perceptron", "neocognitron", "neocognitron-taught", "svm", "neighbours")
 LOSSES = ("cross_entropy", "hinge", "mle", "map")
 OPTIMIZERS = ("sgd", "caffe-sgd", "rmsprop", "tf-rmsprop", "adamw", "lm", "muon")
 SCHEDULES = ("onecycle", "step", "linear", "poly", "cosine", "exponential", "inv", "plateau", "constant")

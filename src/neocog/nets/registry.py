@@ -22,7 +22,7 @@ _NETS: dict[str, "Net"] = {}
 class Net:
     """A named network: `build()` gives its architecture, exactly the paper's; `card` says all else.
 
-    `sized(shape)`: builds it for pictures of another size, where it leaves the size open (a line without one).
+    `sized(shape)`: builds it for pictures of another size, where it leaves the size open (a line without one, a baseline).
     """
 
     name: str
@@ -31,11 +31,13 @@ class Net:
     sized: "Callable[[Shape], Architecture] | None" = None
 
 
-def register(name: str, build: "Callable[[], Architecture]", card: "Card") -> None:
+def register(
+    name: str, build: "Callable[[], Architecture]", card: "Card", sized: "Callable[[Shape], Architecture] | None" = None
+) -> None:
     """Give a network its name. Raises ValueError if the name is taken."""
     if name in _NETS:
         raise ValueError(f"two networks are called {name}")
-    _NETS[name] = Net(name, build, card)
+    _NETS[name] = Net(name, build, card, sized)
 
 
 @cache

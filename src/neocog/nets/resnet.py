@@ -188,6 +188,14 @@ TEN_CROP = {
     "resnet101": (21.75, 6.05),
     "resnet152": (21.43, 5.71),
 }
+# fb.resnet.torch's own table: its nets of 50 layers and more stride in the 3×3.
+FACEBOOK_CROP = {
+    "resnet18": (30.43, 10.76),
+    "resnet34": (26.73, 8.74),
+    "resnet50.v1_5": (24.01, 7.02),
+    "resnet101.v1_5": (22.44, 6.21),
+    "resnet152.v1_5": (22.16, 6.16),
+}
 MULTI_SCALE = {
     "resnet34": (21.84, 5.71),
     "resnet34.c": (21.53, 5.60),
@@ -203,6 +211,9 @@ def _register(name: str, depth: int, notes: tuple[str, ...] = (), same_as: tuple
         results.append(Result("ILSVRC-2012 val", "one net, fully convolutional, five scales", *MULTI_SCALE[name]))
     if name == "resnet152":
         results.append(Result("ILSVRC-2015 test", "six nets, two of them of 152 layers", None, 3.57, nets=6))
+    if name in FACEBOOK_CROP:
+        words = "1 centre crop of 224 from 256, fb.resnet.torch's weights"
+        results.append(Result("ILSVRC-2012 val", words, *FACEBOOK_CROP[name]))
     kind = "Plain" if options.get("plain") else "ResNet"
     suffix = {"A": ", option A", "C": ", option C"}.get(str(options.get("option", "B")), "") if kind == "ResNet" else ""
     register(

@@ -77,7 +77,7 @@ PAPER_RECIPE = Recipe(
 # unverified: that on ImageNet the paper takes fb.resnet.torch as it is, with its weight decay
 IMAGENET_RECIPE = replace(FACEBOOK, source="Section 3 names fb.resnet.torch for ImageNet; its decay of 1e-4 is unverified here")
 
-_MEDIAN = "one picture as it is, median of five"
+_MEDIAN = "one picture as it is; trained with shifts and flips; median of five"
 NETS = {
     "wrn16_8.cifar": (16, 8, 0.0, (Result("CIFAR-10 test", _MEDIAN, 4.27), Result("CIFAR-100 test", _MEDIAN, 20.43))),
     "wrn40_4.cifar": (40, 4, 0.0, (Result("CIFAR-10 test", _MEDIAN, 4.53), Result("CIFAR-100 test", _MEDIAN, 21.18))),

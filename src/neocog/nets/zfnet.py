@@ -79,6 +79,6 @@ register("zfnet", zfnet, Card(
 register("zfnet.big", lambda: zfnet("zfnet.big", (512, 1024, 512)), Card(
     title="ZFNet with conv3, 4 and 5 of 512, 1024 and 512 maps", paper=PAPER, authors=AUTHORS, venue=VENUE, year=2013,
     preprocessing=MEAN_PIXEL,
-    results=(Result("ILSVRC-2012 val", "one net", 37.5, 16.0),),
+    results=(Result("ILSVRC-2012 val", "one net", 37.5, 16.0), Result("ILSVRC-2012 test", "one net", None, 16.1)),
     paper_recipe=STEPS, quick=QUICK_PLAIN, notes=NOTES,
 ))  # fmt: skip

@@ -2,7 +2,7 @@
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 EPSILON, HYSTERESIS = 1e-5, 0.2
 
@@ -21,6 +21,11 @@ def hog(pixels: Tensor, orientations: int = 9, cell: int = 8, block: int = 2, in
     by a Gaussian of half the block's width over the block (6.4), each block normalised by L2-hys (6.4).
     interpolate: without it a vote goes to one bin of one cell, unweighted, as in scikit-image.
     """
+    return hog_blocks(pixels, orientations, cell, block, interpolate).flatten(1)
+
+
+def hog_blocks(pixels: Tensor, orientations: int = 9, cell: int = 8, block: int = 2, interpolate: bool = True) -> Tensor:
+    """As `hog`, before it is one row: N×rows×columns×(block²·orientations)."""
     height, width = pixels.shape[2:]
     if hog_length(height, width, orientations, cell, block) == 0:
         raise ValueError(f"a picture of {width}×{height} holds no block of {block * cell} pixels")
@@ -40,7 +45,21 @@ def hog(pixels: Tensor, orientations: int = 9, cell: int = 8, block: int = 2, in
         votes.scatter_add_(1, place.long().clamp(max=orientations - 1), size)
     sums = F.conv2d(votes.flatten(0, 1)[:, None], _weights(cell, block, interpolate).to(votes), stride=cell)
     blocks = sums.unflatten(0, (len(pixels), orientations)).permute(0, 3, 4, 2, 1).flatten(3)  # N×rows×columns×(cells·bins)
-    return _normal(_normal(blocks).clamp(max=HYSTERESIS)).flatten(1)
+    return _normal(_normal(blocks).clamp(max=HYSTERESIS))
+
+
+class HOG(nn.Module):
+    """HOG as a layer: N×C×H×W → N×(block²·orientations)×rows×columns."""
+
+    def __init__(self, orientations: int, cell: int, block: int):
+        super().__init__()
+        self.orientations, self.cell, self.block = orientations, cell, block
+
+    def forward(self, x: Tensor) -> Tensor:
+        return hog_blocks(x, self.orientations, self.cell, self.block).permute(0, 3, 1, 2)
+
+    def extra_repr(self) -> str:
+        return f"{self.orientations}, cell={self.cell}, block={self.block}"
 
 
 def _normal(blocks: Tensor) -> Tensor:

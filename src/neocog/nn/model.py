@@ -190,7 +190,7 @@ class Model(nn.Module):
         """New heads for another number of classes, started afresh; all else stays."""
         self.arch, _ = with_classes(self.arch, num_classes)
         table = analyse(self.arch)
-        like = next(iter(self.parameters()))
+        like = next(p for p in self.parameters() if p.is_floating_point())  # known pictures are bytes
         for mark in self.arch.marked("head"):
             row = table.by_path[mark.path]
             with torch.device("meta"):
@@ -228,11 +228,12 @@ class Model(nn.Module):
 
 @lru_cache(maxsize=64)
 def _sizes(arch: Architecture, shape: Shape) -> tuple[Shape, ...]:
-    """What a network built for pictures of `shape` is made for: the shapes of all tensors, and TensorFlow's padding."""
+    """What a network built for pictures of `shape` is made for: the shapes of all tensors, TensorFlow's padding, HOG's cells."""
     rows = analyse(arch, shape).rows
     same = [row for row in rows if isinstance(row.node.record, Windowed) and row.node.record.padding == "same"]
     pads = tuple((w.before, w.after) for row in same for w in row.node.record.windows(*row.inputs) or ())
-    return (*(param.shape for row in rows for param in row.tensors), *pads)
+    settings = tuple(row.node.record.built(*row.inputs) for row in rows)
+    return (*(param.shape for row in rows for param in row.tensors), *pads, *settings)
 
 
 @lru_cache(maxsize=64)

@@ -8,7 +8,7 @@ from torch import nn
 from neocog.arch import layers as records
 from neocog.arch.record import Leaf, Windowed, pair
 from neocog.arch.window import Shape
-from neocog.nn import functions, layers, local
+from neocog.nn import functions, hog, layers, local, neighbours, sift
 
 Builder = Callable[[Any, tuple[Shape, ...]], nn.Module]
 BUILDERS: dict[type[Leaf], Builder] = {}
@@ -187,6 +187,26 @@ def _(r: records.SCell, s: tuple[Shape, ...]) -> nn.Module:
 @builds(records.CCell)
 def _(r: records.CCell, s: tuple[Shape, ...]) -> nn.Module:
     return layers.CCell(s[0][0], pair(r.kernel), pair(r.stride), pads(r, s[0]), r.decay, r.gain)
+
+
+@builds(records.HOG)
+def _(r: records.HOG, s: tuple[Shape, ...]) -> nn.Module:
+    return hog.HOG(r.orientations, r.side(s[0]), r.block)
+
+
+@builds(records.SIFT)
+def _(r: records.SIFT, s: tuple[Shape, ...]) -> nn.Module:
+    return sift.SIFT(*r.grid(s[0]), r.floor)
+
+
+@builds(records.VisualWords)
+def _(r: records.VisualWords, s: tuple[Shape, ...]) -> nn.Module:
+    return sift.VisualWords(s[0][0], r.words)
+
+
+@builds(records.Neighbours)
+def _(r: records.Neighbours, s: tuple[Shape, ...]) -> nn.Module:
+    return neighbours.Neighbours(s[0][0], r.out, r.pictures, r.k)
 
 
 for _record, _module in ((records.Abs, functions.Abs), (records.Softplus, nn.Softplus),

@@ -20,6 +20,7 @@ from neocog.errors import DataError
 from neocog.pictures.cifar import CIFAR_FILES, cifar_folder
 from neocog.pictures.idx import idx_file
 from neocog.pictures.scan import is_file
+from neocog.pictures.stl10 import STL10_FILES, TEST, TRAIN, stl10_folder
 
 if TYPE_CHECKING:
     from neocog.pictures.named import NamedSet
@@ -30,6 +31,8 @@ OnProgress = Callable[[int, int], None]
 CONNECT_SECONDS, READ_SECONDS = 10.0, 20.0
 _CHUNK = 1 << 18
 _SUMS = "MD5SUMS"
+KEPT = CIFAR_FILES | STL10_FILES
+"""Of archives."""
 
 
 def is_complete(named: "NamedSet", place: Path) -> bool:
@@ -37,6 +40,9 @@ def is_complete(named: "NamedSet", place: Path) -> bool:
     if named.form == "cifar":
         found = cifar_folder(place)
         return found is not None and found[1].name == named.name and any(is_file(found[0] / f) for f in found[1].train)
+    if named.form == "stl10":
+        folder = stl10_folder(place)
+        return folder is not None and all(is_file(folder / file) for file in (*TRAIN, *TEST))
     return all(_idx_here(place, file) for file, _ in named.md5)
 
 
@@ -135,7 +141,7 @@ def _md5(path: Path, uncompressed: bool) -> str:
 
 
 def _unpack(archive: Path, place: Path) -> None:
-    """The known files of a CIFAR archive into `place`, their checksums noted first.
+    """The known files of a CIFAR or STL-10 archive into `place`, their checksums noted first.
 
     Only regular members with a known base name are read and written under that name, so that no path in the archive
     can lead elsewhere.
@@ -146,13 +152,15 @@ def _unpack(archive: Path, place: Path) -> None:
         with tarfile.open(archive) as tar:
             for member in tar:
                 name = PurePosixPath(member.name).name
-                stream = tar.extractfile(member) if member.isreg() and name in CIFAR_FILES else None
+                stream = tar.extractfile(member) if member.isreg() and name in KEPT else None
                 if stream is None:
                     continue
-                data = stream.read()
-                sums[name] = hashlib.md5(data, usedforsecurity=False).hexdigest()
-                fresh[name] = place / f".{name}.{os.getpid()}.part"
-                fresh[name].write_bytes(data)
+                fresh[name], digest = place / f".{name}.{os.getpid()}.part", hashlib.md5(usedforsecurity=False)
+                with fresh[name].open("wb") as out:
+                    while chunk := stream.read(_CHUNK):
+                        digest.update(chunk)
+                        out.write(chunk)
+                sums[name] = digest.hexdigest()
         (place / _SUMS).write_text("".join(f"{md5}  {name}\n" for name, md5 in sums.items()), "utf-8")
         for name, part in fresh.items():
             part.replace(place / name)

@@ -16,6 +16,7 @@ from neocog.pictures.layout import check_classes, check_root, count_files, split
 from neocog.pictures.names import Names, Paths, relative
 from neocog.pictures.scan import direct_pictures, scan, subfolders
 from neocog.pictures.sets import Dataset, FilePictures, Pictures, carve, fingerprint
+from neocog.pictures.synsets import titles_of
 
 
 def load_folder(root: str | Path, seed: int = 0, test_fraction: float = 0.2, val_fraction: float = 0.1) -> Dataset:
@@ -29,10 +30,27 @@ def load_folder(root: str | Path, seed: int = 0, test_fraction: float = 0.2, val
     root = Path(root)
     check_root(root)
     folders, notes = split_folders(root)
-    read = {split: _read_split(folder, root) for split, folder in folders.items()}
+    read = {split: read_split(folder, root) for split, folder in folders.items()}
+    return assemble(root, folders, read, notes, seed, test_fraction, val_fraction)
+
+
+def assemble(
+    root: Path,
+    folders: dict[str, Path],
+    read: "dict[str, Split]",
+    notes: list[str],
+    seed: int,
+    test_fraction: float,
+    val_fraction: float,
+) -> Dataset:
+    """The data set of the splits that were read, "train" among them. `folders`: where each lies.
+
+    Classes are known by their folders here and in the fingerprint; ImageNet's, whose folders are synsets, get their names.
+    """
     classes = sorted_classes(read["train"].files)
     skipped = tuple(bad for part in read.values() for bad in part.skipped)
     check_classes(classes, {split: part.files for split, part in read.items()}, skipped, folders, root)
+    titles, said = titles_of(classes, root)
 
     sets: dict[str, FilePictures] = {}
     sizes: dict[str, np.ndarray] = {}
@@ -42,10 +60,11 @@ def load_folder(root: str | Path, seed: int = 0, test_fraction: float = 0.2, val
             names.extend(part.files.get(name, Names()))
         if len(names):
             labels = np.repeat(np.arange(len(classes)), [len(part.files.get(name, ())) for name in classes])
-            sets[split] = FilePictures(Paths(names, root), labels, classes, root)
+            sets[split] = FilePictures(Paths(names, root), labels, titles, root)
             sizes[split] = np.concatenate([part.sizes[name] for name in classes if name in part.sizes])
         if absent := [name for name in classes if not part.files.get(name)]:
-            notes.append(f"{split}: no pictures of {', '.join(map(repr, absent))}")
+            more = f" and {len(absent) - 5} more" if len(absent) > 5 else ""
+            notes.append(f"{split}: no pictures of {', '.join(map(repr, absent[:5]))}{more}")
         notes.extend(part.notes)
         part.files.clear()  # the sets hold them now
     if skipped:
@@ -57,9 +76,9 @@ def load_folder(root: str | Path, seed: int = 0, test_fraction: float = 0.2, val
         for text in (name, classes[pictures.labels[i]], str(sizes[split][i]))
     )
     train, val, test = _complete(sets, seed, test_fraction, val_fraction, notes)
-    flip, why = may_flip(classes)
+    flip, why = may_flip(titles)
     name = root.resolve().name or "pictures"
-    return Dataset(name, classes, train, val, test, mark, flip, (*notes, *why), skipped)
+    return Dataset(name, titles, train, val, test, mark, flip, (*notes, *said, *why), skipped)
 
 
 def _complete(
@@ -87,7 +106,7 @@ def _carved(what: str, pictures: Pictures | None, fraction: float, seed: int) ->
 
 
 @dataclass
-class _Split:
+class Split:
     """The usable files of each class (names below the root), their sizes in bytes, and what was left out."""
 
     files: dict[str, Names] = field(default_factory=dict)
@@ -96,9 +115,9 @@ class _Split:
     notes: list[str] = field(default_factory=list)
 
 
-def _read_split(folder: Path, root: Path) -> _Split:
+def read_split(folder: Path, root: Path) -> Split:
     """Reads every header below the class folders."""
-    split = _Split()
+    split = Split()
     where = "" if folder == root else f"{folder.name}: "
     if stray := direct_pictures(folder):
         split.notes.append(f"{where}{count_files(stray)} outside the class folders ignored")
@@ -110,7 +129,7 @@ def _read_split(folder: Path, root: Path) -> _Split:
         split.skipped += [BadPicture(f"{place}/{inner}".rstrip("/"), why) for inner, why in found.unreadable]
         usable = split.files.setdefault(directory.name, Names())
         sizes = array("q")
-        for name, outcome in _check_all(root, place, found.pictures):
+        for name, outcome in check_all(root, place, found.pictures):
             if isinstance(outcome, BadPicture):
                 split.skipped.append(outcome)
             else:
@@ -122,11 +141,11 @@ def _read_split(folder: Path, root: Path) -> _Split:
     return split
 
 
-def _check_all(root: Path, place: str, inner: Names) -> Iterator[tuple[str, int | BadPicture]]:
+def check_all(root: Path, place: str, inner: Names) -> Iterator[tuple[str, int | BadPicture]]:
     """Each name below the root with what `_checked` says. In threads where the disk is waited for; elsewhere they take
     three times as long. A part at a time, so that a listing of millions is not turned into as many tasks."""
     names = Names()
-    names.extend(inner, f"{place}/")
+    names.extend(inner, f"{place}/" if place else "")
 
     def checked(name: str) -> int | BadPicture:
         return _checked(root / name, name)

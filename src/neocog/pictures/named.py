@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class NamedSet:
-    """A published data set: its form ("idx", "cifar" or "embedded"), its origin, and the MD5 of what is there.
+    """A published data set: its form ("idx", "cifar", "stl10" or "embedded"), its origin, and the MD5 of what is there.
 
     `md5` holds, for idx, the checksums of the *uncompressed* files (their gzip wrappings differ from copy to copy) by
-    the published names without ".gz"; for CIFAR, that of the published archive, and of unpacked files where known.
+    the published names without ".gz"; else, that of the published archive, and of unpacked files where known.
     """
 
     name: str
@@ -89,6 +89,20 @@ NAMED: dict[str, NamedSet] = {
             (("cifar-100-binary.tar.gz", "03b5dce01913d631647c71ecec9e9cb8"),),
             "cifar-100-binary.tar.gz",
         ),
+        NamedSet(
+            "stl10",
+            "photos, 5,000 + 8,000, 96×96 colour, 10 classes; a download of 2.6 GB",
+            "stl10",
+            "http://ai.stanford.edu/~acoates/stl10/",
+            (
+                ("stl10_binary.tar.gz", "91f7769df0f17e558f3565bffb0c7dfb"),
+                ("train_X.bin", "918c2871b30a85fa023e0c44e0bee87f"),
+                ("train_y.bin", "5a34089d4802c674881badbb80307741"),
+                ("test_X.bin", "7f263ba9f9e0b06b93213547f721ac82"),
+                ("test_y.bin", "36f9794fa4beb8a2c72628de14fa638e"),
+            ),
+            "stl10_binary.tar.gz",
+        ),
     )
 }
 
@@ -101,7 +115,7 @@ def load_data(
     on_progress: "OnProgress | None" = None,
 ) -> "Dataset":
     """A name of `NAMED` (nothing, or "": the embedded digits), a data set of the hub (`hf:owner/name`), or a folder: of idx
-    files, of CIFAR, of tar shards, of parquet files, of class folders.
+    files, of CIFAR, of STL-10, of tar shards, of parquet files, of ImageNet, of class folders.
 
     A name wins over a folder of the same name in the working directory; `./name` means the folder. Fractions are those
     of validation, and of test where the data has no test set of its own; None is each form's default.
@@ -162,6 +176,10 @@ def _load_named(
 
         sums = {(file.split("-")[0], file.split("-")[1]): md5 for file, md5 in named.md5}
         return load_idx_folder(here, seed, val_fraction, test_fraction, named.name, sums)
+    if named.form == "stl10":
+        from neocog.pictures.stl10 import load_stl10_folder
+
+        return load_stl10_folder(here, seed, val_fraction, test_fraction, named.name, dict(named.md5))
     from neocog.pictures.cifar import load_cifar_folder
 
     return load_cifar_folder(here, seed, val_fraction, test_fraction, named.name, noted_sums(here) | dict(named.md5))
@@ -188,6 +206,10 @@ def _load_path(path: Path, spec: str, seed: int, val_fraction: float | None, tes
     pickled = is_file(path / "data_batch_1")
     if pickled or cifar_folder(path):
         return load_cifar_folder(path, seed, val_fraction, test_fraction)
+    from neocog.pictures.stl10 import load_stl10_folder, stl10_folder
+
+    if stl10_folder(path):
+        return load_stl10_folder(path, seed, val_fraction, test_fraction)
     from neocog.pictures.shards import has_shards, load_shards
 
     if has_shards(path):
@@ -196,5 +218,10 @@ def _load_path(path: Path, spec: str, seed: int, val_fraction: float | None, tes
 
     if has_parquet(path):
         return load_parquet(path, seed, val_fraction, test_fraction)
+    from neocog.pictures.imagenet import find_validation, load_imagenet
+
     given = {"val_fraction": val_fraction, "test_fraction": test_fraction}
-    return load_folder(path, seed, **{key: value for key, value in given.items() if value is not None})
+    given = {key: value for key, value in given.items() if value is not None}
+    if (validation := find_validation(path)) is not None:
+        return load_imagenet(validation, seed, **given)
+    return load_folder(path, seed, **given)

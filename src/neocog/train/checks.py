@@ -14,6 +14,7 @@ from neocog.pictures.doctor.quick import quick_findings, too_many_bad
 from neocog.pictures.sets import Dataset
 from neocog.pictures.store import Store
 from neocog.train import memory, neocognitron
+from neocog.train.frozen import solved
 from neocog.train.optim.freeze import frozen_paths
 from neocog.train.starts.whiten import first_convolution
 from neocog.train.wishes import Wishes
@@ -37,6 +38,7 @@ def check_recipe(recipe: Recipe, arch: Architecture, batch: int) -> None:
     """Raises UserError for what this network cannot be trained with."""
     if recipe.learner in ("neocognitron", neocognitron.TAUGHT):
         neocognitron.check(arch)
+    solved.check(arch, recipe.learner)
     weighted = [row.node.record for row in analyse(arch).rows if row.tensors]
     if recipe.learner == "perceptron" and not (len(weighted) == 1 and isinstance(weighted[0], Linear)):
         raise UserError(f"--learner perceptron teaches one full connection; {arch.name} is more than that")

@@ -7,6 +7,7 @@ from neocog.arch.rewrite import tensors, with_channels, with_classes, with_input
 from neocog.errors import ShapeError, UserError
 from neocog.nets import Net, Recipe
 from neocog.nets.recipes import recipes
+from neocog.nets.registry import looks_like_text
 from neocog.pictures.augment.spec import without_mirroring
 from neocog.pictures.preprocessing import Preprocessing
 
@@ -57,7 +58,8 @@ def fit(net: Net, size: Size, classes: int, side: int | None = None, alike: bool
     """
     card, reasons = net.card.preprocessing, []
     height, width, channels = size
-    native = (height, width) if max(height, width) <= SMALL else (PHOTO, PHOTO)
+    large = (PHOTO, PHOTO) if looks_like_text(net.name) else (card.height, card.width)  # a line without a size has none of its own
+    native = (height, width) if max(height, width) <= SMALL else large
     arch = net.sized((channels, *((side, side) if side else native))) if net.sized else net.build()
     arch, _ = with_classes(arch, classes)
     if arch.input[0] != channels:

@@ -9,7 +9,7 @@ from neocog.nets import Recipe
 from neocog.pictures.store import Store
 from neocog.runs import Config
 from neocog.train import neocognitron, sgd
-from neocog.train.frozen import features
+from neocog.train.frozen import features, solved
 from neocog.train.wishes import Progress, Wishes
 
 
@@ -22,6 +22,8 @@ def with_length(config: Config, wishes: Wishes, stores: dict[str, Store], on_pro
         raise UserError("the length of a training must be above 0")
     if config.kind == features.KIND:
         return features.length(config)
+    if config.kind in solved.KINDS:
+        return solved.length(config, wishes, stores)
     if config.kind == "perceptron":
         if wishes.budget is not None:
             raise UserError("the perceptron's length is a number of passes: give --epochs")

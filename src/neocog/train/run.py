@@ -14,7 +14,7 @@ from neocog.pictures.store import Store
 from neocog.runs import Config, RunFolder
 from neocog.train import machine, neocognitron, perceptron, road, sgd
 from neocog.train.checks import check_recipe, engine_of, normalised, refuse_bad, what_the_doctor_says
-from neocog.train.frozen import features
+from neocog.train.frozen import features, solved
 from neocog.train.length import for_few, with_length
 from neocog.train.session import Fitted, OnEvent
 from neocog.train.starts.start import Start, start_again, write_start
@@ -28,6 +28,8 @@ LEARNERS = {
     "perceptron": perceptron.fit,
     "neocognitron": neocognitron.fit,
     neocognitron.TAUGHT: neocognitron.fit,
+    solved.SVM: solved.fit,
+    solved.NEIGHBOURS: solved.fit,
 }
 HALF_FROM = 5_000_000  # MACs a picture: smaller nets gain nothing from bfloat16
 

@@ -1,6 +1,7 @@
 """The layers, one record each."""
 
 from neocog.arch.layers.activations import GELU, Activation, HardSigmoid, HardSwish, ReLU, ReLU6, Sigmoid, SiLU, Softmax, Tanh
+from neocog.arch.layers.descriptors import HOG, SIFT, Neighbours, VisualWords
 from neocog.arch.layers.early import RBF, CCell, SCell
 from neocog.arch.layers.functions import ELU, Abs, Affine, Exp, LeakyReLU, Log, Maximum, Power, PReLU, Softplus
 from neocog.arch.layers.joins import Add, Cat, Mul
@@ -23,8 +24,10 @@ from neocog.arch.layers.weighted import Conv2d, DepthwiseConv2d, Linear, TableCo
 __all__ = [
     "ELU",
     "GELU",
+    "HOG",
     "LRN",
     "RBF",
+    "SIFT",
     "Abs",
     "Activation",
     "AdaptiveAvgPool2d",
@@ -56,6 +59,7 @@ __all__ = [
     "MaxPool2d",
     "Maximum",
     "Mul",
+    "Neighbours",
     "PReLU",
     "PadChannels",
     "PlaceBias",
@@ -72,4 +76,5 @@ __all__ = [
     "Subsampling",
     "TableConv2d",
     "Tanh",
+    "VisualWords",
 ]

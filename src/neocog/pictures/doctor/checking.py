@@ -57,16 +57,20 @@ def check(
 
 
 def _no_class_folders(root: Path) -> bool:
-    """A folder of idx files, of CIFAR's, of tar shards or of parquet files, or one of the last?"""
+    """A folder of idx files, of CIFAR's, of STL-10's, of tar shards, of parquet files, of ImageNet's flat validation pictures, or
+    one of the last but one?"""
     from neocog.pictures.cifar import cifar_folder
     from neocog.pictures.hub_sets import has_parquet
     from neocog.pictures.idx import idx_file
+    from neocog.pictures.imagenet import find_validation
     from neocog.pictures.scan import is_file
     from neocog.pictures.shards import has_shards
+    from neocog.pictures.stl10 import stl10_folder
 
     idx = any(idx_file(root, part, kind) for part in ("train", "t10k") for kind in ("images", "labels"))
     arrays = idx or is_file(root / "data_batch_1") or cifar_folder(root) is not None
-    return arrays or has_shards(root) or has_parquet(root)
+    arrays = arrays or stl10_folder(root) is not None
+    return arrays or has_shards(root) or has_parquet(root) or find_validation(root) is not None
 
 
 def check_folder(root: Path, quick: bool, on_progress: OnProgress | None, workers: int | None) -> Report:

@@ -2,38 +2,39 @@
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import torch
 
-from neocog.nn.hog import hog
-from neocog.pictures.preprocessing import Preprocessing
+from neocog.nets import resolve
+from neocog.nn import Model
 from neocog.pictures.sets import Pictures
 from neocog.pictures.store import Store
 from neocog.runs import wrong_in_top
-from neocog.train.frozen import heads
+from neocog.train.frozen import heads, solved
+from neocog.train.frozen.describe import describe, sample
 
 SIDE = 128  # of the pictures that gradients are taken of: 15 × 15 blocks, 8,100 numbers
 MOST = 2000  # training pictures that baselines learn from
 
 
-def hog_features(pictures: Pictures, on_batch: Callable[[], None] | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """(float32 N×8100, the pictures they are of): squashed to a square, in colour."""
-    store = Store(pictures, Preprocessing(SIDE, SIDE, resize="squash"), limit=0)
-    rows, at = [], []
-    for pixels, kept in store.batches(32):
-        rows.append(hog(torch.from_numpy(pixels).permute(0, 3, 1, 2).float()).numpy())
-        at.append(kept)
-        if on_batch is not None:
-            on_batch()
-    return np.concatenate(rows), np.concatenate(at)
+def hog_svm(
+    known: Pictures, asked: Pictures, classes: int, seed: int, go_on: Callable[[], None]
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """(scores of those asked that can be read, their labels, how many of the known it learned from): the network hog-svm."""
+    net = resolve("hog-svm")
+    model = Model(replace(net.build(), input=(3, SIDE, SIDE))).eval()
+    plain = replace(net.card.preprocessing, height=SIDE, width=SIDE)
 
+    def described(pictures: Pictures) -> tuple[np.ndarray, np.ndarray]:
+        rows, at = describe(model, Store(pictures, plain, limit=0), np.arange(len(pictures)), lambda _: go_on())
+        return rows, pictures.labels[at]
 
-def sample(labels: np.ndarray, most: int = MOST) -> np.ndarray:
-    """Up to `most` of the pictures, of every class its share: sorted positions."""
-    order = np.argsort(labels, kind="stable")
-    return np.sort(order[np.unique(np.linspace(0, len(order) - 1, min(most, len(order))).astype(int))])
+    rows, labels = described(known)
+    head = solved.solve(rows, labels, classes, seed, go_on=go_on).head
+    others, truth = described(asked)
+    return head.scores(others), truth, len(labels)
 
 
 def compare(
@@ -49,20 +50,16 @@ def compare(
     """
     train, val = (stores[name].pictures.subset(stores[name].good) for name in ("train", "val"))
     yield judged("chance", np.tile(np.bincount(train.labels, minlength=classes), (len(val), 1)), val.labels, len(train), 0.0)
-    some = sample(train.labels)
     if near is not None:
         begun = time.monotonic()
         known, labels, asked, truth = near
-        at = sample(labels)
+        at = sample(labels, MOST)
         votes = heads.nearest(known[at], labels[at], asked, classes)
         yield judged("knn", votes, truth, len(at), time.monotonic() - begun)
     go_on()
     begun = time.monotonic()
-    known, at = hog_features(train.subset(some), go_on)
-    labels = train.subset(some).labels[at]
-    chosen = heads.fit_best(heads.svm, known, labels, classes, heads.folds(labels, seed), on_trial=lambda *_: go_on())
-    asked, at = hog_features(val, go_on)
-    yield judged("hog-svm", chosen.head.scores(asked), val.labels[at], len(labels), time.monotonic() - begun)
+    scores, truth, learned = hog_svm(train.subset(sample(train.labels, MOST)), val, classes, seed, go_on)
+    yield judged("hog-svm", scores, truth, learned, time.monotonic() - begun)
 
 
 def judged(name: str, scores: np.ndarray, labels: np.ndarray, learned: int, seconds: float) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from neocog.nn.neighbours import ballots
 from neocog.pictures.augment.draws import generator
 
 STRENGTHS = tuple(10.0 ** (k / 2) for k in range(-10, 2))  # λ of λ/2·‖W‖²: 0.00001 … 3
@@ -21,6 +22,7 @@ FOLDS = 5
 DOUBLE = 50_000_000  # numbers that are computed with at 64 bits; more of them at 32
 ALONE = 4_000_000  # numbers up to which one thread is faster
 EXACT, NEAR = (1e-7, 1000), (1e-4, 200)  # largest gradient left and most iterations: of what is kept, of what is tried
+CLOSE, ROUGH = (1e-5, 200), (3e-4, 60)  # the same where time counts: held-out errors do not change any more
 Solved = tuple[Tensor, Tensor]
 
 
@@ -112,23 +114,28 @@ def fit_best(
     rows: np.ndarray | None = None,
     strengths: Sequence[float] = STRENGTHS,
     on_trial: Callable[[int, int], None] | None = None,
+    precise: bool = True,
 ) -> Chosen:
     """The classifier of the N×F features with the strength that loses least on what is held out.
+
+    precise: to the optimum, at 64 bits where that is no matter of minutes; else as far as answers still change.
 
     splits: (indices to learn from, indices held out), one pair or several. rows: those that the final classifier learns from
     (None: all). The loss of a softmax is its cross-entropy, that of an SVM its squared hinge. on_trial(done, total) may raise.
     """
     rows = np.arange(len(labels)) if rows is None else rows
-    wide = torch.float64 if features.size <= DOUBLE else torch.float32
+    wide = torch.float64 if precise and features.size <= DOUBLE else torch.float32
+    near, until = (NEAR, EXACT) if precise else (ROUGH, CLOSE)
     x, y = torch.from_numpy(features).to(wide), torch.from_numpy(labels)
-    mean = x[rows].mean(0)
+    every = len(rows) == len(x) and bool((rows == np.arange(len(x))).all())
+    mean = (x if every else x[rows]).mean(0)
     x = x - mean
-    spread = float(x[rows].square().sum(1).mean().sqrt()) or 1.0
-    x, back = _fewer(x / spread)
+    spread = float((x if every else x[rows]).square().sum(1).mean().sqrt()) or 1.0
+    x, back = _fewer(x.div_(spread))
     with _threads(x):
-        trials = _tried(fit, x, y, classes, splits, sorted(strengths, reverse=True), on_trial)
+        trials = _tried(fit, x, y, classes, splits, sorted(strengths, reverse=True), on_trial, near)
         best = min(trials, key=lambda trial: trial[1])[0] if trials else sorted(strengths)[len(strengths) // 2]
-        weight, bias = fit(x[rows], y[rows], classes, best)
+        weight, bias = fit(x if every else x[rows], y if every else y[rows], classes, best, None, until)
     weight = (weight @ back.T if back is not None else weight) / spread
     return Chosen(Linear(weight.float(), (bias - weight @ mean).float()), best, trials)
 
@@ -141,6 +148,7 @@ def _tried(
     splits: Sequence[tuple[np.ndarray, np.ndarray]],
     strengths: Sequence[float],
     on_trial: Callable[[int, int], None] | None,
+    until: tuple[float, int],
 ) -> tuple[tuple[float, float], ...]:
     """(strength, mean loss on what is held out), from strong to weak until it has risen twice; each begins where the last
     ended. Weak ones take longest, and only fit noise once the loss rises."""
@@ -149,7 +157,7 @@ def _tried(
     for number, strength in enumerate(strengths if splits else ()):
         lost = 0.0
         for k, (learn, held) in enumerate(splits):
-            solved[k] = weight, bias = fit(x[learn], y[learn], classes, strength, solved[k], NEAR)
+            solved[k] = weight, bias = fit(x[learn], y[learn], classes, strength, solved[k], until)
             lost += _held_out(fit, x[held] @ weight.T + bias, y[held])
             if on_trial is not None:
                 on_trial(number * len(splits) + k + 1, len(strengths) * len(splits))
@@ -206,11 +214,6 @@ def folds(labels: np.ndarray, seed: int, count: int = FOLDS) -> list[tuple[np.nd
 def nearest(features: np.ndarray, labels: np.ndarray, asked: np.ndarray, classes: int, k: int = 5) -> np.ndarray:
     """Votes, float32 M×C, of the k most alike (by cosine) of N×F features for each of M×F; a tie goes to the most alike."""
     known, new = (torch.nn.functional.normalize(torch.from_numpy(a), dim=1) for a in (features, asked))
-    votes = np.zeros((len(asked), classes), np.float32)
-    k = min(k, len(known))
-    for start in range(0, len(new), 256):
-        like, at = (new[start : start + 256] @ known.T).topk(k, dim=1)
-        for place in range(k):
-            row = np.arange(start, start + len(like))
-            votes[row, labels[at[:, place].numpy()]] += 1 + (k - place) * 1e-3 / k
-    return votes
+    truth = torch.from_numpy(labels)
+    at = torch.cat([(part @ known.T).topk(min(k, len(known)), dim=1).indices for part in new.split(256)])
+    return ballots(truth[at], classes).numpy()

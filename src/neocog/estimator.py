@@ -1,1 +1,0 @@
-"""The family as scikit-learn estimators."""

@@ -1,0 +1,165 @@
+"""A drawing of a few simple marks that can be written as SVG (light and dark) or as pixels (light). No plotting library."""
+
+import base64
+import html
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from neocog.arch.drawing.measure import width
+
+SMALL, NORMAL, LARGE = 11.5, 13, 18
+# Okabe and Ito's colours, as in the history's chart; light and dark.
+INKS = {
+    "ink": ("#1b1f24", "#e6edf3"), "soft": ("#57606a", "#9aa4af"), "line": ("#dfe4e9", "#30363d"),
+    "paper": ("#ffffff", "#0d1117"),
+    "k0": ("#0072b2", "#56b4e9"), "k1": ("#d55e00", "#f28e4b"), "k2": ("#007a5a", "#2fc39b"), "k3": ("#a8438a", "#e08ac4"),
+    "k4": ("#8a6d00", "#f0c541"), "k5": ("#57606a", "#9aa4af"),
+}  # fmt: skip
+_LACKING = str.maketrans({"×": "x", "−": "-", "…": "...", "→": "to"})  # Pillow's own font has none of them
+Place = tuple[float, float]
+
+
+@dataclass
+class Sketch:
+    """Marks in the order in which they are drawn; places in pixels from the upper left. Colours are names of `INKS`."""
+
+    wide: float
+    high: float
+    title: str
+    marks: list[tuple] = field(default_factory=list)
+
+    def text(self, x: float, y: float, words: str, size: float = NORMAL, anchor: str = "start", ink: str = "ink",
+             bold: bool = False) -> None:  # fmt: skip
+        """Words on a base line; anchor: start, middle or end."""
+        self.marks.append(("text", x, y, words, size, anchor, ink, bold))
+
+    def line(self, places: Sequence[Place], ink: str = "line", thick: float = 1, dashed: bool = False) -> None:
+        """From place to place."""
+        self.marks.append(("line", tuple(places), ink, thick, dashed))
+
+    def area(self, places: Sequence[Place], ink: str, opacity: float = 0.18) -> None:
+        """What the places enclose."""
+        self.marks.append(("area", tuple(places), ink, opacity))
+
+    def dot(self, x: float, y: float, ink: str, words: str = "", size: float = 3) -> None:
+        """A point; the words appear under the pointer."""
+        self.marks.append(("dot", x, y, ink, words, size))
+
+    def picture(self, x: float, y: float, pixels: np.ndarray, wide: float, high: float) -> None:
+        """uint8 h×w×3 at that size."""
+        self.marks.append(("picture", x, y, pixels, wide, high))
+
+    def svg(self) -> str:
+        """The drawing as one self-contained SVG file that follows the reader's light or dark theme."""
+        light, dark = (";".join(f"--{name}:{pair[i]}" for name, pair in INKS.items()) for i in (0, 1))
+        size = f"{self.wide:g} {self.high:g}"
+        parts = [
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size}" role="img" aria-labelledby="t">',
+            f'<title id="t">{html.escape(self.title)}</title><style>svg{{{light};font-family:system-ui,sans-serif}}',
+            f"@media (prefers-color-scheme:dark){{svg{{{dark}}}}}@media print{{svg{{{light}}}}}</style>",
+            '<rect width="100%" height="100%" fill="var(--paper)"/>',
+        ]
+        return "\n".join([*parts, *map(_svg, self.marks), "</svg>\n"])
+
+    def pixels(self, sharp: int = 2) -> Image.Image:
+        """The drawing on white paper, `sharp` pixels for each of its own; smooth, since drawn at twice that."""
+        factor = 2 * sharp
+        page = Image.new("RGB", (round(self.wide * factor), round(self.high * factor)), INKS["paper"][0])
+        for mark in self.marks:
+            if mark[0] != "picture":
+                _pixels(page, mark, factor)
+        page = page.resize((round(self.wide * sharp), round(self.high * sharp)), Image.Resampling.LANCZOS)
+        for _, x, y, pixels, wide, high in (mark for mark in self.marks if mark[0] == "picture"):
+            small = _sized(pixels, round(wide * sharp), round(high * sharp))
+            page.paste(small, (round(x * sharp), round(y * sharp)))
+        return page
+
+
+def _sized(pixels: np.ndarray, wide: int, high: int) -> Image.Image:
+    picture = Image.fromarray(np.ascontiguousarray(pixels))
+    return picture.resize((wide, high), Image.Resampling.NEAREST if picture.width < wide / 2 else Image.Resampling.LANCZOS)
+
+
+def _svg(mark: tuple) -> str:
+    kind, *rest = mark
+    if kind == "text":
+        x, y, words, size, anchor, ink, bold = rest
+        more = (f' text-anchor="{anchor}"' if anchor != "start" else "") + (' font-weight="600"' if bold else "")
+        return f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size:g}" fill="var(--{ink})"{more}>{html.escape(words)}</text>'
+    if kind == "line":
+        places, ink, thick, dashed = rest
+        more = ' stroke-dasharray="3 3"' if dashed else ""
+        more += f' stroke="var(--{ink})" stroke-width="{thick:g}"'
+        return f'<path d="{_path(places)}" fill="none" stroke-linejoin="round"{more}/>'
+    if kind == "area":
+        places, ink, opacity = rest
+        return f'<path d="{_path(places)}Z" fill="var(--{ink})" fill-opacity="{opacity:g}"/>'
+    if kind == "dot":
+        x, y, ink, words, size = rest
+        return (
+            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{size:g}" fill="var(--{ink})"><title>{html.escape(words)}</title></circle>'
+        )
+    x, y, pixels, wide, high = rest
+    small = _sized(pixels, round(2 * wide), round(2 * high))
+    files = {"png": _file(small, "PNG", optimize=True), "jpeg": _file(small, "JPEG", quality=88)}
+    form = min(files, key=lambda name: len(files[name]))
+    data = base64.b64encode(files[form]).decode()
+    return f'<image x="{x:.1f}" y="{y:.1f}" width="{wide:g}" height="{high:g}" href="data:image/{form};base64,{data}"/>'
+
+
+def _file(picture: Image.Image, form: str, **settings: int) -> bytes:
+    stream = io.BytesIO()
+    picture.save(stream, form, **settings)
+    return stream.getvalue()
+
+
+def _path(places: Sequence[Place]) -> str:
+    return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in places)
+
+
+def _pixels(page: Image.Image, mark: tuple, factor: int) -> None:
+    kind, *rest = mark
+    pen = ImageDraw.Draw(page)
+    if kind == "text":
+        x, y, words, size, anchor, ink, bold = rest
+        font = ImageFont.load_default(size * factor)
+        words = words.translate(_LACKING)
+        place = (x * factor, y * factor)
+        pen.text(place, words, INKS[ink][0], font, {"start": "ls", "middle": "ms", "end": "rs"}[anchor],
+                 stroke_width=0.3 * factor if bold else 0)  # fmt: skip
+    elif kind == "line":
+        places, ink, thick, dashed = rest
+        for start, end in _dashes(places) if dashed else pairwise(places):
+            pen.line([(x * factor, y * factor) for x, y in (start, end)], INKS[ink][0], max(1, round(thick * factor)))
+    elif kind == "area":
+        places, ink, opacity = rest
+        mask = Image.new("L", page.size)
+        ImageDraw.Draw(mask).polygon([(x * factor, y * factor) for x, y in places], round(255 * opacity))
+        page.paste(Image.new("RGB", page.size, INKS[ink][0]), mask=mask)
+    elif kind == "dot":
+        x, y, ink, _, size = rest
+        pen.ellipse([(c + d) * factor for d in (-size, size) for c in (x, y)], INKS[ink][0])
+
+
+def _dashes(places: Sequence[Place], length: float = 3) -> list[tuple[Place, Place]]:
+    found = []
+    for (x0, y0), (x1, y1) in pairwise(places):
+        count = max(1, int(np.hypot(x1 - x0, y1 - y0) / length))
+        steps = [(x0 + (x1 - x0) * i / count, y0 + (y1 - y0) * i / count) for i in range(count + 1)]
+        found += list(zip(steps[::2], steps[1::2], strict=False))
+    return found
+
+
+def spread_out(labels: Sequence[tuple[float, str]], size: float = SMALL, gap: float = 6) -> list[tuple[float, str]]:
+    """Of labels centred on rising places, the first, the last, and as many between as do not touch."""
+    kept: list[tuple[float, str]] = []
+    for place, words in (*labels[:1], *labels[:0:-1][:1], *labels[1:-1]):
+        half = width(words, size) / 2
+        if all(abs(place - other) >= half + width(text, size) / 2 + gap for other, text in kept):
+            kept.append((place, words))
+    return sorted(kept)
