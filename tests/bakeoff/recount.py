@@ -1,6 +1,6 @@
 """An independent recount of a bake-off from the files that it left: plain numpy, none of the product's statistics.
 
-    python -m tests.bakeoff.recount BAKEOFF
+python -m tests.bakeoff.recount BAKEOFF
 """
 
 import json

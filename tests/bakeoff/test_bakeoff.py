@@ -16,7 +16,6 @@ from .conftest import Bake
 from .recount import check
 
 
-
 def test_it_is_ranked_gone_on_with_and_extended(bake: Bake, few: Path, tmp_path: Path):
     out = tmp_path / "out"
     fast = ("--nets", "linear,perceptron", "--steps", 20, "--threads", 1)

@@ -34,7 +34,15 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_evaluate_tells_confusion_calibration_and_curves(neocog: Server, finished: Path, idx: Path, tmp_path: Path):
     asked = ("evaluate", finished, idx, "--n", 40, "--robust", "shift=0:20,noise=0:30")
     said = neocog(*asked, "--confusion", "--calibration", "--chart", tmp_path / "c.svg", "--layer", "conv").check(0).out
-    for words in ("40 of 200", "taken for", "expected calibration error", "the surest", "shift: moved", "conv moved", "n 40"):
+    for words in (
+        "test, 40 of 200",
+        "taken for",
+        "expected calibration error",
+        "the surest",
+        "shift: moved",
+        "conv moved",
+        "n 40",
+    ):
         assert words in said, words
     assert len(ET.parse(tmp_path / "c.svg").findall(f".//{SVG}circle")) == 8
     found = neocog(*asked, "--calibration", "--json").check(0).json()

@@ -107,3 +107,13 @@ def test_runs_stand_where_they_compare(neocog, finished: Path, tmp_path: Path):
     assert "● measured, 6.00 to 7.00 (n 10,000, native-32) runs/a" in text
     only = neocog("leaderboard", "--runs", runs / "deep" / "b", "--data", "cifar10").check(0).out
     assert "deep/b" in only and "runs/a" not in only
+
+
+def test_the_picture_is_whole_or_not_there(neocog, tmp_path: Path):
+    out = tmp_path / "board.svg"
+    assert "errors in" in neocog("leaderboard", "--out", out).check(0).out
+    assert out.read_text("utf-8").endswith("</svg>\n")
+    found = neocog("leaderboard", "--data", "cifar10", "--out", tmp_path / "c.svg", "--json").check(0).json()
+    assert {table["pictures"] for table in found["tables"]} == {"CIFAR-10 test"}
+    neocog("leaderboard", "--out", tmp_path / "board.png").complaint("ends in .svg")
+    assert {p.name for p in tmp_path.iterdir()} == {"board.svg", "c.svg"}

@@ -1,6 +1,8 @@
 """Two classifiers on the same pictures: one training each, several seeds each, and evaluations that do not belong together."""
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -103,6 +105,19 @@ def test_pictures_that_one_could_not_read_are_left_out_for_both(tmp_path):
     assert compare(a, read).n == 198
     kept = np.setdiff1d(np.arange(200), [3, 50])
     assert (same_pictures((a, read)) == [wrong_at(a)[kept], wrong_at(b)[kept]]).all()
+
+
+def test_what_the_document_shows_runs(tmp_path, monkeypatch, capsys):
+    text = (Path(__file__).parents[2] / "docs" / "statistics.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", text, flags=re.S)
+    monkeypatch.chdir(tmp_path)
+    for seed, net in enumerate("ab"):
+        one = judged(seed, net=net)
+        about = {"net": net, "classes": list("abcd"), "protocol": "1crop", "data": one.data}
+        with Writer(tmp_path / "judged" / net, about, one.labels, one.names) as writer:
+            writer.append(one.log_probabilities)
+    exec(code, {})  # our own document
+    assert "points of error" in capsys.readouterr().out
 
 
 def test_classes_in_another_order_are_the_same_pictures_other_pictures_are_not():

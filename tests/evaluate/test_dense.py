@@ -91,7 +91,8 @@ def test_a_global_average_averages_a_larger_map():
 def test_padding_that_depends_on_the_size_is_settled_for_each_size():
     """TensorFlow's SAME: at 17 it pads both sides, at 16 one; a network built for 17 must agree."""
     arch = architecture("same", (3, 16, 16), Sequential(
-        conv=Conv2d(6, 3, stride=2, padding="same"), relu=ReLU(), pool=AdaptiveAvgPool2d(1), flatten=Flatten(), fc=head(Linear(5)),
+        conv=Conv2d(6, 3, stride=2, padding="same"), relu=ReLU(), pool=AdaptiveAvgPool2d(1), flatten=Flatten(),
+        fc=head(Linear(5)),
     ))  # fmt: skip
     p, dense = predictor(arch), Dense(predictor(arch))
     from neocog.arch.rewrite import with_input

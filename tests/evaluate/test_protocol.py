@@ -56,7 +56,7 @@ def test_the_record_says_how_pictures_are_resized():
 
 
 def test_ids_are_equal_only_where_views_and_means_are():
-    """Every combination of kinds, scales, words and records: as many ids as different resolved terms on each way of resizing."""
+    """Every combination of kinds, scales, words and records: one id for one resolved term on one way of resizing."""
     records = [IMAGENET, CAFFE, *(Preprocessing(224, 224, resize="shorter", resize_to=256, interpolation=i) for i in
                ("bicubic", "nearest")), Preprocessing(224, 192, resize="shorter", resize_to=256)]  # fmt: skip
     seen: dict[str, tuple] = {}

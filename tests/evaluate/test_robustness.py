@@ -216,6 +216,15 @@ def test_distances_are_by_hand(curves):
     assert at.distance["relu"] == pytest.approx(np.linalg.norm(pixels - darker, axis=1).mean() / unit, rel=1e-4)
 
 
+def test_a_blocks_path_stands_for_what_comes_out_of_it():
+    block = Sequential(conv=Conv2d(2, 3, padding=1), relu=ReLU())
+    model = Model(architecture("blocked", (1, 12, 12), Sequential(first=block, flatten=Flatten(), fc=head(Linear(2)))))
+    net = Predictor(model.eval(), Preprocessing(12, 12, color="L", resize="none"), ("dark", "bright"), "blocked")
+    (curve,) = robustness(net, pictures(20), parse_kinds("noise=20"), layers=("first", "first.relu", "first.conv"))
+    away = curve.points[0].distance
+    assert away["first"] == away["first.relu"] > 0 and away["first"] != away["first.conv"]
+
+
 def test_known_plain_predictions_are_not_computed_again_and_progress_comes_to_its_end():
     split, net, told = pictures(20), predictor(), []
     plain = predict_all(net, split)

@@ -1,12 +1,16 @@
 """The leaderboard: every card's words are understood, and unlike never stands in one table."""
 
+import math
+import xml.etree.ElementTree as ET
 from collections import Counter
+from itertools import combinations
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from neocog.nets import nets
+from neocog.nets.chart import Canvas
 from neocog.nets.leaderboard import (
     MEASURED,
     Line,
@@ -20,6 +24,7 @@ from neocog.nets.leaderboard import (
     tables,
     weight_files,
 )
+from neocog.nets.leaderboard_chart import DOT, STEP, _axis, _swarm, draw
 from neocog.nets.result import Result
 from neocog.nets.terms import (
     DISTORTED,
@@ -223,3 +228,39 @@ def test_ties_share_a_place():
     line = Line("a", "A", 2000, Terms("x", ONE), 10.0, 5.0)
     found = tables([line, Line("b", "B", 2001, Terms("x", ONE), 11.0, 5.0), Line("c", "C", 2002, Terms("x", ONE), 9.0, 6.0)])
     assert [x.net for x in found[0].ranked] == ["a", "b", "c"] and ranks(found[0]) == [1, 1, 3]
+
+
+def test_the_chart_can_be_read(every: list[Table]):
+    """Well-formed, every ranked error of its tables in it, no dot and no name on another, and the best named."""
+    svg = draw(every)
+    root = ET.fromstring(svg)
+    assert root.get("role") == "img" and draw(every) == svg
+    names = {text.text for text in root.iter("{http://www.w3.org/2000/svg}text")}
+    said = [title.text or "" for title in root.iter("{http://www.w3.org/2000/svg}title")]
+    for table in every:
+        if len(table.ranked) >= 2:
+            assert table.ranked[0].net in names
+            assert all(
+                any(words.startswith(f"{line.net} (") and line.protocol in words for words in said) for line in table.ranked
+            )
+    for table in every:
+        if len(table.ranked) < 2:
+            continue
+        xs = [200.0 * math.log(error(line, table.by) or 1) for line in table.ranked]
+        dots = list(zip(xs, (STEP * row for row in _swarm(xs)), strict=True))
+        assert all(abs(a[0] - b[0]) >= 2 * DOT - 1e-9 or abs(a[1] - b[1]) >= STEP for a, b in combinations(dots, 2)), (
+            table.title
+        )
+        canvas = Canvas()
+        words: list[tuple] = []
+        plain = canvas.text
+
+        def text(x, y, said, *args, _c=canvas, _plain=plain, _words=words, **more):
+            _plain(x, y, said, *args, **more)
+            _words.append((_c.taken[-1], said))
+
+        canvas.text = text  # type: ignore[method-assign]
+        _axis(canvas, [table], 30)
+        names_only = [w for w in words if not w[1].endswith(" %")]
+        for (a, one), (b, other) in combinations(names_only, 2):
+            assert a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1], f"{one!r} lies on {other!r}"

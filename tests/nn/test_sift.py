@@ -91,7 +91,9 @@ def test_a_bag_counts_words_in_the_whole_and_in_the_quarters():
     assert torch.allclose(read.square().sum(1), torch.full((2,), 4.0), atol=1e-4), "two levels, two scales, a weight of 1 each"
 
 
-@pytest.mark.parametrize(("shape", "length"), [((1, 28, 28), 1296), ((3, 64, 64), 1764), ((3, 128, 128), 8100), ((3, 128, 64), 3780)])
+@pytest.mark.parametrize(
+    ("shape", "length"), [((1, 28, 28), 1296), ((3, 64, 64), 1764), ((3, 128, 128), 8100), ((3, 128, 64), 3780)]
+)
 def test_hogs_length_in_the_table(shape, length):
     table = analyse(resolve("hog-svm").build(), shape)
     assert table.by_path["flatten"].output == (length,)

@@ -183,6 +183,27 @@ def test_synsets_have_the_names_of_imported_weights():
     assert synset_of("n01440764 tench, Tinca tinca") == TENCH and synset_of("no such thing") is None
 
 
+@pytest.mark.parametrize("theirs", [lambda s, words: s, lambda s, words: f"{s} {words}", lambda s, words: f"{words} [{s}]"])
+def test_a_classifier_with_other_names_is_matched_by_synset(tmp_path: Path, theirs):
+    """Ids alone, or the lines of synset_words.txt, as `import --labels` takes them; in any order."""
+    from neocog.errors import UserError
+    from neocog.evaluate import match_classes
+
+    folder = flat(tmp_path / "val")
+    kaggle(folder / "LOC_val_solution.csv")
+    pictures = load_data(folder, val_fraction=0, test_fraction=0).train
+    names = tuple(reversed([theirs(synset, words) for synset, words in ilsvrc().items()]))
+    matched = match_classes(pictures, names)
+    assert matched.classes == names
+    order = list(reversed(ilsvrc()))
+    assert {number: order[names.index(name)] for number, name in shown(matched).items()} == SHOWN
+    assert shown(pictures) == {number: NAMES[synset] for number, synset in SHOWN.items()}, "the first set is as it was"
+    with pytest.raises(UserError, match="knows no class 'tench'"):
+        match_classes(pictures, tuple(name for name in names if TENCH not in name))
+    with pytest.raises(UserError, match="two classes called 'goldfish'"):
+        match_classes(pictures, (*imagenet(), "goldfish"))
+
+
 def test_class_folders_by_synset(make, tmp_path: Path):
     root = make(*(f"{synset}/{i}.png" for synset in (TENCH, CRANE, "n09999998", "n09999999") for i in range(4)))
     (root / "words.txt").write_text("n09999999\tcrane, a made-up one\nnonsense\n")

@@ -86,7 +86,11 @@ def test_the_svm_is_scikit_learns(data, tmp_path):
     assert told["strength"] == min(told["trials"], key=lambda trial: trial[1])[0]
 
     def described(pictures) -> np.ndarray:
-        x = torch.from_numpy(predictor.preprocessing.normalise(pictures.arrays[pictures.rows][..., None] if hasattr(pictures, "rows") else pictures.arrays))
+        x = torch.from_numpy(
+            predictor.preprocessing.normalise(
+                pictures.arrays[pictures.rows][..., None] if hasattr(pictures, "rows") else pictures.arrays
+            )
+        )
         with torch.no_grad():
             return predictor.model.forward_head(predictor.model.forward_features(x), pre_logits=True).double().numpy()
 

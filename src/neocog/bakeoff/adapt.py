@@ -16,7 +16,7 @@ from neocog.pictures.preprocessing import Preprocessing
 from neocog.train.choose import SMALL, Size, any_size
 
 PASSES = 3.0  # through the training pictures that the budget should allow
-SIDES = (299, 256, 224, 192, 160, 128, 96, 64, 32)
+LEAST = 32  # pixels: the smallest side, and the smallest step between sides
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,9 @@ def adapt(name: str, size: Size, classes: int) -> Adapted:
     if net.sized or _for_small(net) or not any_size(net.build()):
         return Adapted(net, instead=instead)
     arch = net.build()
-    native, floor = max(arch.input[1:]), 2 * max(analyse(arch).stride)
-    smaller = tuple(side for side in SIDES if floor <= side < native and fits(arch, (arch.input[0], side, side)))
+    native, stride = max(arch.input[1:]), max(analyse(arch).stride)
+    sides = range(native - max(stride, LEAST), 2 * stride - 1, -max(stride, LEAST))  # 299 - 32 - … fits where 256 does not
+    smaller = tuple(side for side in sides if side >= LEAST and fits(arch, (arch.input[0], side, side)))
     return Adapted(net, native if small else None, smaller, instead)
 
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +130,11 @@ def cluster(address: str) -> Iterator[Any]:
     except ImportError:
         raise UserError("--ray needs Ray: pip install 'neocog[ray]'") from None
     mine = not ray.is_initialized()
+    with redirect_stdout(sys.stderr):  # where Ray's own words go: what the command prints is for other programs to read
+        yield from _connected(ray, address, mine)
+
+
+def _connected(ray: Any, address: str, mine: bool) -> Iterator[Any]:
     if mine:
         settings: dict[str, Any] = {"include_dashboard": False} if address == "local" else {"address": address}
         try:

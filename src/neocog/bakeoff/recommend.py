@@ -1,15 +1,15 @@
 """Which network to take, in two sentences with the reasons, English and Chinese. No claim that the figures do not bear.
 
 Taken is the one that errs least, or one that is at least 1.3 times faster and whose error is shown (95 %) to be higher by no
-more than half a point, or a tenth of the best error. The second sentence says what speed would cost, or that nothing is
-settled.
+more than a tenth of the best error, within half a point and one. The second sentence says what speed would cost, or that
+nothing is settled.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 FASTER, MUCH_FASTER = 1.3, 2.0
-MARGIN, SHARE = 0.5, 0.1  # points of error, or of the best error, that count as nothing
+SHARE, LEAST, MOST = 0.1, 0.5, 1.0  # of the best error, in points, that counts as nothing; half a point to one
 Row = Mapping[str, Any]
 Words = dict[str, str]
 
@@ -34,7 +34,7 @@ def _time(row: Row) -> float:
 
 def _pick(ranking: Sequence[Row]) -> Row:
     best = ranking[0]
-    margin = max(MARGIN, SHARE * best["top1_error"])
+    margin = min(MOST, max(LEAST, SHARE * best["top1_error"]))
     as_good = [row for row in ranking[1:] if row["vs_best"]["ci95"][1] <= margin and _time(row) * FASTER <= _time(best)]
     return min(as_good, key=_time, default=best)
 

@@ -154,7 +154,7 @@ def table(found: Mapping[str, Any]) -> list[str]:
     body = [_cells(i, row, scale) for i, row in enumerate(rows)]
     several = len(found["seeds"]) > 1
     keep = [i for i in range(len(heads)) if several or i != 5]
-    width = shutil.get_terminal_size((120, 24)).columns if sys.stdout.isatty() else 140
+    width = shutil.get_terminal_size((120, 24)).columns if sys.stdout.isatty() else 10**6
     for dropped in (11, 9, 10, 4):  # what a narrow terminal has no room for
         if sum(max(len(line[i]) for line in [heads, *body]) + 2 for i in keep) > width and dropped in keep:
             keep.remove(dropped)
@@ -173,8 +173,8 @@ def table(found: Mapping[str, Any]) -> list[str]:
         lines.append(style.bold(text) if row is rows[0] else text)
     for bad in found["failed"]:
         where = bad["net"] + (f" seed {bad['seed']}" if bad["seed"] is not None else "")
-        lines.append(style.red(f"✗  {where}: {bad['error']}"))
-    lines += ["", *(style.dim(words) for words in _notes(found))]
+        lines.append(style.red(f"✗  {where}: {bad['error'].removeprefix(bad['net'] + ': ')}"))
+    lines += ["", *(style.dim(words) for words in _notes(found, 9 in keep))]
     lines += ["", *(style.bold(words) for words in textwrap.wrap(found["recommendation"]["en"], min(width, 110)))]
     return lines
 
@@ -185,7 +185,7 @@ def _cells(i: int, row: Mapping[str, Any], scale: "_Scale") -> list[str]:
     more = "—"
     if against is not None:
         more = f"{against['difference']:+.2f} ({against['ci95'][0]:.2f} to {against['ci95'][1]:.2f})"
-        more += "  tie" if row["tied_with_best"] else ""
+        more = more.replace("-", "−") + ("  tie" if row["tied_with_best"] else "")
     spread = "" if row["spread"] is None else f"{row['spread']:.2f}"
     memory = "" if row["memory_mb"] is None else f"{row['memory_mb']:.0f}"
     return [
@@ -227,7 +227,7 @@ class _Scale:
         return "".join(cells)
 
 
-def _notes(found: Mapping[str, Any]) -> list[str]:
+def _notes(found: Mapping[str, Any], with_memory: bool) -> list[str]:
     """What the figures are, below the table."""
     machine, rows = found["machine"], found["ranking"]
     where = machine.get("gpu") or f"{machine['cpu']}, one thread"
@@ -238,7 +238,7 @@ def _notes(found: Mapping[str, Any]) -> list[str]:
             "tie: not told from the best at 5 %" + (f", corrected for {pairs} comparisons (Holm)" if pairs > 1 else "")
         )
     notes.append(f"ms: one picture, median of {rows[0]['latency_ms']['n']}, {where} · MB: weights on disk")
-    if before := rows[0]["memory_before_mb"]:
+    if (before := rows[0]["memory_before_mb"]) and with_memory:
         notes.append(f"memory: peak of a fresh process in MB, of which {before:.0f} are Python and torch")
     notes.append(
         f"◆ nothing here is both better and faster · always the commonest class: {found['majority_error']:.2f} % error"

@@ -22,16 +22,15 @@ import json
 import signal
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from neocog.cli import DONE, INTERRUPTED, SOME_FAILED, StopSignals, robust_rows
+from neocog.cli.evaluate_split import choose_split
 from neocog.cli.progress import Progress
 from neocog.cli.together import world_of
-from neocog.errors import BadPicture, UserError
 
 if TYPE_CHECKING:
     from neocog.evaluate import Predictions, Protocol
-    from neocog.pictures import Pictures
     from neocog.runs import Predictor
 
 
@@ -103,11 +102,14 @@ def _judge(args: argparse.Namespace, protocols: "list[Protocol]", progress: Prog
 
     members = [load(run) for run in (args.run, *args.ensemble)]
     kept = args.against is not None and is_evaluation(args.against)
-    rivals = [load(args.against)] if args.against is not None and not kept else []
+    rivals = [load(args.against)] if args.against and not kept else []
     for protocol in protocols:
         for member in members:
             protocol.resolved(member.preprocessing)
-    pictures, what, data, skipped = _pictures(args, [args.run, *args.ensemble, *([args.against] if rivals else [])])
+    others = [*args.ensemble, *([args.against] if rivals else [])]
+    robust_rows.check_layers(args, members)
+    pictures, what, data, skipped = choose_split(args.run, others, args.data, args.split)
+    pictures, what = robust_rows.some(args.n, pictures, what)
 
     def predictions(of: "list[Predictor]", protocol: "Protocol", out: Path | None) -> "Predictions | None":
         def tell(done: int, total: int) -> None:
@@ -121,7 +123,7 @@ def _judge(args: argparse.Namespace, protocols: "list[Protocol]", progress: Prog
     if world.rank != 0:
         return DONE
     found = [one for one in judged if one is not None]
-    if kept:
+    if kept and args.against:
         other = read_predictions(args.against)
     costs = words.dense_costs([member.model.arch for member in members], protocols, members[0].preprocessing)
     compared = words.comparisons(found, other, args.run, args.against)
@@ -148,71 +150,3 @@ def _folder(out: str | None, protocol: "Protocol", protocols: "list[Protocol]") 
     if out is None:
         return None
     return Path(out) / str(protocol).replace(":", ".") if len(protocols) > 1 else Path(out)
-
-
-def _pictures(args: argparse.Namespace, runs: list[str]) -> "tuple[Pictures, str, dict[str, Any], tuple[BadPicture, ...]]":
-    """(the pictures to judge, in words which they are, where they are from, files that were left out). Pictures that any of the
-    other runs learned from are left out too, unless a split was asked for."""
-    from neocog.runs import RunFolder
-    from neocog.runs.learned import unlearned
-
-    pictures, what, skipped, data = _chosen(args.run, args.data, args.split)
-    for run in runs[1:] if args.split is None else []:
-        folder = RunFolder(run if Path(run).is_dir() else Path(run).parent)
-        new = unlearned(folder.path, pictures)
-        if len(new) == 0:
-            raise UserError(
-                f"{run} learned from every picture that {args.run} is judged on; --split says which to take all the same"
-            )
-        if len(new) < len(pictures):
-            what = f"{what} but {len(pictures) - len(new):,} that {run} learned from"
-            pictures = pictures.subset(new)
-    if args.n is not None and args.n < len(pictures):
-        from neocog.evaluate.robustness import some_of
-
-        pictures, what = some_of(pictures, args.n), f"{args.n:,} of {len(pictures):,}, {what}"
-    return pictures, what, {**data, "split": what}, skipped
-
-
-def choose_split(run: str, spec: str, split: str | None) -> tuple["Pictures", str, tuple[BadPicture, ...]]:
-    """(the pictures to judge, in words which they are, files that were left out)."""
-    return _chosen(run, spec, split)[:3]
-
-
-def _chosen(run: str, spec: str, split: str | None) -> tuple["Pictures", str, tuple[BadPicture, ...], dict[str, Any]]:
-    from neocog.pictures import load_data
-    from neocog.runs import RunFolder
-    from neocog.runs.learned import unlearned
-
-    folder = RunFolder(run if Path(run).is_dir() else Path(run).parent)
-    config = folder.config() if folder.exists else None
-    data = load_data(spec, seed=config.data["split_seed"] if config else 0)
-    own = config is not None and data.fingerprint == config.data["fingerprint"]
-    if not own:
-        data = load_data(spec, val_fraction=0, test_fraction=0)
-    told = {"spec": spec, "name": data.name, "fingerprint": data.fingerprint}
-    splits = {"train": data.train, "val": data.val, "test": data.test}
-    if split is not None:
-        found = splits[split]
-        if found is None:
-            raise UserError(f"{spec} has no {split} split")
-        return found, split, data.skipped, told
-    if own and data.test is None and data.val is None:
-        raise UserError(
-            f"{spec} is what {run} learned from and has no test split; --split train judges it on that all the same"
-        )
-    name, chosen = next(
-        (n, p) for n, p in (("test", data.test), ("val", data.val), ("all pictures", data.train)) if p is not None
-    )
-    if own:
-        return chosen, name, data.skipped, told
-    new = unlearned(folder.path, chosen)
-    if len(new) == 0:
-        raise UserError(f"{run} learned from every picture of {spec}; --split {chosen_name(name)} judges it all the same")
-    words = f"{name} but {len(chosen) - len(new):,} that it learned from" if len(new) < len(chosen) else name
-    return chosen.subset(new), words, data.skipped, told
-
-
-def chosen_name(words: str) -> str:
-    """The --split that these words stand for."""
-    return words if words in ("val", "test") else "train"

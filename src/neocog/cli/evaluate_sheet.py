@@ -107,13 +107,14 @@ def _sections(predictor: "Predictor", picture: Image.Image, term: "Term", truth:
 
 def _names(term: "Term", shown: Sequence[View]) -> list[str]:
     """What to call the views of one scale, in their order."""
+    names: list[str]
     squares = ("left", "centre", "right") if shown[0].columns >= shown[0].rows else ("top", "centre", "bottom")
     if term.kind == "144crop":
         names = [f"{square}: {place}" for square in squares for place in (*FIVE, "whole")]
     elif term.kind == "50crop":
         names = [f"{i + 1}-{j + 1}" for i in range(5) for j in range(5)]  # row and column
     else:
-        names = ["centre"] if term.kind == "1crop" else list(FIVE)
+        names = ["centre"] if term.kind == "1crop" else [*FIVE]
     return names + [f"{name}, mirrored" for name in names] if len(shown) > len(names) else names
 
 

@@ -8,6 +8,7 @@ examples:
   neocog leaderboard resnet                          where these networks stand
   neocog leaderboard --data 'ilsvrc val' --protocol 10crop --all
   neocog leaderboard --data cifar10 --runs runs/     with what your runs reached
+  neocog leaderboard --out leaderboard.svg           a strip for each table
   neocog leaderboard --json
 """
 
@@ -31,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--protocol", metavar="P", help="a way of looking: 1crop, 10crop, 144crop, dense, …")
     parser.add_argument("--runs", metavar="DIR", nargs="+", help="runs, or folders of them (default: runs/, if it is there)")
     parser.add_argument("--all", action="store_true", help=f"whole tables, not the best {BEST}")
+    parser.add_argument("--out", metavar="F.svg", type=Path, help="draw the tables, a strip for each")
     parser.add_argument("--json", action="store_true", help="one object: tables[] of rows[], best first, all of them")
 
 
@@ -50,6 +52,16 @@ def run(args: argparse.Namespace) -> int:
     found = [t for t in matching(every, args.data, args.protocol) if nets is None or any(map(_among(nets), _lines(t)))]
     if not found:
         raise UserError(_nothing(every, args))
+    if args.out is not None:
+        from neocog.files import write_text
+        from neocog.nets.leaderboard_chart import draw
+
+        if args.out.suffix.lower() != ".svg":
+            raise UserError(f"{args.out}: a drawing is an SVG file; give a name that ends in .svg")
+        write_text(args.out, draw(found))
+        if not args.json:
+            print(f"{args.out}: {sum(len(table.ranked) for table in found)} errors in {len(found)} tables")
+            return 0
     if args.json:
         print(json.dumps({"tables": [as_json(table, nets) for table in found]}, ensure_ascii=False, indent=1))
         return 0

@@ -48,6 +48,23 @@ def check(args: argparse.Namespace) -> None:
         raise UserError(f"--chart {args.chart}: a chart's name ends in .svg or .png")
 
 
+def check_layers(args: argparse.Namespace, members: "Sequence[Predictor]") -> None:
+    """Raises UserError for layers that cannot be followed, before anything is judged."""
+    if args.layer:
+        from neocog.evaluate.robustness import followed
+
+        followed(members, args.layer)
+
+
+def some(n: int | None, pictures: "Pictures", what: str) -> tuple["Pictures", str]:
+    """n of the pictures, and in words which they are."""
+    if n is None or n >= len(pictures):
+        return pictures, what
+    from neocog.evaluate.robustness import some_of
+
+    return some_of(pictures, n), f"{what}, {n:,} of {len(pictures):,}"
+
+
 def curves(
     args: argparse.Namespace,
     members: "Sequence[Predictor]",

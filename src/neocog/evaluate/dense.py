@@ -1,4 +1,4 @@
-"""Dense evaluation: a network as convolutions only, run over whole pictures of any size (Simonyan & Zisserman 2014, section 3.2).
+"""Dense evaluation: a network as convolutions only, over whole pictures of any size (Simonyan & Zisserman 2014, section 3.2).
 
 The whole picture is the resized one as it is: nothing is cropped and nothing is padded around it. Where strides do not divide
 it, the last rows and columns that fill no window are seen by no place of the map, as in any convolution.

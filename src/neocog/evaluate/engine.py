@@ -10,12 +10,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from neocog.errors import BadPicture, UserError
+from neocog.errors import BadPicture
+from neocog.evaluate.ensemble import Ensemble
 from neocog.evaluate.judge import Judgement, judged, match_classes
-from neocog.evaluate.predictions import Predictions, Writer, log_mean, read_predictions
+from neocog.evaluate.predictions import Predictions, Writer, read_predictions
 from neocog.evaluate.protocol import PLAIN, parse_protocol
 from neocog.evaluate.protocol import Protocol as Views
-from neocog.evaluate.scoring import Rows, Scorer, Watch
 from neocog.pictures.sets import Pictures, fingerprint
 from neocog.runs import Predictor
 
@@ -55,9 +55,9 @@ def predict_all(
 ) -> Predictions:
     """What a classifier says of every picture of a split; of several classifiers, the mean of their probabilities.
 
-    Each sees the pictures as its own record wants them; classes are matched by name. out: an evaluation folder, which is gone on
-    with if it holds a part of the same evaluation. about: what else to write there ({"data": {…}}). Raises Stopped once `stop()`
-    is true, UserError for classes that it does not know and protocols that do not fit.
+    Each sees the pictures as its own record wants them; classes are matched by name. out: an evaluation folder, which is gone
+    on with if it holds a part of the same evaluation. about: what else to write there ({"data": {…}}). Raises Stopped once
+    `stop()` is true, UserError for classes that it does not know and protocols that do not fit.
     """
     members = [predictor] if isinstance(predictor, Predictor) else list(predictor)
     found = _run(members, pictures, protocol, on_progress, out, about or {}, stop, None)
@@ -104,11 +104,7 @@ def _run(
     views = parse_protocol(protocol) if isinstance(protocol, str) else protocol
     main, n = world is None or world.rank == 0, len(matched)
     with ExitStack() as stack:
-        scorers = [Scorer(member, matched, views) for member in members]
-        for scorer in scorers:
-            stack.callback(scorer.close)
-        orders = [_order(member.classes, members[0].classes) for member in members]
-        net, id = " + ".join(member.net for member in members), _id(scorers)
+        judges = stack.enter_context(Ensemble(members, matched, views))
         sink: Writer | _Held | None = None
         if main:
             names = (matched.name(i) for i in range(n))
@@ -116,7 +112,13 @@ def _run(
                 sink = _Held(n, len(matched.classes))
             else:
                 mark = fingerprint([matched.labels, *(matched.name(i) for i in range(n))])
-                told = {"net": net, "classes": list(matched.classes), "protocol": id, "data": {}, "pictures": mark}
+                told = {
+                    "net": judges.net,
+                    "classes": list(matched.classes),
+                    "protocol": judges.id,
+                    "data": {},
+                    "pictures": mark,
+                }
                 told |= {"weights": [weights_mark(member) for member in members]} | about
                 sink = stack.enter_context(Writer(out, told, matched.labels, names))
         done = world.say(sink.done if sink else None) if world is not None else sink.done if sink is not None else 0
@@ -127,7 +129,7 @@ def _run(
             if on_progress is not None:
                 on_progress(int(now), n)
 
-        for start, rows, failed in _chunks(scorers, orders, n, done, tell, world):
+        for start, rows, failed in _chunks(judges, n, done, tell, world):
             if sink is not None:
                 sink.append(rows[max(0, sink.done - start) :], failed)  # a kill may have cut a chunk in two
             if world is not None and world.any(stop is not None and stop()):
@@ -141,64 +143,25 @@ def _run(
     assert isinstance(sink, _Held)
     data = about.get("data", {})
     labels, all_names = matched.labels, [matched.name(i) for i in range(n)]
-    return Predictions(sink.rows, labels, all_names, matched.classes, id, net, data, tuple(sink.failed))
+    return Predictions(sink.rows, labels, all_names, matched.classes, judges.id, judges.net, data, tuple(sink.failed))
 
 
 def _chunks(
-    scorers: Sequence[Scorer],
-    orders: Sequence[np.ndarray | None],
-    n: int,
-    done: int,
-    tell: Callable[[float], None],
-    world: Together | None,
+    judges: Ensemble, n: int, done: int, tell: Callable[[float], None], world: Together | None
 ) -> Iterator[tuple[int, np.ndarray, list[BadPicture]]]:
     """(where they begin, rows, unreadable ones) of one stretch of pictures after another; boundaries never depend on `done`."""
-    chunk = min(scorer.chunk for scorer in scorers)
-    rank, size = (world.rank, world.size) if world is not None else (0, 1)
+    chunk, (rank, size) = judges.chunk, (world.rank, world.size) if world is not None else (0, 1)
     for start in range(done // chunk * chunk, n if done < n else 0, chunk * size):
         mine = np.arange(min(start + rank * chunk, n), min(start + (rank + 1) * chunk, n))
 
         def watch(share: float, start: int = start, count: int = len(mine)) -> None:
             tell(start + share * count * size)
 
-        rows, failed = ensemble(scorers, orders, mine, watch)
+        rows, failed = judges.rows(mine, watch)
         if world is not None:
             rows = world.gather(rows)
             failed = [BadPicture(*words) for words in world.collect([[f.where, f.why] for f in failed])]
         yield start, rows, failed
-
-
-def ensemble(
-    scorers: Sequence[Scorer], orders: Sequence[np.ndarray | None], indices: np.ndarray, watch: Watch = lambda share: None
-) -> Rows:
-    """The mean of the members' probabilities, their classes in the first one's order; a picture that any of them cannot read
-    has no answer."""
-    parts, failed = [], {}
-    for place, (scorer, order) in enumerate(zip(scorers, orders, strict=True)):
-        rows, bad = scorer.rows(indices, lambda share, place=place: watch((place + share) / len(scorers)))
-        parts.append(rows if order is None else rows[:, order])
-        failed |= dict(zip(np.flatnonzero(np.isnan(rows[:, 0])).tolist(), bad, strict=True))
-    rows = parts[0] if len(parts) == 1 else log_mean(parts)
-    return rows, [failed[k] for k in sorted(failed)]
-
-
-def _order(classes: tuple[str, ...], wanted: tuple[str, ...]) -> np.ndarray | None:
-    """Columns of a member in the first one's order. Raises UserError if it tells other classes apart."""
-    if classes == wanted:
-        return None
-    if set(classes) != set(wanted) or len(classes) != len(wanted):
-        odd = sorted(set(classes) ^ set(wanted))
-        raise UserError(
-            f"an ensemble tells the same classes apart; only some of these runs know {', '.join(map(repr, odd[:3]))}"
-        )
-    place = {name: i for i, name in enumerate(classes)}
-    return np.array([place[name] for name in wanted])
-
-
-def _id(scorers: Sequence[Scorer]) -> str:
-    """The protocol of an ensemble names those of its members."""
-    ids = list(dict.fromkeys(scorer.id for scorer in scorers))
-    return ids[0] if len(scorers) == 1 else f"ensemble of {len(scorers)}: {' & '.join(ids)}"
 
 
 def weights_mark(predictor: Predictor) -> str:

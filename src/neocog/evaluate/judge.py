@@ -1,5 +1,6 @@
 """Error rates with their intervals."""
 
+import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ from neocog.errors import BadPicture, UserError
 from neocog.evaluate.predictions import Predictions
 from neocog.evaluate.statistics import ranks, wilson
 from neocog.pictures.sets import Pictures
+from neocog.pictures.synsets import synset_of
 from neocog.runs import Scored
 
 
@@ -86,10 +88,18 @@ def _judgement(
 
 
 def match_classes(pictures: Pictures, classes: tuple[str, ...]) -> Pictures:
-    """The same pictures, labelled by the classifier's own numbers."""
+    """The same pictures, labelled by the classifier's own numbers: by the classes' names, ImageNet's else by synset.
+
+    Raises UserError for classes that the classifier does not know, or of which it has two.
+    """
     if pictures.classes == classes:
         return pictures
+    place = {name: i for i, name in enumerate(classes)}
     unknown = sorted(set(pictures.classes) - set(classes))
+    if unknown:
+        synsets = {synset: i for i, name in enumerate(classes) if (synset := synset_of(name)) is not None}
+        place |= {name: synsets[synset] for name in unknown if (synset := synset_of(name)) in synsets}
+        unknown = [name for name in unknown if name not in place]
     if unknown:
         raise UserError(
             f"the classifier knows no class {', '.join(map(repr, unknown[:3]))}"
@@ -97,7 +107,9 @@ def match_classes(pictures: Pictures, classes: tuple[str, ...]) -> Pictures:
             + f"; it knows {', '.join(map(repr, classes[:5]))}"
             + (" …" if len(classes) > 5 else "")
         )
-    numbers = np.array([classes.index(name) for name in pictures.classes], np.int64)
-    same = pictures.subset(range(len(pictures)))
+    if len(set(classes)) < len(classes) and (twice := [n for n in pictures.classes if classes.count(n) > 1]):
+        raise UserError(f"the classifier has two classes called '{twice[0]}': import it again with --labels, one name for each")
+    numbers = np.array([place[name] for name in pictures.classes], np.int64)
+    same = copy.copy(pictures)  # the pixels are shared
     same.labels, same.classes = numbers[pictures.labels], classes
     return same

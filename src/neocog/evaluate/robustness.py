@@ -96,9 +96,7 @@ def robustness(
     ensemble, UnknownName for those that the network has not.
     """
     members = [predictor] if isinstance(predictor, Predictor) else list(predictor)
-    if layers and len(members) > 1:
-        raise UserError("features are followed through one network: leave out the layers, or the other networks")
-    watched = Features(members[0], layers) if layers else None
+    watched = followed(members, layers)
     rounds = (plain is None) + sum(amount != kind.neutral for kind, amounts in kinds for amount in amounts)
     done = 0
 
@@ -127,6 +125,13 @@ def robustness(
     return curves
 
 
+def followed(members: Sequence[Predictor], layers: Sequence[str]) -> "Features | None":
+    """The layers whose features are followed; None: none. Raises UserError for those of an ensemble."""
+    if layers and len(members) > 1:
+        raise UserError("features are followed through one network: leave out the layers, or the other networks")
+    return Features(members[0], layers) if layers else None
+
+
 def _point(amount: float | None, found: Predictions, plain: Predictions, distance: dict[str, float]) -> Point:
     wrong, before = same_pictures((found, plain))
     n, own = len(wrong), wrong_at(found)
@@ -152,17 +157,21 @@ def _point(amount: float | None, found: Predictions, plain: Predictions, distanc
 
 
 class Features:
-    """What some layers of a network answer, as vectors: how far they move when the pictures change.
+    """What some layers of a network answer, as vectors: how far they move when the pictures change. A block's path stands for
+    what comes out of it.
 
     Raises UnknownName for a path that the network has not.
     """
 
     def __init__(self, predictor: Predictor, layers: Sequence[str]):
         self.predictor, self.layers = predictor, tuple(layers)
-        known = [row.path for row in analyse(predictor.model.arch).rows if row.path in predictor.model.arch.main]
+        main = [row.path for row in analyse(predictor.model.arch).rows if row.path in predictor.model.arch.main]
+        self._nodes: dict[str, str] = {}
         for path in layers:
-            if path not in known:
-                raise UnknownName(f"layer of {predictor.net}", path, known)
+            inside = [node for node in main if node == path or node.startswith(f"{path}.")]
+            if not inside:
+                raise UnknownName(f"layer of {predictor.net}", path, main, "`neocog show` lists them")
+            self._nodes[path] = inside[-1]
 
     def unit(self, pictures: Pictures, seed: int = 0, pairs: int = 200) -> dict[str, float]:
         """The mean distance between the features of two different pictures, drawn at random: what a distance of 1 is."""
@@ -201,7 +210,7 @@ class Features:
 
             return hook
 
-        hooks = [model.get_submodule(path).register_forward_hook(keep(path)) for path in self.layers]
+        hooks = [model.get_submodule(node).register_forward_hook(keep(path)) for path, node in self._nodes.items()]
         try:
             self.predictor.scores(pixels)
         finally:

@@ -36,7 +36,7 @@ class _Task(NamedTuple):
     picture: int
     term: int
     view: View
-    count: int
+    times: int
     how: str
 
 
@@ -116,7 +116,7 @@ class Scorer:
                 for term, mean in enumerate(means):
                     mine = [i for i, task in enumerate(some) if task.term == term]
                     if mine:
-                        counts = np.array([some[i].count for i in mine], float)
+                        counts = np.array([some[i].times for i in mine], float)
                         mean.add(np.array([some[i].picture for i in mine]), scores[mine], counts)
                 done += len(some)
                 watch(done / total)

@@ -9,11 +9,11 @@ from PIL import Image, ImageDraw
 
 from neocog.arch import HOG, Flatten, Linear, analyse
 from neocog.errors import UserError
-from neocog.explain.sheet import Group, enlarge, sheet
+from neocog.explain.sheet import Group, sheet
 from neocog.nn import Model
 from neocog.nn.hog import hog_blocks, hog_length
 
-PANEL, FINE = 336, 3  # pixels of a picture's longer side; strokes are drawn so many times as large and brought down
+PANEL, LEAST, FINE = 336, 16, 3  # pixels of a panel's longer side, of a cell at least; drawn so many times as large
 GROUND, LIGHT = (20, 24, 31), (250, 246, 236)
 FOR, AGAINST = (255, 190, 92), (120, 190, 255)
 
@@ -83,10 +83,10 @@ def spoken(model: Model, pixels: np.ndarray, number: int) -> Spoken | None:
     return Spoken(model.classes[number], *both)
 
 
-def stroke_picture(found: Strokes, top: float, colour: Sequence[int] = LIGHT, longest: int = PANEL) -> np.ndarray:
-    """uint8 H×W×3: strokes across the gradient of each orientation, brightest at `top`."""
+def stroke_picture(found: Strokes, top: float, colour: Sequence[int] = LIGHT, power: float = 1.2) -> np.ndarray:
+    """uint8 H×W×3: strokes across the gradient of each orientation, brightest at `top`; `power` below 1 lifts the weak."""
     rows, columns, orientations = found.cells.shape
-    side = max(6, longest // max(rows, columns))
+    side = max(LEAST, PANEL // max(rows, columns))
     page = Image.new("RGB", (columns * side * FINE, rows * side * FINE), GROUND)
     pen = ImageDraw.Draw(page)
     order = np.argsort(found.cells, axis=None, kind="stable")  # the strong over the weak
@@ -97,20 +97,22 @@ def stroke_picture(found: Strokes, top: float, colour: Sequence[int] = LIGHT, lo
         angle = np.pi * (k + 0.5) / orientations
         x, y = (column + 0.5) * side * FINE, (row + 0.5) * side * FINE
         dx, dy = -np.sin(angle) * 0.46 * side * FINE, np.cos(angle) * 0.46 * side * FINE
-        ink = tuple(round(g + (c - g) * share**0.8) for g, c in zip(GROUND, colour, strict=True))
+        ink = tuple(round(g + (c - g) * share**power) for g, c in zip(GROUND, colour, strict=True))
         pen.line((x - dx, y - dy, x + dx, y + dy), ink, max(1, round(side * FINE * 0.07)))
     return np.asarray(page.resize((columns * side, rows * side), Image.Resampling.BOX))
 
 
 def draw_strokes(title: str, picture: np.ndarray, found: Strokes, said: Spoken | None = None) -> Image.Image:
-    """The picture, uint8 H×W×C, and its strokes; what of them speaks for a class and against it, on one scale."""
+    """The picture, uint8 H×W×C, squashed to whole cells, and its strokes; what of them speaks for a class and against it, on one scale."""
     plain = np.repeat(picture, 3, 2) if picture.shape[2] == 1 else picture
     rows, columns, orientations = found.cells.shape
-    tiles = [np.asarray(enlarge(plain, PANEL)), stroke_picture(found, float(found.cells.max()))]
+    drawn = stroke_picture(found, float(np.quantile(found.cells, 0.995)))
+    way = Image.Resampling.NEAREST if max(plain.shape) <= 64 else Image.Resampling.BICUBIC
+    tiles = [np.asarray(Image.fromarray(np.ascontiguousarray(plain)).resize(drawn.shape[1::-1], way)), drawn]
     captions = ["the picture", "its gradients' orientations"]
     if said is not None:
         top = float(max(said.pro.cells.max(), said.contra.cells.max()))
-        tiles += [stroke_picture(said.pro, top, FOR), stroke_picture(said.contra, top, AGAINST)]
+        tiles += [stroke_picture(said.pro, top, FOR, 0.7), stroke_picture(said.contra, top, AGAINST, 0.7)]
         captions += [f"what speaks for {said.name}", f"what speaks against {said.name}"]
     remark = f"{columns}×{rows} cells of {found.cell} pixels · {orientations} orientations · {found.length:,} numbers"
-    return sheet(title, [Group("HOG", remark, tiles, captions)], side=PANEL, wide=2)
+    return sheet(title, [Group("HOG", remark, tiles, captions)], side=max(drawn.shape), wide=2)

@@ -119,6 +119,7 @@ register("sift-svm", sift_svm, Card(
     ),
 ), sized(sift_svm, LEAST))  # fmt: skip
 
+
 def _register_knn(name: str, k: int) -> None:
     def build() -> Architecture:
         return knn(name, k)

@@ -19,8 +19,8 @@ HERE = Path(__file__).parent
 FILE = HERE / "index.json"
 CACHED = "networks.json"
 FRAMEWORK = {
-    "card", "chart", "history", "index", "leaderboard", "own", "parts", "proof", "recipe", "recipes", "registry", "result",
-    "schedule", "terms", "usual",
+    "card", "chart", "history", "index", "leaderboard", "leaderboard_chart", "own", "parts", "proof", "recipe", "recipes",
+    "registry", "result", "schedule", "terms", "usual",
 }  # fmt: skip
 
 

@@ -58,7 +58,9 @@ def fit(net: Net, size: Size, classes: int, side: int | None = None, alike: bool
     """
     card, reasons = net.card.preprocessing, []
     height, width, channels = size
-    large = (PHOTO, PHOTO) if looks_like_text(net.name) else (card.height, card.width)  # a line without a size has none of its own
+    large = (
+        (PHOTO, PHOTO) if looks_like_text(net.name) else (card.height, card.width)
+    )  # a line without a size has none of its own
     native = (height, width) if max(height, width) <= SMALL else large
     arch = net.sized((channels, *((side, side) if side else native))) if net.sized else net.build()
     arch, _ = with_classes(arch, classes)

@@ -2,8 +2,10 @@
 
 from neocog.arch.account import Row
 from neocog.arch.layers import (
+    HOG,
     LRN,
     RBF,
+    SIFT,
     Activation,
     Add,
     BatchNorm2d,
@@ -15,12 +17,14 @@ from neocog.arch.layers import (
     LayerNorm2d,
     Linear,
     Mul,
+    Neighbours,
     PadChannels,
     Scale,
     Slice,
     Softmax,
     Subsampling,
     TableConv2d,
+    VisualWords,
 )
 from neocog.arch.record import Leaf, Windowed
 from neocog.arch.window import Shape, pair, times
@@ -53,6 +57,8 @@ def kind(row: Row) -> str:
         return "norm"
     if isinstance(record, Linear | RBF):
         return "fc"
+    if isinstance(record, HOG | SIFT | VisualWords | Neighbours):
+        return "etc"
     if isinstance(record, Windowed):
         return "conv" if row.tensors else "pool"
     return "conv" if row.macs and len(row.output) == 3 else "fc" if row.macs else "etc"
@@ -75,6 +81,10 @@ def label(row: Row) -> str:
         return f"fc, {record.out}"
     if isinstance(record, RBF):
         return f"RBF, {record.out}"
+    if isinstance(record, HOG):
+        return f"HOG, cells of {record.side(row.inputs[0])}"
+    if isinstance(record, SIFT):
+        return "dense SIFT, cells of {}, /{}".format(*record.grid(row.inputs[0]))
     if record.type == "AdaptiveAvgPool2d":
         return "global avg pool" if set(row.output[1:]) == {1} else f"avg pool to {times(row.output[1:])}"
     if not isinstance(record, Windowed):

@@ -180,7 +180,11 @@ class Neighbours(Leaf):
         whole(self, ("pictures", "k"))
 
     def describe(self) -> str:
-        return f"the {self.k} nearest of {self.pictures:,} pictures" if self.k > 1 else f"the nearest of {self.pictures:,} pictures"
+        return (
+            f"the {self.k} nearest of {self.pictures:,} pictures"
+            if self.k > 1
+            else f"the nearest of {self.pictures:,} pictures"
+        )
 
     def output(self, *inputs: Shape) -> Shape:
         if len(inputs[0]) != 1:

@@ -72,7 +72,7 @@ function matrix(data, counts, open, words) {
   const head = h("tr", null, h("th", { scope: "col", class: "corner" }, h("span", null, w.corner)), data.classes.map((one) => h("th", { scope: "col", title: isolated(one) }, h("span", null, name(one)))));
   for (const cell of head.children) cell.style.height = `${1.5 + 0.42 * longest}rem`; // room for the slanted names
   return h("div", null,
-    h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": w.title },
+    h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": w.title },
       h("table", { class: `matrix${size > 20 ? " dense" : ""}` }, h("caption", { class: "unseen" }, w.caption), h("thead", null, head), body)),
     h("div", { class: "legends", "aria-hidden": "true" }, legend(w.shadeWrong, "", words), legend(w.shadeRight, " own", words)),
     h("p", { class: "note screen" }, w.how));

@@ -35,7 +35,7 @@ export function dialog(title, content, words) {
   const before = document.activeElement;
   const close = h("button", { type: "button", class: "quiet close", onclick: () => box.close() }, words.gallery.close);
   const box = h("dialog", { "aria-label": title.textContent ?? title },
-    h("header", null, h("h2", null, title), close), h("div", { class: "content", tabindex: "0", role: "region", "aria-label": title.textContent ?? title }, content));
+    h("header", null, h("h2", null, title), close), h("div", { class: "content", tabindex: "0", role: "group", "aria-label": title.textContent ?? title }, content));
   box.addEventListener("click", (event) => { if (event.target === box) box.close(); });
   box.addEventListener("close", () => { box.remove(); before?.focus?.(); });
   document.body.append(box);

@@ -61,7 +61,7 @@ function show() {
   const titles = names.slice(1).map((panel) => h("li", null, h("a", { href: `#${panel}` }, words[panel].title)));
   root.replaceChildren(
     h("a", { class: "skip", href: "#main" }, w.skip),
-    h("div", { class: "bar" }, h("p", { class: "brand" }, "neocog"), controls(words)),
+    h("header", { class: "bar" }, h("p", { class: "brand" }, "neocog"), controls(words)),
     h("div", { class: "frame" },
       h("nav", { "aria-label": w.contents }, h("ol", null, titles)),
       h("main", { id: "main", tabindex: "-1" }, sections)),

@@ -31,6 +31,6 @@ function drawing(data, words) {
   const shadow = host.attachShadow({ mode: "open" });
   shadow.adoptedStyleSheets = [sheet];
   shadow.append(document.importNode(parsed, true));
-  const box = h("div", { class: "scroll drawn", tabindex: "0", role: "region", "aria-label": words.network.drawing }, host);
+  const box = h("div", { class: "scroll drawn", tabindex: "0", role: "group", "aria-label": words.network.drawing }, host);
   return tall ? h("details", { class: "alternative" }, h("summary", null, words.network.drawing), box) : box;
 }

@@ -21,7 +21,7 @@ function command(one, words) {
     told.textContent = button.textContent = w.copied;
     setTimeout(() => { button.textContent = w.copy; told.textContent = ""; }, 2000);
   } }, w.copy);
-  return h("div", { class: "command" }, h("p", null, label), h("pre", { tabindex: "0", role: "region", "aria-label": label }, text), button, told);
+  return h("div", { class: "command" }, h("p", null, label), h("pre", { tabindex: "0", role: "group", "aria-label": label }, text), button, told);
 }
 
 // From disk there may be no clipboard: then the text is selected, and copied the old way.

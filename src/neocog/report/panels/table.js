@@ -13,7 +13,7 @@ export function table(rows, columns, words, options) {
   const more = h("button", { class: "quiet", type: "button", onclick: () => { state.all = true; show(); } });
   const told = h("p", { class: "note", role: "status" });
   const label = freshId("caption");
-  const wrap = h("div", { class: "scroll", tabindex: "0", role: "region", "aria-labelledby": label },
+  const wrap = h("div", { class: "scroll", tabindex: "0", role: "group", "aria-labelledby": label },
     h("table", { class: options.class },
       h("caption", { id: label, class: options.quietCaption ? "unseen" : null }, options.caption),
       h("thead", null, h("tr", null, heads.map((one) => one.cell))), body));

@@ -35,9 +35,7 @@ def sample(labels: np.ndarray, most: int) -> np.ndarray:
 
 
 @torch.inference_mode()
-def describe(
-    model: Model, store: Store, at: np.ndarray, on_batch: OnBatch | None = None
-) -> tuple[np.ndarray, np.ndarray]:
+def describe(model: Model, store: Store, at: np.ndarray, on_batch: OnBatch | None = None) -> tuple[np.ndarray, np.ndarray]:
     """(float32 N×F, what the head reads of each picture; their places). on_batch(pictures done) may raise."""
     rows: np.ndarray | None = None
     places: list[np.ndarray] = []

@@ -145,7 +145,11 @@ def fit(
             session.save({}, 0, codebooks=number + 1)
         begun = time.monotonic()
         rows, at = describe(model, store, chosen, lambda done: go_on(done, len(paths)))
-        val = describe(model, stores["val"], stores["val"].good, lambda _: go_on(len(chosen), len(paths))) if "val" in stores else None
+        val = (
+            describe(model, stores["val"], stores["val"].good, lambda _: go_on(len(chosen), len(paths)))
+            if "val" in stores
+            else None
+        )
         seconds = round(time.monotonic() - begun, 2)
         session.tell({"event": "looked", "step": config.steps, "seconds": seconds, "made": len(rows), "trouble": ""})
         begun = time.monotonic()
