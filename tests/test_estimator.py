@@ -168,7 +168,7 @@ def test_pictures_that_cannot_be_read(two, tmp_path):
         Image.fromarray(picture).save(file)
     files[70].write_bytes(b"no picture")
     files[80].write_bytes(files[80].read_bytes()[:-60])  # a whole header, half of the pixels
-    with pytest.warns(UserWarning, match=r"2 pictures cannot be read and were left out: 70\.png.*; 80\.png"):
+    with pytest.warns(UserWarning, match=r"left out 2 pictures that cannot be read: 70\.png.*; 80\.png"):
         learned = small().fit(files, y)
     with pytest.raises(ValueError, match=r"1 of 3 pictures cannot be read, the first: 70\.png"):
         learned.predict(files[69:72])
@@ -255,7 +255,7 @@ def test_a_folder_is_trained_as_the_command_does_it(tmp_path):
     """The same weights to the last bit, and the test split judged once, with the same figure."""
     images, labels = digits()
     for i in range(0, 1000, 10):
-        folder = tmp_path / "photos" / ("nought" if labels[i] == 0 else "one")
+        folder = tmp_path / "photos" / ("9" if labels[i] == 0 else "10")
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(images[i]).save(folder / f"{i}.png")
     neocog_command: Server = shared_server()
@@ -265,7 +265,11 @@ def test_a_folder_is_trained_as_the_command_does_it(tmp_path):
     assert_same_weights(tmp_path / "command", ours.run_)
     assert ours.test_.to_json() == command["test"]
     assert np.array_equal(*(read_predictions(run / "test").log_probabilities for run in (ours.run_, tmp_path / "command")))
-    assert ours.predict([tmp_path / "photos" / "one" / "500.png"]).tolist() == ["one"]
+    one, nought = tmp_path / "photos" / "10" / "500.png", tmp_path / "photos" / "9" / "0.png"
+    assert neocog.load(ours.run_).classes == ("9", "10") and ours.classes_.tolist() == ["10", "9"]  # as metrics want them
+    for mine in (ours, pickle.loads(pickle.dumps(ours)), ImageClassifier.load(tmp_path / "command")):
+        assert mine.predict([one, nought]).tolist() == ["10", "9"]
+        assert mine.predict_proba([one, nought]).argmax(1).tolist() == [0, 1]
     shown = neocog_command("show", ours.run_).check(0)
     assert "20" in shown.out
 

@@ -136,6 +136,14 @@ def test_a_folder_takes_no_other_evaluation(album: FilePictures, tmp_path: Path)
             other()
 
 
+def test_two_processes_do_not_fill_one_folder(album: FilePictures, tmp_path: Path):
+    def meanwhile(done: int, total: int) -> None:
+        with pytest.raises(UserError, match="another process is at this evaluation"):
+            predict_all(predictor(), album, out=tmp_path / "e")
+
+    assert len(predict_all(predictor(), album, on_progress=meanwhile, out=tmp_path / "e").answered) == 68
+
+
 def test_asked_to_stop_it_stops_and_keeps_what_is_done(album: FilePictures, tmp_path: Path):
     calls = iter(range(1000))
     with pytest.raises(Stopped) as stopped:

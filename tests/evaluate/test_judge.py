@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neocog.errors import BadPicture, UserError
-from neocog.evaluate import Judgement, judge, match_classes, wilson, wrong_in_top
+from neocog.evaluate.judge import Judgement, judge, match_classes, wilson, wrong_in_top
 from neocog.pictures import ArrayPictures
 from neocog.runs import Scored
 

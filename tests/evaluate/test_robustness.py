@@ -249,7 +249,7 @@ class Damaged(ArrayPictures):
         return super().picture(i)
 
     @property
-    def arrays(self):
+    def arrays(self):  # pyright: ignore
         return None
 
 
@@ -267,12 +267,12 @@ def test_the_chart_is_one_self_contained_file_that_shows_every_point(curves):
     space = "{http://www.w3.org/2000/svg}"
     points = sum(len(curve.points) for curve in curves)
     assert len(root.findall(f".//{space}circle")) == 3 * points  # error, and two layers
-    assert all(image.get("href").startswith("data:image/") for image in root.findall(f".//{space}image"))
+    assert all(image.attrib["href"].startswith("data:image/") for image in root.findall(f".//{space}image"))
     assert "http" not in svg.replace("http://www.w3.org/2000/svg", "") and "prefers-color-scheme:dark" in svg
     assert "noise" not in svg and "100.00 % error" not in svg and "brightness ×4" in svg
-    width, height = (float(v) for v in root.get("viewBox").split()[2:])
+    width, height = (float(v) for v in root.attrib["viewBox"].split()[2:])
     for text in root.findall(f".//{space}text"):
-        assert 0 <= float(text.get("x")) <= width and 0 <= float(text.get("y")) <= height
+        assert 0 <= float(text.attrib["x"]) <= width and 0 <= float(text.attrib["y"]) <= height
     drawn = sheet.pixels()
     assert drawn.size == (round(2 * sheet.wide), round(2 * sheet.high)) and np.asarray(drawn).std() > 10
     bare = [replace(curve, plain=replace(curve.plain, distance={})) for curve in curves]

@@ -37,7 +37,7 @@ def made(n: int = 400, classes: int = 7, seed: int = 0, missing: int = 0) -> Pre
 
 
 def shuffled(one: Predictions, order: np.ndarray) -> Predictions:
-    names = [one.names[i] for i in order]
+    names = list(np.array(one.names)[order])
     return Predictions(one.log_probabilities[order], one.labels[order], names, one.classes, one.protocol, one.net)
 
 
@@ -90,10 +90,9 @@ def tango(b: int, c: int, n: int) -> tuple[float, float]:
         return (b - c - n * delta) / math.sqrt(n * (2 * q + delta - delta * delta))
 
     here = (b - c) / n
-    return (
-        optimize.brentq(lambda d: statistic(d) - Z, -1 + 1e-9, here),
-        optimize.brentq(lambda d: statistic(d) + Z, here, 1 - 1e-9),
-    )
+    ends = [(lambda d: statistic(d) - Z, -1 + 1e-9, here), (lambda d: statistic(d) + Z, here, 1 - 1e-9)]
+    low, high = (optimize.root_scalar(away, bracket=(start, stop), xtol=1e-10).root for away, start, stop in ends)
+    return low, high
 
 
 @pytest.mark.parametrize(("b", "c", "n"), [(15, 5, 100), (2, 7, 30), (40, 38, 10_000), (1, 0, 44), (9, 3, 44)])

@@ -46,7 +46,7 @@ def test_the_descriptors_form():
     assert found.shape == (2, 128, (40 - 17) // 5 + 1, (57 - 17) // 5 + 1)
     assert found.shape[1:] == SIFT(cell=4, stride=5).output((3, 40, 57))
     assert torch.allclose(found.norm(dim=1), torch.ones(2, *found.shape[2:]), atol=1e-5)
-    assert 0 <= float(found.min()) and float(found.max()) < 0.4
+    assert float(found.min()) >= 0 and float(found.max()) < 0.4
     with pytest.raises(ValueError, match="holds no window"):
         sift(torch.rand(1, 1, 16, 40), cell=4)
 

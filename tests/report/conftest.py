@@ -75,7 +75,9 @@ def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
         RunFolder(folder).begin(config)
         events: list[dict[str, Any]] = [{"event": "start", "step": 0, "steps": 40, "time": 100.0}]
         for step in range(1, 41):
-            events.append({"event": "step", "step": step, "lr": 0.1, "loss": 3 / step, "top1": 50 + step / 2, "time": 100 + step})
+            events.append(
+                {"event": "step", "step": step, "lr": 0.1, "loss": 3 / step, "top1": 50 + step / 2, "time": 100 + step}
+            )
             if step % 10 == 0:
                 events.append({"event": "validation", "step": step, "loss": 2 / step, "top1": 40.0 + step, "best": step < 40,
                                "n": 40, "time": 100 + step})  # fmt: skip

@@ -1,4 +1,4 @@
-"""The page in a real browser, opened from disk: no request, no complaint, reachable with the keyboard, and readable by everyone."""
+"""The page in a real browser, opened from disk: no request, no complaint, reachable with the keyboard, readable."""
 
 import importlib.resources
 import shutil
@@ -86,7 +86,9 @@ def hostile(make: Make, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def many(make: Make, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """1000 classes, 20,000 pictures."""
     labels = np.repeat(np.arange(1000), 20)
-    run = make(classes=[f"class {i:03}" for i in range(1000)], labels=labels, names=[f"{i}.jpg" for i in range(20_000)], skill=3.5)
+    run = make(
+        classes=[f"class {i:03}" for i in range(1000)], labels=labels, names=[f"{i}.jpg" for i in range(20_000)], skill=3.5
+    )
     path = tmp_path_factory.mktemp("many") / "report.html"
     path.write_text(html(run_report(open_run(run), "r.html")), "utf-8")
     return path
@@ -113,7 +115,9 @@ BOTH = [(language, theme) for language in ("en", "zh") for theme in ("light", "d
     ("name", "language", "theme"),
     [("file", *how) for how in BOTH] + [(name, *how) for name in ("hostile", "many", "bakeoff") for how in (BOTH[0], BOTH[3])],
 )
-def test_axe_finds_nothing(name: str, language: str, theme: str, opened: Open, axe: str, request: pytest.FixtureRequest) -> None:
+def test_axe_finds_nothing(
+    name: str, language: str, theme: str, opened: Open, axe: str, request: pytest.FixtureRequest
+) -> None:
     """As it opens, with everything unfolded, and with a dialog open; at 360 pixels it does not run over."""
     with opened(request.getfixturevalue(name), language, theme) as tab:
         assert tab.evaluate("document.documentElement.lang") == {"en": "en", "zh": "zh-Hans"}[language]
@@ -206,7 +210,9 @@ def test_a_thousand_classes_are_usable(opened: Open, many: Path) -> None:
         tab.keyboard.press("Enter")
         assert tab.locator("dialog[open] figure").count() >= 0 and tab.locator("dialog[open]").count() == 1
         tab.keyboard.press("Escape")
-        drawn = tab.evaluate("new Set(document.querySelector('canvas').getContext('2d').getImageData(0, 0, 400, 400).data).size")
+        drawn = tab.evaluate(
+            "new Set(document.querySelector('canvas').getContext('2d').getImageData(0, 0, 400, 400).data).size"
+        )
         assert drawn > 3, "there is something on the map"
         assert time.monotonic() - begin < 10
         assert ready < 8000, f"{ready:.0f} ms until it could be used, on a busy machine"

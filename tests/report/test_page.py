@@ -134,7 +134,9 @@ def test_every_text_that_the_panels_ask_for_is_there() -> None:
     for module in re.split(r"^const module_\w+ = ", source, flags=re.MULTILINE)[1:]:
         for scope in re.split(r"\n(?:async )?function |\nexport function ", module):
             home = re.search(r"\bw = words\.(\w+)", scope)
-            for name in re.findall(r"\bw\.(\w+)", scope) if home else []:
+            if home is None:
+                continue
+            for name in re.findall(r"\bw\.(\w+)", scope):
                 assert name in texts[home[1]], f"{home[1]}.{name}"
                 asked += 1
         for home_name, name in re.findall(r"\bwords\.(\w+)\.(\w+)", module):

@@ -1,4 +1,4 @@
-"""The baselines as runs: what they learn is what scikit-learn's solvers learn, stopped and resumed it is the same to the byte."""
+"""The baselines as runs: what they learn is what scikit-learn learns, stopped and resumed it is the same to the byte."""
 
 from pathlib import Path
 

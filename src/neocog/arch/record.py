@@ -113,7 +113,7 @@ class Leaf:
         return POINTWISE
 
     def built(self, *inputs: Shape) -> tuple:
-        """What a module is built with that depends on the shapes, besides its tensors: it serves only others that give the same."""
+        """What a module is built with that depends on the shapes, besides its tensors; it serves others that give the same."""
         return ()
 
     def replace(self, **changes: Any) -> "Leaf":

@@ -78,6 +78,7 @@ def _plot(canvas: Canvas, rows: Sequence[Mapping[str, Any]], below: str) -> None
         canvas.line(x(time["low"]), py, x(time["high"]), py, "whisker")
         canvas.taken.append((px - 6, py - 6, px + 6, py + 6))
         canvas.taken.append((px - 2, y(error[1]), px + 2, y(error[0])))
+        canvas.taken.append((x(time["low"]), py - 2, x(time["high"]), py + 2))
     for row, (px, py) in zip(rows, places, strict=True):
         said = f"{row['net']}: {row['top1_error']:.2f} % ({row['ci95'][0]:.2f} to {row['ci95'][1]:.2f}), " + (
             f"{row['latency_ms']['median']:.3g} ms" + (", on the front" if row["pareto"] else "")

@@ -98,8 +98,8 @@ def _from_best(pair: Comparison) -> dict[str, Any]:
     """The comparison with the best, seen from the other: by how much it errs more."""
     low, high = pair.ci95
     return {
-        "difference": round(-pair.difference, 4),
-        "ci95": [round(-high, 4), round(-low, 4)],
+        "difference": round(0.0 - pair.difference, 4),
+        "ci95": [round(0.0 - high, 4), round(0.0 - low, 4)],
         "p": pair.p,
         "p_holm": pair.p_holm,
         "covers": pair.covers,

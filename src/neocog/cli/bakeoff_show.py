@@ -29,9 +29,9 @@ def plan_lines(plan: "Plan", folder: Path, where: "Where") -> list[str]:
             lines.append(f"  {entry.asked:<{wide}}  left out: {entry.failed}")
             continue
         long = "" if entry.seconds is None else f", about {clock(entry.seconds)}"
-        steps = f"{entry.steps:,} steps" if entry.kind == "sgd" else f"{entry.kind}"
+        steps = f"{entry.steps:,} steps, {entry.epochs:,.3g} passes"
         lines.append(f"  {entry.net:<{wide}}  {entry.rule}")
-        lines.append(f"  {'':<{wide}}  {steps}, {entry.epochs:,.3g} passes{long}")
+        lines.append(f"  {'':<{wide}}  {steps if entry.kind == 'sgd' else f'learns by {entry.kind}, without a budget'}{long}")
     known = [entry.seconds for entry in plan.entries if entry.failed is None and entry.seconds is not None]
     each = len([entry for entry in plan.entries if entry.failed is None])
     total = sum(known) * len(plan.seeds)

@@ -110,6 +110,7 @@ def _judge(args: argparse.Namespace, protocols: "list[Protocol]", progress: Prog
     robust_rows.check_layers(args, members)
     pictures, what, data, skipped = choose_split(args.run, others, args.data, args.split)
     pictures, what = robust_rows.some(args.n, pictures, what)
+    data = {**data, "split": what}
 
     def predictions(of: "list[Predictor]", protocol: "Protocol", out: Path | None) -> "Predictions | None":
         def tell(done: int, total: int) -> None:

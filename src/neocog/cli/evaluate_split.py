@@ -27,7 +27,7 @@ def choose_split(run: str, others: Sequence[str], spec: str, split: str | None) 
         if len(new) < len(pictures):
             what = f"{what} but {len(pictures) - len(new):,} that {other} learned from"
             pictures = pictures.subset(new)
-    return pictures, what, {**told, "split": what}, skipped
+    return pictures, what, told, skipped
 
 
 def _chosen(run: str, spec: str, split: str | None) -> Split:

@@ -43,7 +43,7 @@ DECAYS = {
 LEARNERS = {"features": "solving for a linear classifier on what a frozen network sees",
             "perceptron": "the perceptron rule", "neocognitron": "Fukushima's, layer by layer, without a teacher",
             "neocognitron-taught": "Fukushima's, a teacher picks the last layer's winners",
-            "svm": "solving for a linear SVM a class, against all others", "neighbours": "remembering the pictures"}  # fmt: skip
+            "svm": "solving for a linear SVM a class, against the rest", "neighbours": "remembering the pictures"}  # fmt: skip
 FRACTIONS = {0.1: "a tenth", 0.2: "a fifth", 0.5: "half"}
 
 

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from neocog.errors import UserError
 
@@ -32,17 +32,6 @@ def world_of(device: str = "auto", shard: bool = False) -> "World":
     from neocog.train.together.world import ALONE
 
     return ALONE
-
-
-def score_by(world: "World") -> Callable[..., Any]:
-    """How `evaluate` gets its scores."""
-    from neocog.runs import Predictor
-
-    if world.size == 1:
-        return Predictor.score_all
-    from neocog.train.together.distributed import score_together
-
-    return score_together(world)
 
 
 def restarted(world: "World") -> int:

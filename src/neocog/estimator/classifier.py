@@ -202,7 +202,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
             self._temporary = Temporary()
             unpack(files, self._temporary.run)
             self.run_ = self._temporary.run
-            self._take(self.classes_)
+            self._take(self.classes_[np.argsort(self._columns)])
 
     # ── inside ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -239,7 +239,8 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
         resolved = resolve_run(data, spec, self._wishes(data, seed))
         temporary = Temporary() if self.out is None else None
         folder, config = RunFolder(temporary.run if temporary else new_folder(os.fspath(self.out or ""))), resolved.config
-        config.data["estimator"] = {"classes": classes.tolist(), **reading.to_json()}
+        plain = all(isinstance(one, (bool, int, float, str)) for one in classes.tolist())
+        config.data["estimator"] = {"classes": classes.tolist() if plain else list(data.classes), **reading.to_json()}
         folder.begin(config)
         write_learned(folder.path, data.train, data.val)
         self.reasons_ = tuple(map(_pythonic, resolved.reasons))
@@ -252,7 +253,8 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
                 store.close()
         if failed := (*data.skipped, *fitted.failed):
             some = "; ".join(map(str, failed[:5]))
-            warnings.warn(f"{len(failed)} pictures cannot be read and were left out: {some}", UserWarning, stacklevel=4)
+            words = f"left out {len(failed)} picture{'s' * (len(failed) > 1)} that cannot be read: {some}"
+            warnings.warn(words, UserWarning, stacklevel=4)
         self.run_, self.reading_, self._temporary = folder.path, reading, temporary
         self._take(classes)
         if hasattr(self, "test_"):
@@ -280,8 +282,9 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
                       changes=tuple(changes.items()), **asked)  # fmt: skip
 
     def _take(self, classes: np.ndarray) -> None:
-        """Use the weights of the run."""
-        self.classes_, self.predictor_ = classes, load_predictor(self.run_)
+        """Use the weights of the run. classes: in the order of its scores; scikit-learn's metrics want them sorted."""
+        self.predictor_, self._columns = load_predictor(self.run_), np.argsort(classes, kind="stable")
+        self.classes_ = classes[self._columns]
         self.predictor_.model.to(machine.device(self.device))
 
     def _tell(self, event: Event) -> None:
@@ -292,7 +295,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
             print(f"step {event['step']:,}: {event['top1']:.2f} % of {event['n']:,} validation pictures right")
 
     def _scores(self, X: Any) -> np.ndarray:
-        """float32 N×C. A picture that cannot be read is an error: its row could say nothing."""
+        """float32 N×C, in the order of `classes_`. A picture that cannot be read is an error: its row could say nothing."""
         check_is_fitted(self)
         with _as_value_errors():
             names = self.predictor_.classes
@@ -307,7 +310,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
             scored = self.predictor_.score_all(found)
             if scored.failed:
                 raise DataError(f"{len(scored.failed)} of {len(found)} pictures cannot be read, the first: {scored.failed[0]}")
-            return scored.scores
+            return scored.scores[:, self._columns]
 
 
 @contextmanager

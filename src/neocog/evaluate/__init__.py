@@ -1,25 +1,41 @@
-"""Judging: error rates with their protocol and their intervals."""
+"""Judging: error rates with their protocol and their intervals. torch is loaded with the names that need it."""
 
-from neocog.evaluate.engine import Stopped, evaluate, predict_all, predict_together
-from neocog.evaluate.judge import Judgement, judge, judged, match_classes, wilson
-from neocog.evaluate.predictions import Predictions, is_evaluation, read_predictions
-from neocog.evaluate.protocol import Protocol, parse_protocol
-from neocog.runs import wrong_in_top
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "Judgement",
-    "Predictions",
-    "Protocol",
-    "Stopped",
-    "evaluate",
-    "is_evaluation",
-    "judge",
-    "judged",
-    "match_classes",
-    "parse_protocol",
-    "predict_all",
-    "predict_together",
-    "read_predictions",
-    "wilson",
-    "wrong_in_top",
-]
+from neocog.lazy import lazy
+
+if TYPE_CHECKING:
+    from neocog.evaluate.engine import Stopped as Stopped
+    from neocog.evaluate.engine import evaluate as evaluate
+    from neocog.evaluate.engine import predict_all as predict_all
+    from neocog.evaluate.engine import predict_together as predict_together
+    from neocog.evaluate.judge import Judgement as Judgement
+    from neocog.evaluate.judge import judged as judged
+    from neocog.evaluate.judge import match_classes as match_classes
+    from neocog.evaluate.predictions import Predictions as Predictions
+    from neocog.evaluate.predictions import is_evaluation as is_evaluation
+    from neocog.evaluate.predictions import read_predictions as read_predictions
+    from neocog.evaluate.protocol import Protocol as Protocol
+    from neocog.evaluate.protocol import parse_protocol as parse_protocol
+    from neocog.evaluate.statistics import wilson as wilson
+    from neocog.runs.predictor import wrong_in_top as wrong_in_top
+
+_HOME = {
+    "Stopped": "engine",
+    "evaluate": "engine",
+    "predict_all": "engine",
+    "predict_together": "engine",
+    "Judgement": "judge",
+    "judged": "judge",
+    "match_classes": "judge",
+    "Predictions": "predictions",
+    "is_evaluation": "predictions",
+    "read_predictions": "predictions",
+    "Protocol": "protocol",
+    "parse_protocol": "protocol",
+    "wilson": "statistics",
+    "wrong_in_top": "judge",
+}
+
+__all__ = list(_HOME)  # pyright: ignore[reportUnsupportedDunderAll]
+__getattr__ = lazy(__name__, _HOME)

@@ -11,7 +11,9 @@ from neocog.evaluate.predictions import Predictions
 from neocog.evaluate.statistics import ranks, wilson
 from neocog.pictures.sets import Pictures
 from neocog.pictures.synsets import synset_of
-from neocog.runs import Scored
+from neocog.runs import Scored, wrong_in_top
+
+__all__ = ["Judgement", "judge", "judged", "match_classes", "wilson", "wrong_in_top"]
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -88,6 +88,7 @@ class Writer:
             write_bytes(self.path / PICTURES, "".join(rows).encode("utf-8", "surrogateescape"))
             write_bytes(self.path / ABOUT, (json.dumps(self.about, ensure_ascii=False, indent=1) + "\n").encode())
         self._file = (self.path / SCORES).open("ab")
+        _lock(self._file, self.path)
         self._file.truncate(self.done * self._width * ROW.itemsize)
         return self
 
@@ -112,6 +113,19 @@ class Writer:
             os.fsync(self._file.fileno())
         except OSError as error:
             raise OSError(error.errno, error.strerror, str(self.path / SCORES)) from None
+
+
+def _lock(file: IO[bytes], path: Path) -> None:
+    """Two processes must not fill one folder. Raises UserError if another one is at it."""
+    try:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise UserError(f"{path}: another process is at this evaluation; wait for it, or choose another --out") from None
+    except (ImportError, OSError):
+        return  # a system or a file system without locks
 
 
 _PLAIN = str.maketrans("\t\n\r", "   ")

@@ -1,4 +1,4 @@
-"""HOG's picture: in every cell a stroke along each orientation's edges, as strong as its share (Dalal & Triggs 2005, figure 6)."""
+"""HOG's picture: in every cell a stroke along each orientation's edges, as strong as its share (Dalal & Triggs, 2005)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -103,7 +103,7 @@ def stroke_picture(found: Strokes, top: float, colour: Sequence[int] = LIGHT, po
 
 
 def draw_strokes(title: str, picture: np.ndarray, found: Strokes, said: Spoken | None = None) -> Image.Image:
-    """The picture, uint8 H×W×C, squashed to whole cells, and its strokes; what of them speaks for a class and against it, on one scale."""
+    """The picture, uint8 H×W×C, squashed to whole cells, and its strokes; of them what speaks for and against a class."""
     plain = np.repeat(picture, 3, 2) if picture.shape[2] == 1 else picture
     rows, columns, orientations = found.cells.shape
     drawn = stroke_picture(found, float(np.quantile(found.cells, 0.995)))

@@ -1,7 +1,7 @@
 """What convolutional networks replaced: near neighbours, and linear classifiers of HOG and of SIFT's visual words.
 
-Architectures like any other: descriptors are layers without weights, a codebook and known pictures are weights that are not learned
-by gradients, and the classifier is the head. What learns them is named by the recipe.
+Architectures like any other: descriptors are layers without weights, a codebook and known pictures are weights that are not
+learned by gradients, and the classifier is the head. What learns them is named by the recipe.
 """
 
 from collections.abc import Callable
@@ -42,8 +42,8 @@ def hog_svm(num_classes: int = 10) -> Architecture:
 
 
 def sift_svm(num_classes: int = 10) -> Architecture:
-    """At two scales: descriptors, the nearest of 200 words, how often each stands in the whole and in each quarter, and the root
-    of that; one linear SVM a class on all. N×3×128×128 → 2,000 numbers → N×classes."""
+    """At two scales: descriptors, the nearest of 200 words, how often each stands in the whole and in each quarter, and the
+    root of that; one linear SVM a class on all. N×3×128×128 → 2,000 numbers → N×classes."""
     return architecture("sift-svm", (3, 128, 128), Sequential(
         bags=Concat(fine=bag(1), coarse=bag(2)),
         svm=head(Linear(num_classes)),
@@ -97,9 +97,9 @@ register("hog-svm", hog_svm, Card(
         "orientations, cells of 8×8 pixels, overlapping blocks of 2×2 cells under a Gaussian, L2-hys. 64×128, its window of a "
         "person, gives 3,780 numbers (--input 3x128x64).",
         "Pictures of up to 64 pixels are read at their own size, with cells of 4 where the shorter side is below 64 and "
-        "enlarged to 32 or more where it is below 24; larger ones are squashed to 128×128, which the paper, a detector, need not.",
-        "The paper's SVM tells persons from the rest; here one a class does, against all others (squared hinge, biases regularised, as "
-        "in LIBLINEAR), with the strength that loses least on held-out pictures.",
+        "enlarged to 32 or more where it is below 24; larger ones are squashed to 128×128, which a detector need not.",
+        "The paper's SVM tells persons from the rest; here one a class does, against all others (squared hinge, biases "
+        "regularised, as in LIBLINEAR), with the strength that loses least on held-out pictures.",
     ),
 ), sized(hog_svm, LEAST))  # fmt: skip
 
@@ -110,12 +110,12 @@ register("sift-svm", sift_svm, Card(
     preprocessing=_pictures(128), quick=SVM,
     notes=(
         "SIFT is Lowe's (IJCV 2004), upright and on a dense grid; words are those of Csurka et al. (2004): 200 by k-means of "
-        "descriptors of training pictures, for each scale its own; the pyramid is the paper's with L = 1: the whole and its quarters.",
-        "Windows of 16 and 32 pixels every 4 (the paper's: 16 every 8, one scale, of larger pictures), of half that where the shorter "
-        "side is below 64. Pictures of up to 64 pixels are read at their own size, enlarged to 32 or more where it is below 24; larger "
-        "ones are squashed to 128×128.",
-        "The paper's SVM has the pyramid's intersection kernel, which every training picture takes part in. Here it is linear in the "
-        "roots of the counts, which is Hellinger's kernel and close to that one (Vedaldi & Zisserman 2012).",
+        "descriptors of training pictures, for each scale its own; the pyramid is the paper's with L = 1: whole and quarters.",
+        "Windows of 16 and 32 pixels every 4 (the paper's: 16 every 8, one scale, of larger pictures), of half that where the "
+        "shorter side is below 64. Pictures of up to 64 pixels are read at their own size, enlarged to 32 or more where it is "
+        "below 24; larger ones are squashed to 128×128.",
+        "The paper's SVM has the pyramid's intersection kernel, which every training picture takes part in. Here it is linear "
+        "in the roots of the counts, which is Hellinger's kernel and close to that one (Vedaldi & Zisserman 2012).",
     ),
 ), sized(sift_svm, LEAST))  # fmt: skip
 
@@ -131,10 +131,10 @@ def _register_knn(name: str, k: int) -> None:
         preprocessing=_pictures(32), quick=NEAREST,
         results=(Result("MNIST", "one picture as it is, LeCun et al. 1998", 5.0, verified=False),) if k > 1 else (),
         notes=(
-            "Pictures of up to 64 pixels are compared pixel by pixel as they are; larger ones are squashed to 32×32 first, as Torralba "
-            "et al. (2008) had them.",
-            "Nothing is learned: the training pictures are the parameters, a byte a pixel, up to 60,000 of them and 200 million "
-            "bytes, of every class its share. The list counts 10,000 in colour.",
+            "Pictures of up to 64 pixels are compared pixel by pixel as they are; larger ones are squashed to 32×32 first, as "
+            "Torralba et al. (2008) had them.",
+            "Nothing is learned: the training pictures are the parameters, a byte a pixel, up to 60,000 of them and 200 "
+            "million bytes, of every class its share. The list counts 10,000 in colour.",
             "Scores are logarithms of the shares of the votes, so that probabilities are shares.",
         ),
     ), sized(build))  # fmt: skip

@@ -228,7 +228,7 @@ class Model(nn.Module):
 
 @lru_cache(maxsize=64)
 def _sizes(arch: Architecture, shape: Shape) -> tuple[Shape, ...]:
-    """What a network built for pictures of `shape` is made for: the shapes of all tensors, TensorFlow's padding, HOG's cells."""
+    """What a network built for pictures of `shape` is made for: all tensors' shapes, TensorFlow's padding, HOG's cells."""
     rows = analyse(arch, shape).rows
     same = [row for row in rows if isinstance(row.node.record, Windowed) and row.node.record.padding == "same"]
     pads = tuple((w.before, w.after) for row in same for w in row.node.record.windows(*row.inputs) or ())

@@ -7,7 +7,7 @@ AT_ONCE = 8192  # known pictures whose distances are held at a time
 
 
 def ballots(classes: Tensor, count: int) -> Tensor:
-    """N×k classes of neighbours, nearest first → N×count votes, a little more for the nearer: of equals the nearest is ahead."""
+    """N×k classes of neighbours, nearest first → N×count votes, a little more for the nearer, so that no two tie."""
     k = classes.shape[1]
     weight = 1 + torch.arange(k, 0, -1, device=classes.device, dtype=torch.float32) * (1e-3 / k)
     votes = torch.zeros(len(classes), count, device=classes.device)

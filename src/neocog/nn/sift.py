@@ -14,11 +14,11 @@ LUMA = (0.299, 0.587, 0.114)  # ITU-R 601, as grey pictures are made everywhere 
 
 
 def sift(pixels: Tensor, cell: int = 4, stride: int = 4, floor: float = FLOOR) -> Tensor:
-    """N×C×H×W pixels → N×128×rows×columns: rows of cells from above, in each from the left, in each 8 directions of the gradient,
-    counter-clockwise from the right. Place (y, x) is centred on pixel (2·cell + y·stride, 2·cell + x·stride).
+    """N×C×H×W pixels → N×128×rows×columns: rows of cells from above, in each from the left, in each 8 directions of the
+    gradient, counter-clockwise from the right. Place (y, x) is centred on pixel (2·cell + y·stride, 2·cell + x·stride).
 
-    Upright; smoothed to the scale at which a cell is three deviations; see `neocog.arch.SIFT` for the rest. Raises ValueError for
-    pictures that hold no window of 4×4 cells.
+    Upright; smoothed to the scale at which a cell is three deviations; see `neocog.arch.SIFT` for the rest. Raises ValueError
+    for pictures that hold no window of 4×4 cells.
     """
     height, width = pixels.shape[2:]
     if min(height, width) < CELLS * cell + 1:
@@ -63,8 +63,8 @@ def _blur(side: int, deviation: float) -> Tensor:
 
 @lru_cache(maxsize=32)
 def _cells(side: int, cell: int, stride: int) -> Tensor:
-    """(places·4)×side: how much a pixel's votes count, along one axis, in each of the four cells of each place; a cell's sum is a
-    mean over its pixels. The Gaussian falls off over half of the window (Lowe 2004, section 6.1)."""
+    """(places·4)×side: how much a pixel's votes count, along one axis, in each of the four cells of each place; a cell's sum is
+    a mean over its pixels. The Gaussian falls off over half of the window (Lowe 2004, section 6.1)."""
     centres = 2 * cell + stride * torch.arange((side - CELLS * cell - 1) // stride + 1, dtype=torch.float64)
     away = torch.arange(side, dtype=torch.float64) - centres[:, None]  # places×side
     middles = (torch.arange(CELLS, dtype=torch.float64) - (CELLS - 1) / 2) * cell

@@ -50,7 +50,7 @@ def bakeoff_report(
     dataset, missing = open_data(plan.data, spec, on_progress)
     split = disagreements(heads)
     told = {trial.net: judged.Answers(trial.test) for trial in heads}
-    wanted = list(dict.fromkeys([*(row["i"] for row in split), *(_surest(told[heads[0].net]) if heads else [])]))
+    wanted: list[int] = list(dict.fromkeys([*(row["i"] for row in split), *(_surest(told[heads[0].net]) if heads else [])]))
     pictures: dict[int, str] = {}
     if heads and dataset is not None:
         source, at = locate(heads[0].test, dataset)

@@ -4,6 +4,7 @@ import json
 import math
 import unicodedata
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 LONGEST = 120  # characters of a name that are shown
@@ -46,5 +47,5 @@ def thinned(points: Sequence[tuple[float, float]], most: int = 300) -> list[list
     if len(points) <= most:
         return [list(point) for point in points]
     edges = [round(i * len(points) / most) for i in range(most + 1)]
-    runs = (points[a:b] for a, b in zip(edges, edges[1:], strict=False))
+    runs = (points[a:b] for a, b in pairwise(edges))
     return [[run[-1][0], sum(y for _, y in run) / len(run)] for run in runs]

@@ -119,7 +119,9 @@ def _thumbnails(source: Source, positions: list[int], budget: int, on_progress: 
 
 
 def _failed_in_training(source: Source) -> list[BadPicture]:
-    return [BadPicture(f["file"], f["error"]) for e in source.events if e.get("event") == "trained" for f in e.get("failed", ())]
+    return [
+        BadPicture(f["file"], f["error"]) for e in source.events if e.get("event") == "trained" for f in e.get("failed", ())
+    ]
 
 
 def _beside(source: Source, other: Path) -> dict[str, Any]:

@@ -18,7 +18,9 @@ NAMED = 100  # files that were left out, by name
 BY_STEPS = ("sgd",)  # learners whose length is a number of steps
 
 
-def data(config: Config, dataset: Dataset | None, findings: tuple[Finding, ...], failed: tuple[BadPicture, ...]) -> dict[str, Any]:
+def data(
+    config: Config, dataset: Dataset | None, findings: tuple[Finding, ...], failed: tuple[BadPicture, ...]
+) -> dict[str, Any]:
     """What it learned from: counts, fingerprint, decisions, what the doctor says, and what was left out."""
     had = config.data
     left_out = [*(dataset.skipped if dataset else ()), *failed]
@@ -47,7 +49,13 @@ def environment(config: Config) -> dict[str, Any]:
     """Versions, precision, and every choice of recipe and preprocessing that is not the common one, in groups of pairs."""
     plain = asdict(Recipe())
     recipe = {k: v for k, v in asdict(config.recipe).items() if v != plain.get(k) or k in ("optimizer", "lr", "batch")}
-    learned = {"learner": config.kind, "length": config.length, "precision": config.precision, "start": config.weights, **recipe}
+    learned = {
+        "learner": config.kind,
+        "length": config.length,
+        "precision": config.precision,
+        "start": config.weights,
+        **recipe,
+    }
     prepared = {"id": config.preprocessing.id, **config.preprocessing.to_json()}
     engine = {k: v for k, v in config.engine.items() if not (k == "pieces" and v == 1)}
     groups = {"recipe": learned, "preprocessing": prepared, "versions": {**config.versions, **engine}}

@@ -15,6 +15,7 @@ def sureness(predictions: Predictions) -> dict[str, Any]:
     """All in percent but brier and nll. curve: [coverage, error among those answered, confidence it takes]."""
     found, curve = calibrate(predictions), selective(predictions)
     n = len(curve.coverage)
+    points = np.stack([100 * curve.coverage, curve.risk, 100 * curve.threshold], 1).tolist()
     at = np.unique(np.linspace(0, n - 1, min(n, POINTS)).round().astype(int)) if n else np.empty(0, int)
     return {
         "n": found.n,
@@ -35,7 +36,7 @@ def sureness(predictions: Predictions) -> dict[str, Any]:
             }
             for one in found.bins
         ],
-        "curve": [[rounded(100 * curve.coverage[i]), rounded(curve.risk[i]), rounded(100 * curve.threshold[i])] for i in at],
+        "curve": [[rounded(value) for value in points[i]] for i in at.tolist()],
         "area": rounded(found.area),
         "best_area": rounded(found.best_area),
     }

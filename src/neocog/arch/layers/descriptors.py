@@ -29,8 +29,8 @@ def votes(cell: int, cells: int, centred: bool) -> int:
 class HOG(Leaf):
     """Histograms of oriented gradients (Dalal & Triggs 2005): C×H×W → (block²·orientations)×rows×columns, a block a place.
 
-    The paper's choices: `orientations` unsigned bins, cells of 8×8 pixels, overlapping blocks of 2×2 cells a cell apart, normalised
-    by L2-hys. cell None: 8, or 4 for pictures whose shorter side is below 64, which 8 would leave few blocks. No weights.
+    The paper's choices: `orientations` unsigned bins, cells of 8×8 pixels, overlapping blocks of 2×2 cells a cell apart,
+    normalised by L2-hys. cell None: 8, or 4 where the shorter side is below 64, which 8 would leave few blocks. No weights.
     """
 
     orientations: int = 9
@@ -78,8 +78,8 @@ class SIFT(Leaf):
     stands wherever its 4×4 cells lie inside the picture, every `stride` pixels. What is shorter than `floor`, in the units of
     the input a pixel, is flat and stays short, or the noise of flat places would be blown up to structure.
 
-    cell None: 4 pixels (the papers' windows of 16), or 2 where the shorter side is below 64; `times` that of either. stride None:
-    as wide as such a cell, untimed. No weights.
+    cell None: 4 pixels (the papers' windows of 16), or 2 where the shorter side is below 64; `times` that of either. stride
+    None: as wide as such a cell, untimed. No weights.
     """
 
     cell: int | None = None
@@ -165,8 +165,8 @@ class VisualWords(Leaf):
 class Neighbours(Leaf):
     """The votes of the `k` nearest of `pictures` known ones (Fix & Hodges 1951; Cover & Hart 1967): F → out.
 
-    By Euclidean distance. The known pictures are the parameters: pictures × F bytes, in steps of `grid` (first value, step), and
-    the class of each. Scores are logarithms of the classes' shares of the votes, one more vote being shared out
+    By Euclidean distance. The known pictures are the parameters: pictures × F bytes, in steps of `grid` (first value, step),
+    and the class of each. Scores are logarithms of the classes' shares of the votes, one more vote being shared out
     evenly, so that none is −∞; of classes with as many votes the nearer is ahead.
     """
 

@@ -20,7 +20,7 @@ def batch_of(model: Model) -> int:
 
 
 def batches(model: Model, store: Store, at: np.ndarray) -> Iterator[tuple[Tensor, np.ndarray]]:
-    """The pictures at these places as the network reads them, N×C×H×W, and the places; those that cannot be read are left out."""
+    """The pictures at these places as the network reads them, N×C×H×W, and the places of those that can be read."""
     size, where = batch_of(model), next(model.parameters()).device
     for start in range(0, len(at), size):
         pixels, kept = store.get(at[start : start + size])

@@ -173,8 +173,8 @@ def solve(
 ) -> heads.Chosen:
     """One linear SVM a class on N×F rows. Many validation pictures choose the strength; of few, cross-validation does.
 
-    Of more than `TRIED` training pictures so many choose it; with all of them the strength is the smaller by as much as they are
-    more, so that a single picture weighs the same (LIBLINEAR's C stays).
+    Of more than `TRIED` training pictures so many choose it; with all of them the strength is the smaller by as much as they
+    are more, so that a single picture weighs the same (LIBLINEAR's C stays).
     """
     some = sample(labels, TRIED)
 
@@ -247,8 +247,8 @@ def _learn_words(
         for step in steps:
             values[step.output] = model.get_submodule(step.output)(*[values[name] for name in step.inputs])
         found = values[source].flatten(2).transpose(1, 2)  # N×places×F
-        for one in found:
-            drawn.append(one[torch.from_numpy(np.sort(draws.permutation(len(one))[:each])).to(one.device)].cpu())
+        some = [torch.from_numpy(np.sort(draws.permutation(found.shape[1])[:each])).to(found.device) for _ in found]
+        drawn += [one[places].cpu() for one, places in zip(found, some, strict=True)]
         made(count)
     points = torch.cat(drawn)
     book = model.get_submodule(path).weight

@@ -9,7 +9,7 @@ random numbers are each process's own, and for mixup and cutmix, whose partners 
 import inspect
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,11 +19,9 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from neocog.errors import BadPicture, UserError
+from neocog.errors import UserError
 from neocog.nets import Recipe
 from neocog.nn import Model
-from neocog.pictures.sets import Pictures
-from neocog.runs import Predictor, Scored
 from neocog.train.together.meeting import PATIENCE, meet
 from neocog.train.together.sync_batchnorm import synchronise
 from neocog.train.together.world import ALONE, World
@@ -162,26 +160,6 @@ class Processes(World):
                 f"{what} differs between machines: process {wrong[0]} of {self.size} has another than process 0; "
                 "give all of them the same"
             )
-
-
-def gather_scored(world: World, mine: Scored) -> Scored:
-    """The scores of all processes, in order of rank: each picture once."""
-    failed = world.collect([[f.where, f.why] for f in mine.failed])
-    return Scored(
-        world.gather(mine.scores),
-        world.gather(mine.labels),
-        world.gather(mine.indices),
-        tuple(BadPicture(*found) for found in failed),
-    )
-
-
-def score_together(world: World) -> Callable[..., Scored]:
-    """What scores a split with each process judging its own contiguous share."""
-
-    def score(predictor: Predictor, pictures: Pictures, on_progress: Callable[[int, int], None] | None = None) -> Scored:
-        return gather_scored(world, predictor.score_all(pictures, on_progress, among=world.share(len(pictures))))
-
-    return score
 
 
 def join(device: str = "auto", shard: bool = False) -> World:
