@@ -111,7 +111,8 @@ SOLVER = Recipe(
 register("lenet5", lenet5, Card(
     title="LeNet-5", paper=PAPER, authors=AUTHORS, venue="Proc. IEEE 86(11), 2278–2324", year=1998,
     preprocessing=LECUN,
-    results=(Result("MNIST", "one picture as it is", 0.95), Result("MNIST", "one picture as it is, trained on 540,000 distorted pictures too", 0.8)),
+    results=(Result("MNIST", "one picture as it is", 0.95),
+             Result("MNIST", "one picture as it is, trained on 540,000 distorted pictures too", 0.8)),
     paper_recipe=LEVENBERG,
     quick=Recipe(loss="map", competition=10.0, lr=0.006, weight_decay=0.0, batch=64, epochs=10, augment=("shift",)),
     notes=("Trainable sub-sampling, the C3 table, 1.7159·tanh(2x/3), fixed RBF codes. 60,000 trained parameters and 840 fixed.",

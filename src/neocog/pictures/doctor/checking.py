@@ -57,8 +57,7 @@ def check(
 
 
 def _no_class_folders(root: Path) -> bool:
-    """A folder of idx files, of CIFAR's, of STL-10's, of tar shards, of parquet files, of ImageNet's flat validation pictures, or
-    one of the last but one?"""
+    """Whether pictures lie here in another way: idx, CIFAR's or STL-10's files, shards, parquet, ImageNet's flat validation."""
     from neocog.pictures.cifar import cifar_folder
     from neocog.pictures.hub_sets import has_parquet
     from neocog.pictures.idx import idx_file
