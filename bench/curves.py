@@ -16,8 +16,7 @@ from common import finish
 
 from neocog.pictures.named import load_data
 from neocog.pictures.sets import Dataset
-from neocog.runs import Predictor
-from neocog.runs.predictor import wrong_in_top
+from neocog.runs import Predictor, wrong_in_top
 from neocog.train import Wishes, machine, resolve_run
 from neocog.train.batches import Ahead, Batches
 from neocog.train.sgd import begin, new_model, new_trainer

@@ -98,6 +98,7 @@ def test_a_seal_lets_nothing_out_but_the_count(few: Path):
         lambda t: t.header(0),
         lambda t: t.source(0),
         lambda t: t.labels,
+        lambda t: t.name(0),  # cats/1.png
         lambda t: t.arrays,
         lambda t: t.subset([1, 2]).picture(0),
     ):

@@ -57,7 +57,7 @@ def test_evaluate_tells_slips_before_it_begins(neocog: Server, finished: Path, i
     neocog("evaluate", finished, idx, "--robust", "shfit").complaint("did you mean shift")
     neocog("evaluate", finished, idx, "--robust", "noise=9999").complaint("numbers from 0")
     neocog("evaluate", finished, idx, "--chart", "a.svg").complaint("belongs to --robust")
-    neocog("evaluate", finished, idx, "--robust", "noise", "--chart", "a.pdf").complaint("ends in .svg or .png")
+    neocog("evaluate", finished, idx, "--robust", "noise", "--chart", "a.pdf").complaint("--chart a.pdf", "ends in .png or .svg")
     neocog("evaluate", finished, idx, "--robust", "noise", "--layer", "cnv").complaint("did you mean conv")
     neocog("evaluate", finished, idx, "--n", 0).complaint("at least one")
 

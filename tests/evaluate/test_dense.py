@@ -18,7 +18,8 @@ from neocog.arch import (
     head,
 )
 from neocog.errors import UserError
-from neocog.evaluate.dense import Dense, cost
+from neocog.evaluate.cost import cost
+from neocog.evaluate.dense import Dense
 from neocog.nets import resolve
 from neocog.nn import Model
 from neocog.pictures.preprocessing import Preprocessing

@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neocog.errors import BadPicture, UserError
-from neocog.evaluate.judge import Judgement, judge, match_classes, wilson, wrong_in_top
+from neocog.evaluate.judge import Judgement, judged, match_classes
+from neocog.evaluate.predictions import Predictions
+from neocog.evaluate.statistics import wilson
 from neocog.pictures import ArrayPictures
-from neocog.runs import Scored
+from neocog.runs import wrong_in_top
 
 
 @pytest.mark.parametrize(
@@ -74,12 +76,13 @@ def test_constant_and_impossible_scores_are_not_right():
     assert wrong_in_top(one_bad, labels, 1).tolist() == [i == 3 for i in range(10)]
 
 
-def scored(scores: np.ndarray, labels: list[int], failed: tuple[BadPicture, ...] = ()) -> Scored:
-    return Scored(scores.astype(np.float32), np.array(labels), np.arange(len(labels)), failed)
+def said(scores: np.ndarray, labels: list[int], protocol: str, failed: tuple[BadPicture, ...] = ()) -> Predictions:
+    names, classes = [f"{i}.png" for i in range(len(labels))], tuple(map(str, range(scores.shape[1])))
+    return Predictions(scores.astype(np.float32), np.array(labels, np.int64), names, classes, protocol, "net", {}, failed)
 
 
 def test_a_judgement_counts_and_says_how():
-    out = judge(scored(np.eye(3)[[0, 1, 1, 2]], [0, 1, 2, 2], (BadPicture("a/b.png", "empty file"),)), 3, "native-32")
+    out = judged(said(np.eye(3)[[0, 1, 1, 2]], [0, 1, 2, 2], "native-32", (BadPicture("a/b.png", "empty file"),)))
     assert (out.top1_error, out.top5_error, out.n, out.majority_error) == (25.0, None, 4, 50.0)
     plain = json.loads(json.dumps(out.to_json()))
     assert {"top1_error", "top5_error", "n", "protocol", "ci95"} <= set(plain)
@@ -88,10 +91,10 @@ def test_a_judgement_counts_and_says_how():
     sentence = out.sentence("test")
     for words in ("75.00 % right", "n 4", "native-32", "interval", "commonest class: 50.00 %"):
         assert words in sentence
-    ten = judge(scored(-np.abs(np.arange(10)[None] - np.arange(10)[:, None]), list(range(10))), 10, "p")
+    ten = judged(said(-np.abs(np.arange(10)[None] - np.arange(10)[:, None]), list(range(10)), "p"))
     assert (ten.top1_error, ten.top5_error) == (0.0, 0.0)
     with pytest.raises(UserError, match="nothing to judge"):
-        judge(scored(np.empty((0, 3)), []), 3, "p")
+        judged(said(np.empty((0, 3)), [], "p"))
 
 
 def test_classes_are_matched_by_name():

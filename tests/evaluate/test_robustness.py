@@ -14,9 +14,9 @@ from PIL import Image
 from neocog.arch import Conv2d, Flatten, Linear, ReLU, Sequential, architecture, head
 from neocog.errors import BadPicture, UserError
 from neocog.evaluate import predict_all
-from neocog.evaluate.changes import KINDS, changed, parse_kinds
+from neocog.evaluate.changes import KINDS, changed, parse_kinds, some_of
 from neocog.evaluate.robust_chart import draw
-from neocog.evaluate.robustness import robustness, some_of
+from neocog.evaluate.robustness import robustness
 from neocog.nn import Model
 from neocog.pictures import ArrayPictures
 from neocog.pictures.augment.draws import generator

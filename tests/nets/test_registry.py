@@ -71,7 +71,10 @@ def test_the_list_is_in_order_of_years():
     ("pattern", "expected"),
     [
         ("resnet*.v1_5", ["resnet50.v1_5", "resnet101.v1_5", "resnet152.v1_5"]),
-        ("enet5", ["lenet5", "lenet5.modern"]),  # no wildcard: anywhere in the name
+        ("enet5", ["lenet5", "lenet5.modern"]),  # no wildcard, and no word begins so: anywhere in the name
+        ("lenet5", ["lenet5", "lenet5.modern"]),  # not mobilenet's and googlenet's end
+        ("LeNet", ["lenet1989", "lenet5", "lenet5.modern", "lenet.caffe"]),
+        ("modern", ["lenet5.modern"]),
         ("resnet?8", ["resnet18"]),
         ("vgg1[13]", ["vgg11", "vgg13"]),
         ("nothing*", []),

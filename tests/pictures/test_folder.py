@@ -76,7 +76,7 @@ def test_odds_and_ends_are_counted_and_damaged_pictures_named(make):
     }
     assert any("1 file outside the class folders ignored" in note for note in data.notes)
     assert any("3 files that are not pictures ignored" in note for note in data.notes)
-    assert any("skipped because they cannot be read, the first: cats/empty.jpg: empty file" in note for note in data.notes)
+    assert any("skipped as unreadable, the first: cats/empty.jpg: empty file" in note for note in data.notes)
 
 
 def test_whole_numbers_are_sorted_as_numbers_and_characters_are_not_mirrored(make):

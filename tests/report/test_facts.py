@@ -106,10 +106,21 @@ def test_moved_and_changed_data(make: Make, photos: Path, tmp_path: Path) -> Non
         (tmp_path / "else" / "y").mkdir()
         for name in ("x", "y"):
             (tmp_path / "else" / name / "p.jpg").write_bytes((moved / "test" / "ant" / "ant00.jpg").read_bytes())
-        with pytest.raises(UserError, match="none of the pictures"):
+        with pytest.raises(UserError, match="does not hold the pictures"):
             open_run(run, str(tmp_path / "else"))
     finally:
         moved.rename(photos)
+
+
+def test_other_pictures_of_the_same_names_are_not_shown(make: Make, photos: Path) -> None:
+    """MNIST and Fashion-MNIST call theirs t10k/0, t10k/1, …: only the classes tell."""
+    run = make(photos)
+    assert open_run(run, str(photos)).pictures is not None
+    file = run / "test" / "pictures.tsv"
+    rows = [line.split("\t") for line in file.read_text().splitlines()]
+    file.write_text("".join(f"{(int(label) + 1) % 4}\t{name}\n" for label, name in rows))
+    with pytest.raises(UserError, match="does not hold the pictures"):
+        open_run(run, str(photos))
 
 
 def test_an_unfinished_run_is_not_judged(make: Make, photos: Path) -> None:

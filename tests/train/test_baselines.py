@@ -1,5 +1,6 @@
 """The baselines as runs: what they learn is what scikit-learn learns, stopped and resumed it is the same to the byte."""
 
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +109,7 @@ def test_neighbours_are_scikit_learns(data, tmp_path, net, k):
     neighbors = pytest.importorskip("sklearn.neighbors")
     train(data, tmp_path / "run", Wishes(net))
     predictor = load_predictor(tmp_path / "run")
+    assert predictor.model.arch.head is not None
     head = predictor.model.arch.head.record
     assert isinstance(head, Neighbours) and (head.pictures, head.k, head.out) == (len(data.train), k, 3)
     flat = [np.asarray(s.arrays, float).reshape(len(s), -1) for s in (data.train, data.test)]
@@ -126,6 +128,15 @@ def test_the_nearer_of_two_classes_with_as_many_votes_is_ahead():
     layer.labels.copy_(torch.tensor([2, 0, 0, 2]))
     layer.grid.copy_(torch.tensor([0.0, 1.0]))
     assert layer(torch.tensor([[9.0], [13.0]])).argmax(1).tolist() == [2, 0]
+
+
+def test_more_votes_win_and_of_as_many_the_class_of_the_nearest():
+    from neocog.nn.neighbours import ballots
+
+    for sequence in product(range(3), repeat=5):  # every way in which five neighbours can be
+        (row,) = ballots(torch.tensor([sequence]), 3)
+        wanted = min(set(sequence), key=lambda one: (-sequence.count(one), sequence.index(one)))
+        assert int(row.argmax()) == wanted and len({float(v) for v in row if v}) == len(set(sequence))
 
 
 def test_lengths(data, tmp_path, monkeypatch):

@@ -22,7 +22,7 @@ LEAST = 32  # pixels: the smallest side, and the smallest step between sides
 @dataclass(frozen=True)
 class Adapted:
     """A network for some pictures. native: the side of its input (None: as its card and the pictures say); smaller: others
-    that it may have, from large to small; instead: why it is another than was asked for."""
+    that it may have, from large to small; instead: of which one it takes the place, if it is another than was asked for."""
 
     net: Net
     native: int | None = None
@@ -35,8 +35,7 @@ def adapt(name: str, size: Size, classes: int) -> Adapted:
     net, instead = resolve(name), ""
     small = max(size[:2]) <= SMALL
     if small and not _for_small(net) and (other := _variant(net.name, classes)) is not None:
-        instead = f"{other.name}, the family's for small pictures, in place of {net.name}"
-        net = other
+        net, instead = other, net.name
     if net.sized or _for_small(net) or not any_size(net.build()):
         return Adapted(net, instead=instead)
     arch = net.build()
@@ -73,19 +72,28 @@ def choose_side(adapted: Adapted, budget: float | None, pictures: int, pace: Cal
     return next((side for side in smaller if area * side**2 <= allowed), smaller[-1])
 
 
-def rule(size: Size, record: Preprocessing, native: tuple[int, int], instead: str = "", alike: bool = True) -> str:
-    """In words how pictures of `size` come to the network's input, and why."""
-    have, want = f"{size[1]}×{size[0]}", f"{record.width}×{record.height}"
-    made = f"{native[1]}×{native[0]}"
+def rule(size: Size, record: Preprocessing, adapted: Adapted, alike: bool = True) -> dict[str, str]:
+    """In words how pictures of `size` come to the network's input, and why: {"en": …, "zh": the same}."""
+    card = adapted.net.card.preprocessing
+    native, side = (card.height, card.width), (record.height, record.width)
+    have, want, made = f"{size[1]}×{size[0]}", f"{side[1]}×{side[0]}", f"{native[1]}×{native[0]}"
     if record.resize == "pad":
-        how = f"{have} pictures padded with black to {want}, the size it was made for"
-    elif alike and (record.height, record.width) == size[:2]:
-        how = f"pictures at their own size, {have}"
+        en, zh = (
+            f"{have} pictures padded with black to {want}, the size it was made for",
+            f"{have} 图片补黑边至其设计尺寸 {want}",
+        )
+    elif alike and side == size[:2]:
+        en, zh = f"pictures at their own size, {have}", f"图片保持原尺寸 {have}"
     else:
-        way = "enlarged" if min(record.height, record.width) > min(size[:2]) else "brought"
-        how = f"pictures of {have if alike else f'about {have}'} {way} to {want}"
-        if (record.height, record.width) == native:
-            how += ", the size it was made for"
-        elif max(native) > max(record.height, record.width):
-            how += f": at {made}, for which it was made, the budget would not let it see every picture {PASSES:g} times"
-    return f"{instead}; {how}" if instead else how
+        larger = min(side) > min(size[:2])
+        en = f"pictures of {have if alike else f'about {have}'} {'enlarged' if larger else 'brought'} to {want}"
+        zh = f"{'' if alike else '约 '}{have} 的图片{'放大' if larger else '缩放'}至 {want}"
+        if side == native:
+            en, zh = f"{en}, the size it was made for", f"{zh}，即其设计尺寸"
+        elif max(native) > max(side):
+            en += f": at {made}, for which it was made, the budget would not let it see every picture {PASSES:g} times"
+            zh += f"：若用其设计尺寸 {made}，预算不够每张图片看 {PASSES:g} 遍"
+    if adapted.instead:
+        en = f"{adapted.net.name}, the family's for small pictures, in place of {adapted.instead}; {en}"
+        zh = f"以同族适合小图片的 {adapted.net.name} 代替 {adapted.instead}；{zh}"
+    return {"en": en, "zh": zh}

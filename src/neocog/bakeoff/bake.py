@@ -11,7 +11,7 @@ from neocog.bakeoff.measure import Told, measure, this_machine
 from neocog.bakeoff.plan import PARETO, RESULT, Plan, run_folder
 from neocog.bakeoff.rank import result
 from neocog.bakeoff.trial import Outcome, is_done
-from neocog.files import write_text
+from neocog.files import write_json, write_text
 from neocog.pictures.sets import Dataset
 from neocog.train.machine import device
 
@@ -68,9 +68,9 @@ def conclude(folder: Path, plan: Plan, data: Dataset, outcomes: Sequence[Outcome
     costs = _measured(folder, list(whole), machine)
     if costs is None and whole:
         costs = measure(whole, data, told, plan.device)
-        write_text(folder / COSTS, json.dumps({"machine": machine, "nets": costs}, indent=1) + "\n")
+        write_json(folder / COSTS, {"machine": machine, "nets": costs})
     found = result(folder, plan, outcomes, costs or {}, machine)
-    write_text(folder / RESULT, json.dumps(found, ensure_ascii=False, indent=1) + "\n")
+    write_json(folder / RESULT, found)
     write_text(folder / PARETO, pareto.draw(found))
     return found
 

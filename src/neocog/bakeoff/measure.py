@@ -91,7 +91,7 @@ def memory(run: Path, pixels: np.ndarray) -> tuple[float | None, float | None]:
     None where the system does not tell."""
     done = subprocess.run(
         [sys.executable, "-m", "neocog.bakeoff.measure", str(run), json.dumps(pixels.shape)],
-        capture_output=True, text=True, check=False,
+        capture_output=True, text=True, check=False, start_new_session=True,  # Ctrl-C is for the command, which ends in order
     )  # fmt: skip
     if done.returncode:
         said = done.stderr.strip().splitlines()[-1:] or ["nothing was said"]
@@ -119,7 +119,11 @@ def measure(runs: Mapping[str, Path], data: Dataset, on_progress: Told, device: 
         speeds, found = latencies(predictors, data, on_progress), {}
     for done, (name, run) in enumerate(runs.items()):
         on_progress("measuring memory", done, len(runs))
-        peak, before = memory(run, _one(predictors[name], data))
+        try:
+            peak, before = memory(run, _one(predictors[name], data))
+        except UserError:
+            on_progress("measuring memory", done, len(runs))  # whoever stops the whole group of processes ends that one too
+            raise
         file = run / BEST if (run / BEST).exists() else run / LAST
         size = file.stat().st_size / 1e6
         sizes = {"memory_mb": peak, "memory_before_mb": before, "size_mb": round(size, 3)}

@@ -1,6 +1,5 @@
 """Which networks meet when nobody named any: four to six for the pictures at hand, one of them a baseline, and why."""
 
-from neocog.nets import list_models
 from neocog.train.choose import SMALL, Size
 
 BUDGET = 120.0  # seconds a training, when nothing is said
@@ -12,9 +11,7 @@ def choose(size: Size, pictures: int, budget: float | None) -> tuple[tuple[str, 
     """(networks, a line for each with the reason) for so many training pictures of (height, width, channels)."""
     short = budget is not None and budget < SHORT
     picks = _small(size, short) if max(size[:2]) <= SMALL else _photos(pictures, short)
-    baseline = "hog-svm" if "hog-svm" in list_models("hog-svm") else "linear"
-    what = "gradients and a linear SVM" if baseline == "hog-svm" else "a linear classifier of the pixels"
-    picks = [(baseline, f"the baseline: {what}, what a network must beat"), *picks]
+    picks = [("hog-svm", "the baseline: gradients and a linear SVM, what a network must beat"), *picks]
     return tuple(name for name, _ in picks), tuple(f"{name}: {why}" for name, why in picks)
 
 

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from neocog.errors import UserError
-from neocog.files import write_text
+from neocog.files import write_json
 
 PLAN, RESULT, RUNS, PARETO = "bakeoff.json", "result.json", "runs", "pareto.svg"
 SCHEMA = 1
+DATA = ("spec", "name", "fingerprint", "split_seed", "n_train", "n_val", "n_test")
 
 
 @dataclass(frozen=True)
@@ -33,16 +34,26 @@ class Length:
         if self.budget is not None:
             return f"{self.budget:g} s a training"
         if self.epochs is not None:
-            return f"{self.epochs:g} passes through the training pictures"
-        return f"{self.steps} steps a training" if self.steps is not None else "each network's own length"
+            return f"{self.epochs:g} pass{'es' * (self.epochs != 1)} through the training pictures"
+        return f"{self.steps:,} step{'s' * (self.steps != 1)} a training" if self.steps else "each network's own length"
+
+    @property
+    def words_zh(self) -> str:
+        """The same in Chinese."""
+        if self.budget is not None:
+            return f"每次训练 {self.budget:g} 秒"
+        if self.epochs is not None:
+            return f"训练图片过 {self.epochs:g} 遍"
+        return f"每次训练 {self.steps:,} 步" if self.steps else "各网络自身的长度"
 
 
 @dataclass(frozen=True)
 class Entry:
     """One network of a bake-off.
 
-    asked: the name as it was given. kind: how it learns. side: of its input, if the rule chose one. seconds: that one training
-    is expected to take (None: not known). rule: how it was adapted to the pictures. failed: why it cannot take part.
+    asked: the name that was asked for. kind: how it learns. side: of its input, if the rule chose one. seconds: that one
+    training and its test are expected to take (None: not known). rule, rule_zh: how it was adapted to the pictures, in
+    words. failed: why it cannot take part.
     """
 
     net: str
@@ -56,6 +67,7 @@ class Entry:
     macs: int = 0
     protocol: str = ""
     rule: str = ""
+    rule_zh: str = ""
     reasons: tuple[str, ...] = ()
     failed: str | None = None
 
@@ -76,11 +88,6 @@ class Plan:
     entries: tuple[Entry, ...] = ()
     why: tuple[str, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def waiting(self) -> tuple[str, ...]:
-        """The networks that have no entry yet."""
-        return tuple(name for name in self.nets if name not in {entry.asked for entry in self.entries})
 
     @property
     def trainings(self) -> tuple[tuple[str, int], ...]:
@@ -110,13 +117,27 @@ class Plan:
 
     @staticmethod
     def from_json(obj: dict[str, Any]) -> "Plan":
-        """The inverse of `to_json`. Raises UserError, KeyError or TypeError for what is none."""
+        """The inverse of `to_json`. Raises UserError, ValueError, KeyError or TypeError for what is none."""
         if obj.get("schema") != SCHEMA:
             raise UserError(f"a bake-off of schema {obj.get('schema')!r}; this neocog reads schema {SCHEMA}")
         values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in obj.items() if k != "schema"}
         values["length"] = Length(**obj["length"])
         values["entries"] = tuple(Entry(**{**entry, "reasons": tuple(entry["reasons"])}) for entry in obj["entries"])
-        return Plan(**values)
+        plan = Plan(**values)
+        for what, good in (
+            ("seeds are whole numbers, each once", _whole(plan.seeds) and len({*plan.seeds}) == len(plan.seeds) > 0),
+            ("threads is a whole number above 0", _whole((plan.threads,)) and plan.threads > 0),
+            ("each of the entries stands in nets, once", {*plan.nets} >= {e.asked for e in plan.entries}
+             and len({e.asked for e in plan.entries}) == len(plan.entries)),
+            ("data says spec, name, fingerprint, split_seed, n_train, n_val and n_test", {*plan.data} >= {*DATA}),
+        ):  # fmt: skip
+            if not good:
+                raise ValueError(what)
+        return plan
+
+
+def _whole(values: Sequence[Any]) -> bool:
+    return all(isinstance(value, int) and not isinstance(value, bool) and value >= 0 for value in values)
 
 
 def is_bakeoff(folder: str | Path) -> bool:
@@ -139,7 +160,7 @@ def read_plan(folder: str | Path) -> Plan:
 
 def write_plan(folder: str | Path, plan: Plan) -> None:
     """Write it, whole or not at all."""
-    write_text(Path(folder) / PLAN, json.dumps(plan.to_json(), ensure_ascii=False, indent=1) + "\n")
+    write_json(Path(folder) / PLAN, plan.to_json())
 
 
 def run_folder(folder: str | Path, net: str, seed: int) -> Path:

@@ -8,14 +8,17 @@ import logging
 import os
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from neocog.bakeoff.plan import run_folder
 from neocog.bakeoff.trial import Outcome, trial
+from neocog.bakeoff.worker import STOPPED
 from neocog.errors import UserError
 from neocog.pictures.sets import Dataset
 from neocog.runs.config import EVENTS
@@ -69,7 +72,7 @@ def in_processes(
     folder: Path, jobs: Sequence[Job], count: int, threads: int, on_event: OnEvent, on_done: OnDone, stop: Callable[[], bool]
 ) -> None:
     """In `count` processes at a time, a fresh one for each training. Raises Interrupted when `stop()` turns true."""
-    waiting, going, logs = list(jobs), dict[Job, subprocess.Popen[str]](), Logs(folder, jobs)
+    waiting, going, logs = list(jobs), dict[Job, Worker](), Logs(folder, jobs)
     try:
         while waiting or going:
             if stop():
@@ -79,47 +82,68 @@ def in_processes(
                 waiting.pop(0)
             time.sleep(POLL)
             logs.tell(on_event)
-            for job, process in list(going.items()):
-                if process.poll() is not None:
+            for job, worker in list(going.items()):
+                if worker.process.poll() is not None and not stop():  # else it may have been told to stop too
                     del going[job]
-                    on_done(_ended(job, process))
+                    on_done(_ended(job, worker))
     finally:
         _end(going.values())
         logs.tell(on_event)
 
 
-def _start(folder: Path, job: Job, threads: int) -> "subprocess.Popen[str]":
+@dataclass(frozen=True)
+class Worker:
+    """A process at work on a training, and what it says: in files, for a pipe that nobody reads would fill and hold it up."""
+
+    process: "subprocess.Popen[bytes]"
+    out: IO[bytes]
+    err: IO[bytes]
+
+    def lines(self) -> tuple[list[str], list[str]]:
+        """What it said on stdout and stderr, once it has ended."""
+        said = []
+        for file in (self.out, self.err):
+            with file:
+                file.seek(0)
+                said.append(file.read().decode(errors="replace").split("\n"))
+        return said[0], said[1]
+
+
+def _start(folder: Path, job: Job, threads: int) -> Worker:
     """A process of a group of its own, so that Ctrl-C in the terminal reaches it only through this one."""
     few = {name: str(threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
-    return subprocess.Popen(
+    out, err = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115 (`Worker.lines` closes them)
+    process = subprocess.Popen(
         [sys.executable, "-m", "neocog.bakeoff.worker", str(folder), *map(str, job)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, env={**os.environ, **few},
+        stdout=out, stderr=err, start_new_session=True, env={**os.environ, **few},
     )  # fmt: skip
+    return Worker(process, out, err)
 
 
-def _ended(job: Job, process: "subprocess.Popen[str]") -> Outcome:
-    out, err = process.communicate()
-    lines = out.splitlines()
-    if process.returncode == 0 and lines:
-        return Outcome(**json.loads(lines[-1]))
-    if process.returncode < 0:
-        return Outcome(*job, f"its process was killed by signal {-process.returncode} (of 9: memory may have run out)")
-    last = err.strip().splitlines()[-1:] or ["nothing was said"]
-    return Outcome(*job, f"its process failed: {last[0]}")
+def _ended(job: Job, worker: Worker) -> Outcome:
+    code, (out, err) = worker.process.returncode, worker.lines()
+    out, err = ([line for line in lines if line.strip()] for lines in (out, err))
+    if code == 0 and out:
+        return Outcome(**json.loads(out[-1]))
+    if code == STOPPED:
+        return Outcome(*job, "its process was told to stop by somebody else, and saved")
+    if code < 0:
+        return Outcome(*job, f"its process was killed by signal {-code}" + ("; memory may have run out" if code == -9 else ""))
+    return Outcome(*job, f"its process failed: {err[-1].strip() if err else 'nothing was said'}")
 
 
-def _end(processes: "Iterator[subprocess.Popen[str]] | Any") -> None:
+def _end(workers: Iterable[Worker]) -> None:
     """Ask them to save and stop; those that do not are killed."""
-    left = list(processes)
-    for process in left:
-        process.terminate()
-    end = time.monotonic() + GRACE
-    for process in left:
+    left, end = list(workers), time.monotonic() + GRACE
+    for worker in left:
+        worker.process.terminate()
+    for worker in left:
         try:
-            process.communicate(timeout=max(0.1, end - time.monotonic()))
+            worker.process.wait(timeout=max(0.1, end - time.monotonic()))
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
+            worker.process.kill()
+            worker.process.wait()
+        worker.lines()
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """From names of networks to runs that only wait to be trained: adapted, measured, their length fixed, their folders begun."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from neocog.arch import analyse
-from neocog.bakeoff.adapt import Adapted, adapt, choose_side, rule
+from neocog.bakeoff.adapt import adapt, choose_side, rule
 from neocog.bakeoff.plan import Entry, Length, Plan, run_folder, write_plan
 from neocog.errors import UserError
 from neocog.evaluate.protocol import parse_protocol
@@ -17,6 +17,7 @@ from neocog.pictures.sets import Dataset
 from neocog.runs import Config, RunFolder
 from neocog.train import Wishes, resolve_run
 from neocog.train.choose import choose_recipe
+from neocog.train.frozen import solved
 from neocog.train.memory import out_of_memory
 from neocog.train.sgd import VALIDATIONS
 from neocog.train.trial import Speed, speed
@@ -37,9 +38,7 @@ def threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def prepare(
-    folder: Path, plan: Plan, data: Dataset, on_progress: Progress, on_entry: Callable[[Entry], None] | None = None
-) -> Plan:
+def prepare(folder: Path, plan: Plan, data: Dataset, on_progress: Progress) -> Plan:
     """The plan with an entry for every network, its runs begun. Written down after each, so that a kill loses one at most.
 
     A network that cannot take part has an entry that says why, and is tried again the next time. `data` has its test split
@@ -49,14 +48,10 @@ def prepare(
         entry = next((one for one in plan.entries if one.asked == name), None)
         if entry is None or entry.failed is not None:
             entry = _enter(folder, plan, data, name, on_progress)
-            if entry.failed is None and any(one.net == entry.net and one.asked != name for one in plan.entries):
-                entry = replace(entry, net=name, failed=f"is {entry.net} here, which takes part already")
             plan = plan.with_entry(entry)
             write_plan(folder, plan)
         else:
             _begin_more(folder, plan, entry)
-        if on_entry is not None:
-            on_entry(entry)
     return plan
 
 
@@ -83,6 +78,8 @@ def _enter(folder: Path, plan: Plan, data: Dataset, name: str, on_progress: Prog
 def _resolve(plan: Plan, data: Dataset, name: str, told: Progress) -> tuple[Config, Entry]:
     adapted = adapt(name, data.size, len(data.classes))
     net = adapted.net
+    if any(one.net == net.name and one.asked != name and one.failed is None for one in plan.entries):
+        raise UserError(f"is {net.name} here, which takes part already")  # its runs are not to be begun anew
     by_steps = choose_recipe(net, "quick", data.flip).learner == "sgd"
     length = plan.length if by_steps else Length()
     open_data = replace(data, test=None)  # nothing that decides may see it
@@ -92,18 +89,22 @@ def _resolve(plan: Plan, data: Dataset, name: str, told: Progress) -> tuple[Conf
     wishes = replace(plain, side=side, epochs=length.epochs, steps=length.steps if budget is None else 1)
     resolved = resolve_run(open_data, plan.data["spec"], wishes, told)
     config = replace(resolved.config, data={**resolved.config.data, "n_test": plan.data["n_test"]}, asked={"net": net.name})
-    seconds = budget
+    seconds = None
+    n_val, n_test = (config.data[key] for key in ("n_val", "n_test"))
     if by_steps:
         speed(config, resolved.stores, 0.01, plan.device)  # whatever is done once for all is not of the budget
         found = speed(config, resolved.stores, min(6.0, max(LOOK, (budget or 0.0) / 20)), plan.device, told)
         if budget is None:
             seconds = config.steps * found.step + min(config.steps / config.steps_per_epoch, VALIDATIONS) * found.judging
         else:
-            steps = steps_in(budget, found, config.steps_per_epoch)
+            steps, seconds = steps_in(budget, found, config.steps_per_epoch), budget
             config = replace(config, steps=steps, length=f"{budget:g} s on this machine, {steps} steps")
+        seconds += found.judging * n_test / max(1, n_val)
+    elif config.kind in solved.KINDS:
+        seconds = solved.expected(config, resolved.stores["train"], n_val + n_test)
     for store in resolved.stores.values():
         store.close()
-    table, alike = analyse(config.arch), data.train.arrays is not None
+    table, words = analyse(config.arch), rule(data.size, config.preprocessing, adapted, data.train.arrays is not None)
     entry = Entry(
         net=config.net,
         asked=name,
@@ -115,7 +116,8 @@ def _resolve(plan: Plan, data: Dataset, name: str, told: Progress) -> tuple[Conf
         params=table.total("params"),
         macs=table.total("macs"),
         protocol=parse_protocol(plan.protocol).id(config.preprocessing, config.recipe.test_flip),
-        rule=_rule(adapted, data, config, alike),
+        rule=words["en"],
+        rule_zh=words["zh"],
         reasons=tuple(line for line in resolved.reasons if line not in data.notes),
     )
     return config, entry
@@ -129,11 +131,6 @@ def steps_in(seconds: float, found: Speed, per_epoch: int) -> int:
     return max(1, int(0.95 * steps))
 
 
-def _rule(adapted: Adapted, data: Dataset, config: Config, alike: bool) -> str:
-    made = adapted.net.card.preprocessing
-    return rule(data.size, config.preprocessing, (made.height, made.width), adapted.instead, alike)
-
-
 def _pace(plan: Plan, data: Dataset, wishes: Wishes, told: Progress) -> float:
     """Seconds that one picture takes to learn from, measured on a few of them."""
     some = np.unique(np.linspace(0, len(data.train) - 1, min(TASTE, len(data.train))).astype(int))
@@ -142,6 +139,8 @@ def _pace(plan: Plan, data: Dataset, wishes: Wishes, told: Progress) -> float:
     few = replace(data, train=data.train.subset(np.unique(np.concatenate([some, *first]))), val=None, skipped=())
     resolved = resolve_run(few, plan.data["spec"], replace(wishes, steps=1), told)
     found = speed(resolved.config, resolved.stores, LOOK, plan.device, told)
+    for store in resolved.stores.values():
+        store.close()
     return found.step / min(resolved.config.recipe.batch, resolved.config.data["n_train"])
 
 

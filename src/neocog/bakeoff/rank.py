@@ -41,6 +41,7 @@ def result(
         "classes": list(plan.classes),
         "protocol": plan.protocol,
         "length": plan.length.words,
+        "length_zh": plan.length.words_zh,
         "machine": machine,
         "seeds": list(plan.seeds),
         "majority_error": round(100 * (1 - float(counts.max()) / max(1, int(counts.sum()))), 4),
@@ -87,6 +88,7 @@ def standings(plan: Plan, tests: Mapping[str, Sequence[Predictions]]) -> tuple[l
                 "steps": entry.steps,
                 "epochs": entry.epochs,
                 "rule": entry.rule,
+                "rule_zh": entry.rule_zh,
                 "vs_best": None if against is None else _from_best(against),
                 "tied_with_best": against is None or bool((against.p_holm or 0.0) >= SURE),
             }

@@ -22,10 +22,20 @@ def recommend(found: Mapping[str, Any]) -> Words:
                 "zh": "没有可排名的结果：没有任何网络完成了全部随机种子的训练与测试。"}  # fmt: skip
     best, majority = ranking[0], found["majority_error"]
     if best["ci95"][1] >= majority:
-        return _nothing_learned(best, majority)
+        return _unbroken(_nothing_learned(best, majority))
     pick = _pick(ranking)
     first, second = _first(ranking, pick, found), _second(ranking, pick, found)
-    return {"en": f"{first['en']} {second['en']}", "zh": first["zh"] + second["zh"]}
+    return _unbroken({"en": f"{first['en']} {second['en']}", "zh": first["zh"] + second["zh"]})
+
+
+def _unbroken(words: Words) -> Words:
+    """No line ends between a figure and its percent sign."""
+    return {language: said.replace(" %", "\N{NO-BREAK SPACE}%") for language, said in words.items()}
+
+
+def _points(value: float) -> str:
+    """Of percent; never -0.00."""
+    return f"{round(value, 2) + 0.0:.2f}"
 
 
 def _time(row: Row) -> float:
@@ -54,7 +64,9 @@ def _first(ranking: Sequence[Row], pick: Row, found: Mapping[str, Any]) -> Words
     best, (low, high), count = ranking[0], pick["ci95"], len(found["seeds"])
     tied = [row["net"] for row in ranking if row["tied_with_best"] and row is not pick]
     comparisons = len(found["pairs"])
-    if len(ranking) == 1:
+    if len(ranking) == 1 and found.get("failed"):
+        en, zh = "the only network that was trained and judged with every seed", "只有它完成了全部随机种子的训练与测试"
+    elif len(ranking) == 1:
         en, zh = "the only network that was trained", "这里只训练了这一个网络"
     elif pick is not best:
         most, times = pick["vs_best"]["ci95"][1], _time(best) / _time(pick)
@@ -99,9 +111,9 @@ def _second(ranking: Sequence[Row], pick: Row, found: Mapping[str, Any]) -> Word
         more, low, high = _against(pick, other, found["pairs"])
         return {
             "en": f"Where time counts more, {other['net']} answers in {_ms(other)} ms instead of {_ms(pick)} and errs "
-            f"{more:.2f} points more (95 % interval {low:.2f} to {high:.2f}).",
+            f"{_points(more)} points more (95 % interval {_points(low)} to {_points(high)}).",
             "zh": f"若更看重速度，{other['net']} 每张图片只需 {_ms(other)} 毫秒（{pick['net']} 为 {_ms(pick)} 毫秒），"
-            f"错误率高 {more:.2f} 个百分点（95 % 置信区间 {low:.2f} 至 {high:.2f}）。",
+            f"错误率高 {_points(more)} 个百分点（95 % 置信区间 {_points(low)} 至 {_points(high)}）。",
         }
     if len(ranking) > 1 and min(ranking, key=_time) is pick:
         return {"en": f"It is the fastest of them too, at {_ms(pick)} ms a picture.",

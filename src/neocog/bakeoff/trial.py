@@ -9,14 +9,13 @@ from typing import Any
 from neocog.bakeoff.plan import Plan, read_plan, run_folder
 from neocog.bakeoff.prepare import threads
 from neocog.errors import UserError
-from neocog.evaluate.engine import Stopped, predict_all
-from neocog.evaluate.judge import judged
+from neocog.evaluate.engine import Stopped
+from neocog.evaluate.once import TEST, judge_once, told_test
 from neocog.evaluate.predictions import is_evaluation
 from neocog.pictures import load_data
 from neocog.pictures.sealed import Sealed, sealed
 from neocog.pictures.sets import Dataset
-from neocog.runs import RunFolder, load_predictor, read_events
-from neocog.runs.config import EVENTS
+from neocog.runs import Predictor, RunFolder, load_predictor
 from neocog.runs.events import Event
 from neocog.runs.learned import LEARNED, write_learned
 from neocog.train import Interrupted, reopen
@@ -24,7 +23,6 @@ from neocog.train import run as train_run
 from neocog.train.machine import device
 from neocog.train.memory import out_of_memory
 
-TEST = "test"
 PATIENCE = 60.0  # seconds that a process which is being ended may still hold the run
 
 OnEvent = Callable[[Event], None]
@@ -94,11 +92,8 @@ def trial(
 
 def is_done(run: Path) -> bool:
     """Whether a run was trained and judged to the end."""
-    return RunFolder(run).finished and is_evaluation(run / TEST) and _tested(run)
-
-
-def _tested(run: Path) -> bool:
-    return any(event.get("event") == "test" for event in read_events(run / EVENTS))
+    folder = RunFolder(run)
+    return folder.finished and is_evaluation(run / TEST) and told_test(folder) is not None
 
 
 def _wait_for(run: RunFolder, stop: Callable[[], bool]) -> None:
@@ -118,14 +113,13 @@ def _wait_for(run: RunFolder, stop: Callable[[], bool]) -> None:
 def judge(run: RunFolder, data: Dataset, plan: Plan, stop: Callable[[], bool]) -> None:
     """Judge the run on the test split, whose seal is broken here and nowhere else; leave the evaluation in RUN/test."""
     assert isinstance(data.test, Sealed)
-    predictor = load_predictor(run.path)
-    predictor.model.to(device(plan.device))
-    about = {"data": {**{key: plan.data[key] for key in ("spec", "name", "fingerprint", "split_seed")}, "split": "test"}}
+
+    def judge_on_device() -> Predictor:
+        predictor = load_predictor(run.path)
+        predictor.model.to(device(plan.device))
+        return predictor
+
     try:
-        found = predict_all(predictor, data.test.open(), plan.protocol, None, run.path / TEST, about, stop)
+        judge_once(run, data.test.open(), judge_on_device, plan.protocol, stop=stop)
     except Stopped:
         raise Interrupted(run.config().steps) from None
-    if not _tested(run.path):
-        log = run.events()
-        log.append({"event": "test", "step": run.config().steps, **judged(found).to_json()})
-        log.close()

@@ -15,9 +15,6 @@ STOPPED = 130
 
 def main(folder: str, net: str, seed: str) -> int:
     """The exit code: 0, or 130 when it was stopped."""
-    from neocog.bakeoff.trial import trial
-    from neocog.train import Interrupted
-
     parent, asked = os.getppid(), []
 
     def note(number: int, frame: FrameType | None) -> None:
@@ -25,6 +22,10 @@ def main(folder: str, net: str, seed: str) -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, note)
+
+    from neocog.bakeoff.trial import trial  # a second or two, in which it may be asked to stop already
+    from neocog.train import Interrupted
+
     try:
         outcome = trial(Path(folder), net, int(seed), stop=lambda: bool(asked) or os.getppid() != parent)
     except Interrupted:

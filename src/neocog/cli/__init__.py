@@ -95,14 +95,14 @@ def parse(argv: Sequence[str]) -> tuple[ModuleType, argparse.Namespace] | None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; its exit code. 0 done · 1 our fault · 2 the user's · 3 some files failed · 130 interrupted."""
-    if "OMP_WAIT_POLICY" not in os.environ:
-        # How long threads that wait for one another spin before they sleep. libgomp's 300,000 turns make training several
-        # times slower on a busy machine, none at all doubles the time of small nets; it is read when torch is loaded.
-        os.environ.setdefault("GOMP_SPINCOUNT", "20000")
-    for stream in (sys.stdout, sys.stderr):  # names of files need not be UTF-8, nor the terminal
-        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
-            stream.reconfigure(errors="backslashreplace")
     try:
+        if "OMP_WAIT_POLICY" not in os.environ:
+            # How long threads that wait for one another spin before they sleep. libgomp's 300,000 turns make training several
+            # times slower on a busy machine, none at all doubles the time of small nets; it is read when torch is loaded.
+            os.environ.setdefault("GOMP_SPINCOUNT", "20000")
+        for stream in (sys.stdout, sys.stderr):  # names of files need not be UTF-8, nor the terminal
+            if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+                stream.reconfigure(errors="backslashreplace")
         parsed = parse(sys.argv[1:] if argv is None else argv)
         code = DONE if parsed is None else parsed[0].run(parsed[1])
         sys.stdout.flush()

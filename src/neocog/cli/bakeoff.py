@@ -21,6 +21,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from neocog.cli import DONE, INTERRUPTED, SOME_FAILED, StopSignals
@@ -28,6 +29,8 @@ from neocog.cli.bakeoff_show import Board, plan_lines, table
 from neocog.cli.progress import Progress
 from neocog.cli.train_options import count, positive, seconds, whole
 from neocog.errors import UserError
+from neocog.evaluate.protocol import parse_protocol
+from neocog.nets import resolve
 
 if TYPE_CHECKING:
     from neocog.bakeoff.plan import Plan
@@ -62,11 +65,16 @@ def run(args: argparse.Namespace) -> int:
         raise UserError("--jobs is for this machine, --ray for a cluster, which knows its own processors: give one of them")
     if args.resume and not args.out:
         raise UserError("--resume needs the bake-off to go on with: --out DIR")
+    nets = tuple(dict.fromkeys(resolve(name).name for words in args.nets or () for name in _names(words)))
+    if args.nets and not nets:  # this, and what is misspelt, is told before data is read
+        raise UserError("--nets names no network; leave it out for a choice, or see `neocog list`")
+    if args.protocol:
+        parse_protocol(args.protocol)
     with Progress(quiet=args.json) as progress, StopSignals() as signals:
-        return _bake(args, progress, signals)
+        return _bake(args, nets, progress, signals)
 
 
-def _bake(args: argparse.Namespace, progress: Progress, signals: StopSignals) -> int:
+def _bake(args: argparse.Namespace, nets: tuple[str, ...], progress: Progress, signals: StopSignals) -> int:
     from neocog.bakeoff.bake import Where, conclude, train_all
     from neocog.bakeoff.plan import is_bakeoff, merge, read_plan, write_plan
     from neocog.bakeoff.prepare import prepare
@@ -88,9 +96,11 @@ def _bake(args: argparse.Namespace, progress: Progress, signals: StopSignals) ->
         split = args.seed if args.seed is not None else old.data["split_seed"] if old else 0
         data = load_data(args.data, seed=split, on_progress=lambda done, total: watch("fetching", done, total or done))
         data = sealed(data)
-        new = _plan(args, data, split, old)
+        new = _plan(args, nets, data, split, old)
         folder, old = (Path(args.out), old) if args.out else _free(data.name, new)
         with _alone(folder, old):
+            if (read_plan(folder) if is_bakeoff(folder) else None) != old:
+                raise UserError(f"{folder} was changed by another process just now: give the command again")
             plan = merge(old, new, folder, args.resume) if old else new
             if plan != old:
                 write_plan(folder, plan)
@@ -112,7 +122,7 @@ def _bake(args: argparse.Namespace, progress: Progress, signals: StopSignals) ->
             progress.say("stopped before anything began")
         else:
             progress.say("stopped; nothing is lost. Go on with:")
-            progress.say(f"  neocog bakeoff {args.data} --out {folder} --resume{_elsewhere(args)}")
+            progress.say(f"  neocog bakeoff {quote(args.data)} --out {quote(str(folder))} --resume{_elsewhere(args)}")
         return INTERRUPTED if signals.signal == signal.SIGINT else DONE
     progress.clear()
     return _tell(args, folder, found)
@@ -129,16 +139,16 @@ def _tell(args: argparse.Namespace, folder: Path, found: dict[str, Any]) -> int:
         print(json.dumps({"bakeoff": str(folder), **found}))
     else:
         print("\n".join(table(found)))
+        if any(bad["seed"] is not None for bad in found["failed"]):
+            print(f"\nwhat failed is tried again: neocog bakeoff {quote(args.data)} --out {quote(str(folder))} --resume")
         print(f"\n{folder}: result.json · pareto.svg · runs/   next: neocog report {folder} --out report.html")
     return SOME_FAILED if found["failed"] or found["left_out"] else DONE
 
 
-def _plan(args: argparse.Namespace, data: "Dataset", split: int, old: "Plan | None") -> "Plan":
+def _plan(args: argparse.Namespace, nets: tuple[str, ...], data: "Dataset", split: int, old: "Plan | None") -> "Plan":
     """What the arguments ask for, what they leave open as it was, or chosen."""
     from neocog.bakeoff import menu
     from neocog.bakeoff.plan import Length, Plan
-    from neocog.evaluate.protocol import parse_protocol
-    from neocog.nets import resolve
     from neocog.train import machine
 
     if data.test is None or not len(data.test):
@@ -149,14 +159,10 @@ def _plan(args: argparse.Namespace, data: "Dataset", split: int, old: "Plan | No
         length = old.length if old else Length(menu.BUDGET)
         if not old:
             why.append(f"--budget: {menu.BUDGET:g} s a training, as nothing was said; the ranking holds for that")
-    nets = tuple(dict.fromkeys(name for words in args.nets or () for name in _names(words)))
-    for name in nets:
-        resolve(name)  # an unknown one is told before anything is measured
     if not nets:
         nets, reasons = (old.nets, ()) if old else menu.choose(data.size, len(data.train), length.budget)
         why += [f"net {reason}" for reason in reasons]
     protocol = args.protocol or (old.protocol if old else PROTOCOL)
-    parse_protocol(protocol)
     device = machine.device(args.device or (old.device if old else "auto"))
     threads = 1 if args.ray else max(1, (os.cpu_count() or 1) // (args.jobs or 1))
     return Plan(
@@ -199,7 +205,7 @@ def _free(name: str, new: "Plan") -> tuple[Path, "Plan | None"]:
     """bakeoffs/DATA, or with the first number that is free, or that holds what is asked for now and is to be gone on with."""
     from neocog.bakeoff.plan import is_bakeoff, read_plan
 
-    stem = re.sub(r"[^\w.-]+", "-", name)[:80].strip("-")
+    stem = re.sub(r"[^\w.-]+", "-", name)[:80].strip("-.") or "data"
     for i in range(1, 10**6):
         folder = Path("bakeoffs") / (stem + (f"-{i}" if i > 1 else ""))
         if not folder.exists():
@@ -222,10 +228,14 @@ def _alone(folder: Path, old: "Plan | None") -> Iterator[None]:
     if old is None and folder.exists() and (not folder.is_dir() or any(f.name != ".lock" for f in folder.iterdir())):
         raise UserError(f"{folder} holds something else already: choose another --out")
     folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / ".lock")
     try:
-        with FileLock(folder / ".lock", timeout=0):
-            yield
+        lock.acquire(timeout=0)
     except Timeout:
         raise UserError(
             f"{folder}: another process is at work on this bake-off; wait for it, or choose another --out"
         ) from None
+    try:
+        yield
+    finally:
+        lock.release()

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from neocog.bakeoff.trial import Outcome
 
 BAR, FOREST = 12, 25  # characters
+MEASURING = 5.0  # seconds in which a network's latency and memory are measured at the end, about
+WAYS = {  # of learning without steps, and so without a budget
+    "svm": "a linear SVM, solved for, without a budget",
+    "neighbours": "remembers the pictures, without a budget",
+    "perceptron": "the perceptron's rule, without a budget",
+}
 WAITING, TRAINING, TESTED, FAILED = "waiting", "training", "done", "failed"
 
 
@@ -28,19 +34,26 @@ def plan_lines(plan: "Plan", folder: Path, where: "Where") -> list[str]:
         if entry.failed is not None:
             lines.append(f"  {entry.asked:<{wide}}  left out: {entry.failed}")
             continue
-        long = "" if entry.seconds is None else f", about {clock(entry.seconds)}"
-        steps = f"{entry.steps:,} steps, {entry.epochs:,.3g} passes"
+        long = "" if entry.seconds is None else f", about {clock(max(1.0, entry.seconds))}"
+        passes = f"{entry.epochs:,.3g} pass{'es' * (entry.epochs != 1)}"
+        how = (
+            f"{entry.steps:,} step{'s' * (entry.steps != 1)}, {passes}"
+            if entry.kind == "sgd"
+            else WAYS.get(entry.kind, f"learns by {entry.kind}")
+        )
         lines.append(f"  {entry.net:<{wide}}  {entry.rule}")
-        lines.append(f"  {'':<{wide}}  {steps if entry.kind == 'sgd' else f'learns by {entry.kind}, without a budget'}{long}")
+        lines.append(f"  {'':<{wide}}  {how}{long}")
     known = [entry.seconds for entry in plan.entries if entry.failed is None and entry.seconds is not None]
     each = len([entry for entry in plan.entries if entry.failed is None])
-    total = sum(known) * len(plan.seeds)
+    total = sum(known) * len(plan.seeds) / where.processes + MEASURING * each
     how = f" in {where.processes} processes" if where.processes > 1 else f" on Ray at {where.ray}" if where.ray else ""
-    more = "" if len(known) == each else f", and {each - len(known)} that are trained until they are done"
-    about = f"about {clock(total / where.processes)}" if where.ray is None else f"about {clock(total)} of work"
+    open_ended = [entry.net for entry in plan.entries if entry.failed is None and entry.seconds is None]
+    more = f" without {', '.join(open_ended)}" if open_ended else ""
+    about = f"about {clock(total)}" + (" of work" if where.ray else "")
     seeds = f"{len(plan.seeds)} seeds" if len(plan.seeds) > 1 else "1 seed"
+    networks = "1 network" if each == 1 else f"{each} networks"
     lines.append("")
-    lines.append(f"{each} networks × {seeds}{how}: {about}{more} · {plan.length.words} · {folder}")
+    lines.append(f"{networks} × {seeds}{how}: {about}{more} · {plan.length.words} · {folder}")
     return lines
 
 
@@ -55,6 +68,8 @@ class Board:
         self._begun = self._said = time.monotonic()
         self._first = 0.0  # of the work, what an earlier process did
         self._live: Any = None
+        known = [entry.seconds for entry in plan.entries if entry.seconds]
+        self._usual = sum(known) / len(known) if known else 1.0  # seconds, where nothing is known
 
     def __enter__(self) -> "Board":
         if self.progress.tty and not self.progress.quiet:
@@ -103,7 +118,7 @@ class Board:
         return f", validation {self.top1[job]:.2f} % right" if job in self.top1 else ""
 
     def _weight(self, job: tuple[str, int]) -> float:
-        return self.plan.entry(job[0]).seconds or 1.0
+        return self.plan.entry(job[0]).seconds or self._usual
 
     def _left(self) -> str:
         """How much is done, and how long the rest takes at this pace."""
@@ -184,7 +199,8 @@ def _cells(i: int, row: Mapping[str, Any], scale: "_Scale") -> list[str]:
     against, time_ = row["vs_best"], row["latency_ms"]["median"]
     more = "—"
     if against is not None:
-        more = f"{against['difference']:+.2f} ({against['ci95'][0]:.2f} to {against['ci95'][1]:.2f})"
+        middle, low_, high_ = (round(v, 2) + 0.0 for v in (against["difference"], *against["ci95"]))  # never -0.00
+        more = f"{middle:+.2f} ({low_:.2f} to {high_:.2f})"
         more = more.replace("-", "−") + ("  tie" if row["tied_with_best"] else "")
     spread = "" if row["spread"] is None else f"{row['spread']:.2f}"
     memory = "" if row["memory_mb"] is None else f"{row['memory_mb']:.0f}"
@@ -232,6 +248,8 @@ def _notes(found: Mapping[str, Any], with_memory: bool) -> list[str]:
     machine, rows = found["machine"], found["ranking"]
     where = machine.get("gpu") or f"{machine['cpu']}, one thread"
     covered = "pictures and seeds" if len(found["seeds"]) > 1 else "the pictures, not how trainings vary: more seeds would tell"
+    if len(found["seeds"]) == 2:
+        covered += ", and are wide: two trainings say little about a third; three seeds or more narrow them"
     notes = [f"error: top-1, of each network's best weights by validation; intervals cover {covered}"]
     if (pairs := len(found["pairs"])) > 0:
         notes.append(

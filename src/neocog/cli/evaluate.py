@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neocog.cli import DONE, INTERRUPTED, SOME_FAILED, StopSignals, robust_rows
-from neocog.cli.evaluate_split import choose_split
+from neocog.cli.evaluate_split import Split, check_protocols, check_same, choose_split
 from neocog.cli.progress import Progress
 from neocog.cli.together import world_of
 
@@ -59,13 +59,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the judgement."""
-    from neocog.evaluate import Stopped, parse_protocol
+    from neocog.cli.explain import check_picture
+    from neocog.evaluate import is_evaluation, parse_protocol, read_predictions
 
-    robust_rows.check(args)
-    protocols = [parse_protocol(text) for text in args.protocol]  # a slip is told before anything is read
+    robust_rows.check(args)  # slips are told before torch is loaded, or anything judged
+    if args.sheet is not None:
+        check_picture("--sheet", args.sheet)
+    protocols = [parse_protocol(text) for text in args.protocol]
+    kept = read_predictions(args.against) if args.against is not None and is_evaluation(args.against) else None
+    rivals = [args.against] if args.against is not None and kept is None else []
+    check_protocols([args.run, *args.ensemble], protocols)
+    check_protocols(rivals, protocols[:1])
+    split = robust_rows.some(args.n, choose_split(args.run, [*args.ensemble, *rivals], args.data, args.split))
+    if kept is not None:
+        check_same(args.against, kept, split)
+
+    from neocog.evaluate import Stopped
+
     with Progress(quiet=args.json) as progress, _Signals(args.out is not None) as signals:
         try:
-            return _judge(args, protocols, progress, signals.asked)
+            return _judge(args, protocols, split, kept, rivals, progress, signals.asked)
         except Stopped as stop:
             progress.clear()
             progress.say(f"{stop}; the same command goes on from there")
@@ -85,15 +98,25 @@ class _Signals(StopSignals):
         return self
 
 
-def _judge(args: argparse.Namespace, protocols: "list[Protocol]", progress: Progress, stop: Callable[[], bool]) -> int:
+def _judge(
+    args: argparse.Namespace,
+    protocols: "list[Protocol]",
+    split: Split,
+    kept: "Predictions | None",
+    rivals: list[str],
+    progress: Progress,
+    stop: Callable[[], bool],
+) -> int:
     from neocog.cli import evaluate_words as words
     from neocog.cli.evaluate_tables import more_json, more_lines
-    from neocog.evaluate import is_evaluation, predict_together, read_predictions
+    from neocog.evaluate import predict_together
     from neocog.runs import load_predictor
     from neocog.train.machine import device
 
     world = world_of(args.device)
     where = world.device or device(args.device)
+    pictures, what, skipped, data = split.pictures, split.what, split.skipped, {**split.data, "split": split.what}
+    world.same(f"the data ({args.data})", data["fingerprint"])
 
     def load(run: str) -> "Predictor":
         predictor = load_predictor(run)
@@ -101,16 +124,11 @@ def _judge(args: argparse.Namespace, protocols: "list[Protocol]", progress: Prog
         return predictor
 
     members = [load(run) for run in (args.run, *args.ensemble)]
-    kept = args.against is not None and is_evaluation(args.against)
-    rivals = [load(args.against)] if args.against and not kept else []
-    for protocol in protocols:
-        for member in members:
-            protocol.resolved(member.preprocessing)
-    others = [*args.ensemble, *([args.against] if rivals else [])]
+    against = [load(run) for run in rivals]
     robust_rows.check_layers(args, members)
-    pictures, what, data, skipped = choose_split(args.run, others, args.data, args.split)
-    pictures, what = robust_rows.some(args.n, pictures, what)
-    data = {**data, "split": what}
+    for member, some in [*((one, protocols) for one in members), *((one, protocols[:1]) for one in against)]:
+        for protocol in some:  # of weight files, the first time that it can be known
+            protocol.resolved(member.preprocessing)
 
     def predictions(of: "list[Predictor]", protocol: "Protocol", out: Path | None) -> "Predictions | None":
         def tell(done: int, total: int) -> None:
@@ -120,13 +138,11 @@ def _judge(args: argparse.Namespace, protocols: "list[Protocol]", progress: Prog
         return found if found is not None and world.rank == 0 else None
 
     judged = [predictions(members, protocol, _folder(args.out, protocol, protocols)) for protocol in protocols]
-    other = predictions(rivals, protocols[0], None) if rivals else None
+    other = predictions(against, protocols[0], None) if against else kept
     if world.rank != 0:
         return DONE
     found = [one for one in judged if one is not None]
-    if kept and args.against:
-        other = read_predictions(args.against)
-    costs = words.dense_costs([member.model.arch for member in members], protocols, members[0].preprocessing)
+    costs = words.dense_costs(members[0].model.arch, protocols, members[0].preprocessing)
     compared = words.comparisons(found, other, args.run, args.against)
     if args.sheet:
         from neocog.cli.evaluate_sheet import draw

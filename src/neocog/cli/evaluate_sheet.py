@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from neocog.cli.explain import write_picture
 from neocog.cli.progress import Progress
 from neocog.errors import BadPicture, UserError
 from neocog.evaluate.dense import Dense
@@ -43,7 +44,7 @@ class Section:
 
 
 def draw(predictor: "Predictor", pictures: "Pictures", protocols: "Sequence[Protocol]", path: Path, progress: Progress) -> None:
-    """Write the sheet of the first picture that can be read. Raises UserError for an ending that Pillow does not know."""
+    """Write the sheet of the first picture that can be read."""
     number, picture = _first(pictures)
     one = pictures.subset([number])
     truth, classes = pictures.classes[pictures.labels[number]], predictor.classes
@@ -59,10 +60,8 @@ def draw(predictor: "Predictor", pictures: "Pictures", protocols: "Sequence[Prot
         progress.update("drawing", place + 1, len(protocols))
     id = " · ".join(protocol.id(predictor.preprocessing, predictor.flip) for protocol in protocols)
     about = f"{pictures.name(number)} · {truth} · {predictor.net} answers {headline}"
-    try:
-        page(id, about, sections).save(path)
-    except (ValueError, KeyError):
-        raise UserError(f"{path}: a picture's name ends in .png, .webp or .jpg") from None
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_picture(path, page(id, about, sections))
 
 
 def _first(pictures: "Pictures") -> tuple[int, Image.Image]:

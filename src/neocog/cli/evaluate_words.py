@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from neocog.arch import Architecture
     from neocog.evaluate import Predictions, Protocol
     from neocog.evaluate.compare import Comparison
-    from neocog.evaluate.dense import Cost
+    from neocog.evaluate.cost import Cost
     from neocog.pictures.preprocessing import Preprocessing
 
 CAUTION = "picture by picture; p is exact (McNemar)"
@@ -23,9 +23,9 @@ def comparisons(found: "Sequence[Predictions]", other: "Predictions | None", run
 
     pairs = [(one, found[0], one.protocol, found[0].protocol) for one in found[1:]]
     if other is not None:
-        a, b = found[0].net, other.net
-        if a == b:
-            a, b = (found[0].protocol, other.protocol) if found[0].protocol != other.protocol else (run, str(rival))
+        a, b = (found[0].net, other.net) if found[0].net != other.net else (run, str(rival))
+        if found[0].protocol != other.protocol:  # then it is no comparison of the networks alone
+            a, b = f"{a} by {found[0].protocol}", f"{b} by {other.protocol}"
         pairs.append((found[0], other, a, b))
     made = []
     for one, two, a, b in pairs:
@@ -34,12 +34,11 @@ def comparisons(found: "Sequence[Predictions]", other: "Predictions | None", run
     return with_holm(made) if len(made) > 1 else made
 
 
-def dense_costs(archs: "Sequence[Architecture]", protocols: "Sequence[Protocol]", record: "Preprocessing") -> "list[Cost]":
-    """What each dense pass costs beside crops; of an ensemble, for its first network."""
-    from neocog.evaluate.dense import cost
+def dense_costs(arch: "Architecture", protocols: "Sequence[Protocol]", record: "Preprocessing") -> "list[Cost]":
+    """What each dense pass costs beside crops."""
+    from neocog.evaluate.cost import cost, dense_sides
 
-    dense = [term for protocol in protocols for term in protocol.resolved(record).terms if term.kind == "dense"]
-    return [cost(archs[0], side) for side in sorted({side for term in dense for side in term.scales})]
+    return [cost(arch, side) for side in sorted({s for one in protocols for s in dense_sides(one.resolved(record))})]
 
 
 def lines(

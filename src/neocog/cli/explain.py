@@ -53,8 +53,7 @@ def run(args: argparse.Namespace) -> int:
     from neocog.runs import load_predictor
 
     out = Path(args.out)
-    if out.suffix.lower() not in SUFFIXES:
-        raise UserError(f"--out {out}: a picture's name ends in .png (or {', '.join(SUFFIXES[1:])})")
+    check_picture("--out", out)
     predictor = load_predictor(args.run)
     drawn, facts, words = METHOD[args.method](predictor, args)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -64,6 +63,13 @@ def run(args: argparse.Namespace) -> int:
     else:
         print("\n".join((*words, f"{out}: {drawn.width}×{drawn.height} pixels")))
     return DONE
+
+
+def check_picture(option: str, out: str | Path, svg: bool = False) -> None:
+    """Raises UserError for a name that says no format that can be written."""
+    if Path(out).suffix.lower() not in ((*SUFFIXES, ".svg") if svg else SUFFIXES):
+        more = "or .svg" if svg else f"(or {', '.join(SUFFIXES[1:])})"
+        raise UserError(f"{option} {out}: a picture's name ends in .png {more}")
 
 
 def write_picture(out: Path, drawn: "Image.Image") -> None:

@@ -54,13 +54,16 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(_nothing(every, args))
     if args.out is not None:
         from neocog.files import write_text
-        from neocog.nets.leaderboard_chart import draw
+        from neocog.nets.leaderboard_chart import draw, drawn
 
         if args.out.suffix.lower() != ".svg":
             raise UserError(f"{args.out}: a drawing is an SVG file; give a name that ends in .svg")
-        write_text(args.out, draw(found))
+        strips = drawn(found)
+        if not strips:
+            raise UserError("nothing to draw: no table that matches ranks two errors; without --out they are listed")
+        write_text(args.out, draw(strips))
         if not args.json:
-            print(f"{args.out}: {sum(len(table.ranked) for table in found)} errors in {len(found)} tables")
+            print(f"{args.out}: {sum(len(table.ranked) for table in strips)} errors in {len(strips)} strips")
             return 0
     if args.json:
         print(json.dumps({"tables": [as_json(table, nets) for table in found]}, ensure_ascii=False, indent=1))
@@ -112,10 +115,11 @@ def text(table: Table, nets: set[str] | None, whole: bool) -> list[str]:
         shown = [row for row in shown if id(row[1]) in best or row[1].source == MEASURED]
     names = [", ".join((line.net, *line.also)) for _, line in shown]
     wide = max(len(name) for name in names)
-    lines = [table.title, f"  {'':>4}  {'top-1':>6}  {'top-5':>6}  {'net':<{wide}}  year"]
+    by = {"top5": ", by top-5 error", "top1": ", by top-1 error"}.get(table.by, "")
+    lines = [table.title + by, f"  {'':>4}  {'top-1':>6}  {'top-5':>6}  {'net':<{wide}}  year"]
     for (place, line), name in zip(shown, names, strict=True):
         figures = "  ".join(f"{_figure(value):>6}" for value in (line.top1_error, line.top5_error))
-        lines.append(f"  {place:>4}  {figures}  {name:<{wide}}  {line.year}  {beside(line)}".rstrip())
+        lines.append(f"  {place:>4}  {figures}  {name:<{wide}}  {line.year or '':4}  {beside(line)}".rstrip())
     if left := len(rows) - len(shown):
         lines.append(f"  {'':>4}  and {left:,} more" + (" (--all)" if nets is None else f"; ranks are among all {len(rows):,}"))
     return lines

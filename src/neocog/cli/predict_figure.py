@@ -13,6 +13,7 @@ from neocog.pictures.decode import decode
 
 BARS = 5
 SIDE, GAP, MARGIN, BAR = 190, 22, 28, 19
+WHOLE = SIDE - 46  # a bar of 100 %; the figure stands beside it
 RIGHT, OTHER = "k1", "k0"  # the bar of the true class, and of the others
 
 
@@ -20,12 +21,13 @@ def figure(net: str, classes: Sequence[str], answers: Sequence[dict[str, Any]]) 
     """answers: {file, top: every class with its probability, likeliest first}. The true class is the folder's name, where that
     is a class."""
     across = _across(len(answers))
-    card = SIDE + 30 + BARS * BAR + 16 + GAP
+    bars = min(BARS, len(classes))
+    card = SIDE + 30 + bars * BAR + (16 if len(classes) > BARS else 0) + GAP
     known = [true_class(answer["file"], classes) for answer in answers]
     head = 62 if any(known) else 46
     wide = 2 * MARGIN + max(across, 2) * (SIDE + GAP) - GAP
     sheet = Sketch(wide, MARGIN + head + -(-len(answers) // across) * card, f"{net}: {len(answers)} pictures")
-    title = f"{net}: the {min(BARS, len(classes))} likeliest classes"
+    title = f"{net}: the {bars} likeliest classes"
     sheet.text(MARGIN, MARGIN + 8, clip(title, LARGE, wide - 2 * MARGIN), LARGE, bold=True)
     if any(known):
         _legend(sheet, MARGIN + 32)
@@ -70,9 +72,9 @@ def _card(sheet: Sketch, left: float, top: float, answer: dict[str, Any], true: 
     for k, one in enumerate(best):
         at, share = y + 10 + k * BAR, one["probability"]
         sheet.line([(left, at + BAR - 2), (left + SIDE, at + BAR - 2)], "line")
-        _bar(sheet, left, at, max(1.0, SIDE * share), BAR - 3, RIGHT if one["label"] == true else OTHER)
-        sheet.text(left + 5, at + 12.5, clip(one["label"], SMALL, SIDE - 52), SMALL)
-        sheet.text(left + SIDE - 3, at + 12.5, f"{100 * share:.1f} %", SMALL - 1, "end", "ink" if share > 0.7 else "soft")
+        _bar(sheet, left, at, max(1.0, WHOLE * share), BAR - 3, RIGHT if one["label"] == true else OTHER)
+        sheet.text(left + 5, at + 12.5, clip(one["label"], SMALL, WHOLE - 8), SMALL)
+        sheet.text(left + SIDE, at + 12.5, f"{100 * share:.1f} %", SMALL - 1, "end", "soft")
     if true and true not in [one["label"] for one in best]:
         place = next((k for k, one in enumerate(answer["top"], 1) if one["label"] == true), 0)
         sheet.text(left + 5, y + 10 + BARS * BAR + 11, f"the true class is number {place:,}", SMALL - 1, ink=RIGHT)

@@ -38,7 +38,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the page."""
     from neocog.bakeoff.plan import is_bakeoff
-    from neocog.evaluate.engine import Stopped
     from neocog.files import write_text
     from neocog.report.page import LANGUAGES, page
 
@@ -60,7 +59,9 @@ def run(args: argparse.Namespace) -> int:
 
         try:
             report = (of_bakeoff if bakeoff else of_run)(args, folder, out, told)
-        except (Stopped, KeyboardInterrupt):
+            if signals.asked():
+                raise KeyboardInterrupt
+        except KeyboardInterrupt:
             progress.clear()
             progress.say("stopped; what was judged is kept, the same command goes on")
             return DONE if signals.signal == signal.SIGTERM else INTERRUPTED
@@ -71,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps({"file": str(out), "bytes": size, **{k: v for k, v in report.items() if k != "pictures"}}))
     else:
-        pictures = f"{len(report['pictures']):,} pictures" if report["pictures"] else "no pictures"
+        pictures = {0: "no pictures", 1: "1 picture"}.get(n := len(report["pictures"]), f"{n:,} pictures")
         why = f" ({report['missing']})" if report["missing"] else ""
         print(f"wrote {out}: {report['title']}, {pictures}{why}, {size / 1e6:.2f} MB")
     return DONE

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from neocog.errors import BadPicture, UserError
 
 if TYPE_CHECKING:
+    from neocog.cli.evaluate_split import Split
     from neocog.cli.progress import Progress
     from neocog.evaluate.predictions import Predictions
     from neocog.evaluate.protocol import Protocol
@@ -40,12 +41,12 @@ def check(args: argparse.Namespace) -> None:
             option = "--chart" if args.chart is not None else "--layer"
             raise UserError(f"{option} belongs to --robust, which says what changes: shift, rotation, … or all")
         return
-    from neocog.cli.explain import SUFFIXES
+    from neocog.cli.explain import check_picture
     from neocog.evaluate.changes import parse_kinds
 
     parse_kinds(args.robust)
-    if args.chart is not None and Path(args.chart).suffix.lower() not in (".svg", *SUFFIXES):
-        raise UserError(f"--chart {args.chart}: a chart's name ends in .svg or .png")
+    if args.chart is not None:
+        check_picture("--chart", args.chart, svg=True)
 
 
 def check_layers(args: argparse.Namespace, members: "Sequence[Predictor]") -> None:
@@ -56,13 +57,13 @@ def check_layers(args: argparse.Namespace, members: "Sequence[Predictor]") -> No
         followed(members, args.layer)
 
 
-def some(n: int | None, pictures: "Pictures", what: str) -> tuple["Pictures", str]:
+def some(n: int | None, split: "Split") -> "Split":
     """n of the pictures, and in words which they are."""
-    if n is None or n >= len(pictures):
-        return pictures, what
-    from neocog.evaluate.robustness import some_of
+    if n is None or n >= len(split.pictures):
+        return split
+    from neocog.evaluate.changes import some_of
 
-    return some_of(pictures, n), f"{what}, {n:,} of {len(pictures):,}"
+    return split._replace(pictures=some_of(split.pictures, n), what=f"{split.what}, {n:,} of {len(split.pictures):,}")
 
 
 def curves(

@@ -108,7 +108,7 @@ def _train(args: argparse.Namespace, progress: Progress, signals: StopSignals) -
                 raise Interrupted(steps)
             progress.update("testing", done, total)
 
-        judgement = test_once(folder, data, testing, world)
+        judgement = test_once(folder, data, testing, world, args.device)
     except Interrupted as stop:
         progress.clear()
         if folder is not None and world.main and folder.exists:

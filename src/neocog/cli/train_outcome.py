@@ -12,10 +12,8 @@ from neocog.errors import BadPicture
 if TYPE_CHECKING:
     from neocog.evaluate import Judgement
     from neocog.pictures import Dataset
-    from neocog.runs import Config, RunFolder
+    from neocog.runs import Config, Predictor, RunFolder
     from neocog.train.together.world import World
-
-TEST = "test"  # in a run folder: the evaluation on its test split
 
 
 def headline(config: "Config", folder: "RunFolder") -> str:
@@ -31,33 +29,22 @@ def headline(config: "Config", folder: "RunFolder") -> str:
 
 
 def test_once(
-    folder: "RunFolder", data: "Dataset", on_progress: Callable[[int, int], None], world: "World"
+    folder: "RunFolder", data: "Dataset", on_progress: Callable[[int, int], None], world: "World", device: str = "auto"
 ) -> "Judgement | None":
-    """Judge the best weights on the test split, once in a run's life, and remember; None without a test split.
-
-    What was said of every picture stays in RUN/test; a test that was stopped goes on there. Of several processes each judges
-    its share, and the main one writes; all of them get the judgement. `on_progress` may raise to stop it.
-    """
-    from neocog.evaluate import Judgement, judged, predict_together
-    from neocog.runs import load_predictor, read_events
-    from neocog.runs.config import EVENTS
+    """Judge the best weights on the test split, once in a run's life; None without a test split. `on_progress` may raise."""
+    from neocog.evaluate import judge_once
+    from neocog.runs import load_predictor
+    from neocog.train.machine import device as choose
 
     if data.test is None:
         return None
-    tests = [event for event in read_events(folder.path / EVENTS) if event.get("event") == "test"] if world.main else []
-    if tests := world.collect(tests):
-        return Judgement.from_json(tests[0])
-    predictor = told_predictor(world, load_predictor(folder.path) if world.main else None)
-    spec = folder.config().data["spec"] if world.main else ""
-    about = {"data": {"spec": spec, "name": data.name, "fingerprint": data.fingerprint, "split": "test"}}
-    found = predict_together(world, predictor, data.test, on_progress=on_progress, out=folder.path / TEST, about=about)
-    judgement = judged(found) if found is not None else None
-    if judgement is not None:
-        log = folder.events()
-        log.append({"event": "test", "step": folder.config().steps, **judgement.to_json()})
-        log.close()
-    told = world.collect([judgement.to_json()] if judgement is not None else [])
-    return judgement or Judgement.from_json(told[0])
+
+    def load() -> "Predictor":
+        predictor = told_predictor(world, load_predictor(folder.path) if world.main else None)
+        predictor.model.to(world.device or choose(device))
+        return predictor
+
+    return judge_once(folder, data.test, load, on_progress=on_progress, world=world)
 
 
 def report(

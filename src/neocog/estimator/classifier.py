@@ -19,7 +19,7 @@ from neocog.errors import DataError, UserError
 from neocog.estimator.datasets import of_numbers, of_pictures
 from neocog.estimator.folders import Temporary, new_folder, pack, unpack
 from neocog.estimator.inputs import Reading, is_pictures, pictures
-from neocog.evaluate import judged, predict_all
+from neocog.evaluate import judge_once
 from neocog.pictures import load_data
 from neocog.pictures.sets import ArrayPictures, Dataset, Pictures
 from neocog.runs import RunFolder, load_predictor
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 VALIDATION = 0.1  # of each class, as `neocog train` carves from a folder
 DERIVED = ("run_", "predictor_", "_temporary")  # what a pickle makes again of the files of the run
-TEST = "test"  # in a run: what was said of its test split, as the command leaves it
 
 
 class ImageClassifier(ClassifierMixin, BaseEstimator):
@@ -260,11 +259,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
         if hasattr(self, "test_"):
             del self.test_
         if data.test is not None:
-            about = {"data": {"spec": spec, "name": data.name, "fingerprint": data.fingerprint, "split": TEST}}
-            self.test_ = judged(predict_all(self.predictor_, data.test, out=folder.path / TEST, about=about))
-            log = folder.events()
-            log.append({"event": "test", "step": config.steps, **self.test_.to_json()})
-            log.close()
+            self.test_ = judge_once(folder, data.test, lambda: self.predictor_)
 
     def _wishes(self, data: Dataset, seed: int) -> Wishes:
         changes = dict(self.changes or {})

@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from neocog.evaluate.judge import Judgement as Judgement
     from neocog.evaluate.judge import judged as judged
     from neocog.evaluate.judge import match_classes as match_classes
+    from neocog.evaluate.once import judge_once as judge_once
     from neocog.evaluate.predictions import Predictions as Predictions
     from neocog.evaluate.predictions import is_evaluation as is_evaluation
     from neocog.evaluate.predictions import read_predictions as read_predictions
     from neocog.evaluate.protocol import Protocol as Protocol
     from neocog.evaluate.protocol import parse_protocol as parse_protocol
     from neocog.evaluate.statistics import wilson as wilson
-    from neocog.runs.predictor import wrong_in_top as wrong_in_top
 
 _HOME = {
     "Stopped": "engine",
@@ -28,13 +28,13 @@ _HOME = {
     "Judgement": "judge",
     "judged": "judge",
     "match_classes": "judge",
+    "judge_once": "once",
     "Predictions": "predictions",
     "is_evaluation": "predictions",
     "read_predictions": "predictions",
     "Protocol": "protocol",
     "parse_protocol": "protocol",
     "wilson": "statistics",
-    "wrong_in_top": "judge",
 }
 
 __all__ = list(_HOME)  # pyright: ignore[reportUnsupportedDunderAll]

@@ -127,7 +127,7 @@ KINDS: dict[str, Kind] = {
         Kind("rotation", "°", 0, (0, 5, 10, 15, 20, 30, 45, 60, 90, 135, 180), 0, 360, "turned about the middle", rotation),
         Kind("brightness", "×", 1, (0.25, 0.4, 0.6, 0.8, 1, 1.25, 1.6, 2.5, 4), 0, 20, "values times a factor", brightness),
         Kind("contrast", "×", 1, (0.1, 0.2, 0.35, 0.6, 1, 1.6, 2.5, 4), 0, 20, "distance from grey times a factor", contrast),
-        Kind("blur", "%", 0, (0, 0.25, 0.5, 1, 1.5, 2.5, 4, 6), 0, 50, "Gaussian, deviation in % of the short side", blur),
+        Kind("blur", "%", 0, (0, 0.25, 0.5, 1, 1.5, 2.5, 4, 6), 0, 50, "Gaussian, deviation in % of side", blur),
         Kind("noise", "%", 0, (0, 2, 4, 8, 12, 18, 26, 36), 0, 400, "Gaussian, deviation in % of white", noise),
         Kind("jpeg", "", None, (90, 70, 50, 35, 25, 15, 10, 5), 1, 100, "compressed, at this quality", jpeg),
     )
@@ -180,6 +180,13 @@ class Changed(Pictures):
     def subset(self, indices: np.ndarray | Sequence[int]) -> "Changed":
         at = np.asarray(indices, np.int64)
         return Changed(self._pictures.subset(at), self._kind, self._amount, self._seed, self._numbers[at])
+
+
+def some_of(pictures: Pictures, n: int | None, seed: int = 0) -> Pictures:
+    """n of the pictures drawn at random, in their order; all of them if there are no more."""
+    if n is None or n >= len(pictures):
+        return pictures
+    return pictures.subset(np.sort(generator(seed, len(pictures)).permutation(len(pictures))[:n]))
 
 
 def changed(pictures: Pictures, kind: Kind, amount: float, seed: int = 0) -> Pictures:

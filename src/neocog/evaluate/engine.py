@@ -13,7 +13,7 @@ import numpy as np
 from neocog.errors import BadPicture
 from neocog.evaluate.ensemble import Ensemble
 from neocog.evaluate.judge import Judgement, judged, match_classes
-from neocog.evaluate.predictions import Predictions, Writer, read_predictions
+from neocog.evaluate.predictions import Predictions, Writer, one_line, read_predictions
 from neocog.evaluate.protocol import PLAIN, parse_protocol
 from neocog.evaluate.protocol import Protocol as Views
 from neocog.pictures.sets import Pictures, fingerprint
@@ -59,14 +59,13 @@ def predict_all(
     on with if it holds a part of the same evaluation. about: what else to write there ({"data": {…}}). Raises Stopped once
     `stop()` is true, UserError for classes that it does not know and protocols that do not fit.
     """
-    members = [predictor] if isinstance(predictor, Predictor) else list(predictor)
-    found = _run(members, pictures, protocol, on_progress, out, about or {}, stop, None)
+    found = predict_together(None, predictor, pictures, protocol, on_progress, out, about, stop)
     assert found is not None
     return found
 
 
 def predict_together(
-    world: Together,
+    world: Together | None,
     predictor: Predictor | Sequence[Predictor],
     pictures: Pictures,
     protocol: Views | str = PLAIN,
@@ -80,7 +79,8 @@ def predict_together(
     The pictures that are taken together do not depend on how many processes there are, so neither do the answers.
     """
     members = [predictor] if isinstance(predictor, Predictor) else list(predictor)
-    return _run(members, pictures, protocol, on_progress, out, about or {}, stop, world if world.size > 1 else None)
+    several = world if world is not None and world.size > 1 else None
+    return _run(members, pictures, protocol, on_progress, out, about or {}, stop, several)
 
 
 def evaluate(
@@ -142,7 +142,7 @@ def _run(
         return read_predictions(out)
     assert isinstance(sink, _Held)
     data = about.get("data", {})
-    labels, all_names = matched.labels, [matched.name(i) for i in range(n)]
+    labels, all_names = matched.labels, [one_line(matched.name(i)) for i in range(n)]  # as if they had been in a folder
     return Predictions(sink.rows, labels, all_names, matched.classes, judges.id, judges.net, data, tuple(sink.failed))
 
 

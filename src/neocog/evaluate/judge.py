@@ -11,9 +11,6 @@ from neocog.evaluate.predictions import Predictions
 from neocog.evaluate.statistics import ranks, wilson
 from neocog.pictures.sets import Pictures
 from neocog.pictures.synsets import synset_of
-from neocog.runs import Scored, wrong_in_top
-
-__all__ = ["Judgement", "judge", "judged", "match_classes", "wilson", "wrong_in_top"]
 
 
 @dataclass(frozen=True)
@@ -63,30 +60,16 @@ class Judgement:
         )
 
 
-def judge(scored: Scored, classes: int, protocol: str) -> Judgement:
-    """Errors of scored pictures. Raises UserError if there are none."""
-    labels = np.asarray(scored.labels, np.int64)
-    places = (~(scored.scores < scored.scores[np.arange(len(labels)), labels][:, None])).sum(1)
-    return _judgement(places, labels, classes, protocol, scored.failed)
-
-
 def judged(predictions: Predictions) -> Judgement:
     """Errors of the pictures that have an answer. Raises UserError if there are none."""
-    p = predictions
-    return _judgement(ranks(p), p.labels[p.answered], len(p.classes), p.protocol, p.failed)
-
-
-def _judgement(
-    places: np.ndarray, labels: np.ndarray, classes: int, protocol: str, failed: tuple[BadPicture, ...]
-) -> Judgement:
-    """places: at which each picture's class stands, 1 where it is the answer."""
+    p, places = predictions, ranks(predictions)
     n, wrong = len(places), int((places > 1).sum())
     if n == 0:
         raise UserError("none of the pictures can be read: nothing to judge")
-    top5 = 100 * float((places > 5).mean()) if classes > 5 else None
+    top5 = 100 * float((places > 5).mean()) if len(p.classes) > 5 else None
     low, high = wilson(wrong, n)
-    commonest = int(np.bincount(labels).max())
-    return Judgement(100 * wrong / n, top5, n, protocol, (100 * low, 100 * high), 100 * (1 - commonest / n), failed)
+    commonest = int(np.bincount(p.labels[p.answered]).max())
+    return Judgement(100 * wrong / n, top5, n, p.protocol, (100 * low, 100 * high), 100 * (1 - commonest / n), p.failed)
 
 
 def match_classes(pictures: Pictures, classes: tuple[str, ...]) -> Pictures:

@@ -2,7 +2,8 @@
 
 evaluation.json   net, classes, protocol, data (spec, name, fingerprint, split), weights (SHA-256), n
 pictures.tsv      `label name`, tab between, a line for each picture in the order of the split
-scores.f32        n rows of as many float32 as there are classes: natural logarithms of probabilities; NaN: no answer
+scores.f32        n rows of as many float32 as there are classes: natural logarithms of probabilities; NaN: no answer.
+                  Two are equal only where the network's own scores are: see `narrow`
 failed.jsonl      the pictures that could not be read, each with its reason
 
 Rows are appended; a killed evaluation goes on after its last whole row. Any tool can read it: the rows are raw, little endian.
@@ -13,17 +14,19 @@ import json
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
 from neocog.errors import BadPicture, UserError
-from neocog.files import write_bytes
+from neocog.files import PART, end_line, lock, write_bytes, write_json
 
 ABOUT, PICTURES, SCORES, FAILED = "evaluation.json", "pictures.tsv", "scores.f32", "failed.jsonl"
 SCHEMA = 1
 ROW = np.dtype("<f4")
+LEAST = int(np.float32(np.inf).view(np.int32))  # -inf, as the number of float32 between it and 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,24 +48,50 @@ class Predictions:
     def __len__(self) -> int:
         return len(self.labels)
 
-    @property
+    @cached_property
     def answered(self) -> np.ndarray:
         """Sorted positions of the pictures that have an answer."""
         return np.flatnonzero(~np.isnan(self.log_probabilities[:, 0]))
 
 
-def log_softmax(scores: np.ndarray) -> np.ndarray:
-    """N×classes scores → float32 logarithms of their softmax, computed in float64."""
+def wide_log_softmax(scores: np.ndarray) -> np.ndarray:
+    """N×classes scores → float64 logarithms of their softmax; a row with NaN, +inf, or nothing but -inf becomes NaN."""
     wide = scores.astype(np.float64)
-    wide -= wide.max(1, keepdims=True)
-    return (wide - np.log(np.exp(wide).sum(1, keepdims=True))).astype(np.float32)
+    with np.errstate(invalid="ignore"):
+        wide -= wide.max(1, keepdims=True)
+        return wide - np.log(np.exp(wide).sum(1, keepdims=True))
+
+
+def log_softmax(scores: np.ndarray) -> np.ndarray:
+    """The same as float32, in the order of the scores."""
+    return narrow(wide_log_softmax(scores), scores)
 
 
 def log_mean(parts: Sequence[np.ndarray]) -> np.ndarray:
     """Logarithm of the mean of probabilities that are given by their logarithms, N×classes each: views, or an ensemble."""
     with np.errstate(invalid="ignore"):  # NaN: no answer
         total = np.logaddexp.reduce([part.astype(np.float64) for part in parts], axis=0)
-    return (total - np.log(len(parts))).astype(np.float32)
+    return narrow(total - np.log(len(parts)))
+
+
+def narrow(wide: np.ndarray, order: np.ndarray | None = None) -> np.ndarray:
+    """float64 N×classes logarithms of probabilities → float32 that are equal only where those in `order` are (None: the same).
+
+    Between the logarithms of a thousand nearly equal classes there are too few float32, and a tie counts as an error: where
+    rounding would make one, the lower value goes to the next float32 below, by as many as there are classes at most.
+    """
+    order, small = wide if order is None else order, np.minimum(wide, 0).astype(np.float32)
+    falling = np.argsort(order, axis=1)[:, ::-1]
+    ranked, rounded = np.take_along_axis(order, falling, 1), np.take_along_axis(small, falling, 1)
+    below = ranked[:, 1:] < ranked[:, :-1]
+    merged = np.flatnonzero((below & (rounded[:, 1:] >= rounded[:, :-1])).any(1))
+    if len(merged):
+        steps = np.pad(np.cumsum(below[merged], 1), ((0, 0), (1, 0)))
+        places = -np.abs(rounded[merged]).view(np.int32).astype(np.int64)  # float32 below 0, counted downwards
+        places = np.minimum.accumulate(places + steps, 1) - steps
+        values = -np.minimum(-places, LEAST).astype(np.int32).view(np.float32)
+        small[merged[:, None], falling[merged]] = values
+    return small
 
 
 class Writer:
@@ -78,17 +107,21 @@ class Writer:
 
     def __enter__(self) -> "Writer":
         if (self.path / ABOUT).is_file():
-            if _about(self.path) != json.loads(json.dumps(self.about)):
-                raise UserError(f"{self.path} holds an evaluation of something else: choose another --out")
-        elif self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            there, wanted = _marks(_about(self.path)), _marks(json.loads(json.dumps(self.about)))
+            if odd := [key for key in {**there, **wanted} if there.get(key) != wanted.get(key)]:
+                what = f"{self.path} holds an evaluation of something else: choose another --out"
+                raise UserError(f"{what} (not the same: {', '.join(odd)})")
+        elif self.path.exists() and not (self.path.is_dir() and all(map(_begun, self.path.iterdir()))):
             raise UserError(f"{self.path} holds something else already: choose another --out")
         else:
             self.path.mkdir(parents=True, exist_ok=True)
-            rows = (f"{label}\t{name.translate(_PLAIN)}\n" for label, name in zip(self._labels, self._names, strict=True))
+            rows = (f"{label}\t{one_line(name)}\n" for label, name in zip(self._labels, self._names, strict=True))
             write_bytes(self.path / PICTURES, "".join(rows).encode("utf-8", "surrogateescape"))
-            write_bytes(self.path / ABOUT, (json.dumps(self.about, ensure_ascii=False, indent=1) + "\n").encode())
+            write_json(self.path / ABOUT, self.about)
         self._file = (self.path / SCORES).open("ab")
-        _lock(self._file, self.path)
+        if not lock(self._file):
+            self._file.close()
+            raise UserError(f"{self.path}: another process is at this evaluation; wait for it, or choose another --out")
         self._file.truncate(self.done * self._width * ROW.itemsize)
         return self
 
@@ -107,6 +140,7 @@ class Writer:
         try:
             if failures := "".join(json.dumps({"file": f.where, "error": f.why}) + "\n" for f in failed):
                 with (self.path / FAILED).open("a", encoding="utf-8") as file:
+                    end_line(file, self.path / FAILED)
                     file.write(failures)
             self._file.write(np.ascontiguousarray(rows, ROW).tobytes())
             self._file.flush()
@@ -115,20 +149,22 @@ class Writer:
             raise OSError(error.errno, error.strerror, str(self.path / SCORES)) from None
 
 
-def _lock(file: IO[bytes], path: Path) -> None:
-    """Two processes must not fill one folder. Raises UserError if another one is at it."""
-    try:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        raise UserError(f"{path}: another process is at this evaluation; wait for it, or choose another --out") from None
-    except (ImportError, OSError):
-        return  # a system or a file system without locks
-
-
 _PLAIN = str.maketrans("\t\n\r", "   ")
+
+
+def one_line(name: str) -> str:
+    """A picture's name as it stands in a table: without tabs and ends of lines."""
+    return name.translate(_PLAIN)
+
+
+def _begun(file: Path) -> bool:
+    """Whether a killed process left this before the evaluation could begin."""
+    return file.name == PICTURES or file.suffix == PART
+
+
+def _marks(about: dict[str, Any]) -> dict[str, Any]:
+    """What tells one evaluation from another: of data its fingerprint and split, not under which name it was found."""
+    return about | {"data": {key: value for key, value in about.get("data", {}).items() if key not in ("spec", "name")}}
 
 
 def _about(path: Path) -> dict[str, Any]:
@@ -153,23 +189,28 @@ def read_predictions(folder: str | Path) -> Predictions:
         raise UserError(f"{path} is no evaluation: it has no {ABOUT}")
     about = _about(path)
     try:
-        n, width = about["n"], len(about["classes"])
+        n, classes, told = int(about["n"]), tuple(about["classes"]), (about["protocol"], about["net"], about["data"])
         lines = (path / PICTURES).read_text(encoding="utf-8", errors="surrogateescape").split("\n")[:-1]
         rows = [line.split("\t", 1) for line in lines]
         labels, names = np.array([int(label) for label, _ in rows], np.int64), [name for _, name in rows]
-        size = (path / SCORES).stat().st_size // (width * ROW.itemsize)
+        if len(rows) != n:
+            raise ValueError(f"{PICTURES} has {len(rows):,} lines for {n:,} pictures")
+        if n and not 0 <= labels.min() <= labels.max() < len(classes):
+            raise ValueError(f"{PICTURES} has labels from {labels.min()} to {labels.max()} for {len(classes)} classes")
+        done = (path / SCORES).stat().st_size // (len(classes) * ROW.itemsize) if n else 0
     except (ValueError, KeyError, TypeError, FileNotFoundError) as error:
         raise UserError(f"{path}: a damaged evaluation ({error}); evaluate again into another folder") from None
-    if len(rows) != n or size < n:
-        raise UserError(
-            f"{path}: {min(size, len(rows)):,} of {n:,} pictures were judged; run the same evaluation again to go on"
-        )
-    scores = np.memmap(path / SCORES, ROW, "r", shape=(n, width)) if n else np.empty((0, width), np.float32)
-    failures: dict[str, BadPicture] = {}  # a killed evaluation may have told one twice
-    if (path / FAILED).is_file():
-        for line in (path / FAILED).read_text(encoding="utf-8").splitlines():
+    if done < n:
+        raise UserError(f"{path}: {done:,} of {n:,} pictures were judged; run the same evaluation again to go on")
+    scores = np.memmap(path / SCORES, ROW, "r", shape=(n, len(classes))) if n else np.empty((0, len(classes)), np.float32)
+    return Predictions(scores, labels, names, classes, *told, _failures(path / FAILED))
+
+
+def _failures(file: Path) -> tuple[BadPicture, ...]:
+    """Those that were written down, each once: a killed evaluation may have told one twice, or only a part of its line."""
+    found: dict[str, BadPicture] = {}
+    for line in file.read_text(encoding="utf-8", errors="replace").splitlines() if file.is_file() else ():
+        with contextlib.suppress(ValueError, KeyError, TypeError):
             told = json.loads(line)
-            failures[told["file"]] = BadPicture(told["file"], told["error"])
-    return Predictions(
-        scores, labels, names, tuple(about["classes"]), about["protocol"], about["net"], about["data"], tuple(failures.values())
-    )
+            found[told["file"]] = BadPicture(told["file"], told["error"])
+    return tuple(found.values())

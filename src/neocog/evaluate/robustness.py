@@ -72,13 +72,6 @@ def _rounded(value: Any) -> Any:
     return round(value, 4) if isinstance(value, float) else value
 
 
-def some_of(pictures: Pictures, n: int | None, seed: int = 0) -> Pictures:
-    """n of the pictures drawn at random, in their order; all of them if there are no more."""
-    if n is None or n >= len(pictures):
-        return pictures
-    return pictures.subset(np.sort(generator(seed, len(pictures)).permutation(len(pictures))[:n]))
-
-
 def robustness(
     predictor: Predictor | Sequence[Predictor],
     pictures: Pictures,

@@ -11,8 +11,9 @@ from typing import NamedTuple
 import numpy as np
 
 from neocog.errors import BadPicture
-from neocog.evaluate.dense import Dense, cost
-from neocog.evaluate.predictions import log_mean, log_softmax
+from neocog.evaluate.cost import cost, dense_sides
+from neocog.evaluate.dense import Dense
+from neocog.evaluate.predictions import log_mean, log_softmax, narrow, wide_log_softmax
 from neocog.evaluate.protocol import Protocol
 from neocog.evaluate.views import Scaled, View, views
 from neocog.nn.resample import torch_resize
@@ -21,7 +22,6 @@ from neocog.pictures.store import Store
 from neocog.runs import Predictor
 
 CHUNK, PLAIN_CHUNK = 32, 256  # pictures that are taken together: of several views each, and of one
-PIXELS = 16 * 224 * 224  # of a batch on a processor; a GPU takes 16 times as many
 MOST = 1024  # views of a batch
 
 Rows = tuple[np.ndarray, list[BadPicture]]
@@ -54,13 +54,10 @@ class Scorer:
         self._store = Store(pictures, self.record, limit=0, resize=torch_resize) if self._plain is not None else None
         self._answer = {"1crop": predictor.scores, "crops": replace(predictor, flip=False).scores}
         if "dense" in kinds:
-            for term in self.protocol.terms:  # what does not fit is told before anything is read
-                for side in term.scales if term.kind == "dense" else ():
-                    cost(predictor.model.arch, side)
+            for side in dense_sides(self.protocol):  # what does not fit is told before anything is read
+                cost(predictor.model.arch, side)
             self._answer["dense"] = Dense(predictor).scores
         self._pool = ThreadPoolExecutor(os.cpu_count() or 1, "views")
-        where = next(predictor.model.parameters(), None)
-        self._pixels = PIXELS * (16 if where is not None and where.device.type == "cuda" else 1)
 
     @property
     def _plain(self) -> int | None:
@@ -75,12 +72,13 @@ class Scorer:
 
     def rows(self, indices: np.ndarray, watch: Watch = lambda share: None) -> Rows:
         """The answers for these pictures."""
-        means = [_Means(len(indices), self.width, term.scores) for term in self.protocol.terms]
+        # of one view the mean of the scores is the score itself, to the last bit
+        means = [_Means(len(indices), self.width, term.scores or self.protocol.plain) for term in self.protocol.terms]
         failed: dict[int, BadPicture] = {}
         if self._store is not None and self._plain is not None:
             pixels, kept = self._store.get(indices)
             at = np.searchsorted(indices, kept)
-            size = self._batch(self.record.height, self.record.width)
+            size = self.predictor.batch(self.record.height, self.record.width, MOST)
             for start in range(0, len(at), size):
                 scores = self.predictor.scores(pixels[start : start + size])
                 means[self._plain].add(at[start : start + size], scores, np.ones(len(scores)))
@@ -89,7 +87,7 @@ class Scorer:
         if not self.protocol.plain:
             failed |= self._views(indices, means, watch)
         found = means[0].log() if len(means) == 1 else log_mean([mean.log() for mean in means])
-        found[~np.isfinite(found).all(1)] = -np.log(self.width)  # a broken network says nothing: every class alike
+        found[np.isnan(found).any(1)] = -np.log(self.width)  # a broken network says nothing: every class alike
         found[list(failed)] = np.nan
         return found, [failed[k] for k in sorted(failed)]
 
@@ -109,7 +107,7 @@ class Scorer:
                 waiting.setdefault((how, view.height, view.width), []).append(_Task(k, term, view, count, how))
         done, total = 0, sum(map(len, waiting.values()))
         for (how, height, width), tasks in waiting.items():
-            size = self._batch(height, width)
+            size = self.predictor.batch(height, width, MOST)
             for start in range(0, len(tasks), size):
                 some = tasks[start : start + size]
                 scores = self._answer[how](np.stack([made[task.picture].cut(task.view) for task in some]))
@@ -136,9 +134,6 @@ class Scorer:
         except BadPicture as error:
             return error
 
-    def _batch(self, height: int, width: int) -> int:
-        return max(1, min(MOST, self._pixels // (height * width)))
-
 
 class _Means:
     """The mean answer to each of n pictures, of probabilities (kept as logarithms) or of scores."""
@@ -150,7 +145,7 @@ class _Means:
 
     def add(self, at: np.ndarray, scores: np.ndarray, counts: np.ndarray) -> None:
         """Scores N×classes of the pictures at `at`; each counts so often. A picture may come several times."""
-        wide = scores.astype(np.float64) if self._scores else log_softmax(scores).astype(np.float64)
+        wide = scores.astype(np.float64) if self._scores else wide_log_softmax(scores)
         with np.errstate(invalid="ignore"):
             for k, row, count in zip(at.tolist(), wide, counts.tolist(), strict=True):
                 mean = self._sum[k]
@@ -165,4 +160,4 @@ class _Means:
         with np.errstate(invalid="ignore", divide="ignore"):
             if self._scores:
                 return log_softmax(self._sum / self._count)
-            return (self._sum - np.log(self._count)).astype(np.float32)
+            return narrow(self._sum - np.log(self._count))

@@ -12,6 +12,7 @@ import numpy as np
 
 from neocog.evaluate.distributions import NORMAL, Z95, fair_coin
 from neocog.evaluate.predictions import Predictions
+from neocog.runs import ranking
 
 NUMBERS = 1 << 22  # that are looked at together
 
@@ -25,15 +26,9 @@ def blocks(predictions: Predictions) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 
 def ranks(predictions: Predictions) -> np.ndarray:
-    """int64, one for each answered picture: at which place its class stands, 1: it was the answer.
-
-    Classes that tie with the true one count as ahead of it, as in `wrong_in_top`: constant scores do not look right.
-    """
-    found = [np.empty(0, np.int64)]
-    for at, scores in blocks(predictions):
-        own = scores[np.arange(len(at)), predictions.labels[at]][:, None]
-        found.append((~(scores < own)).sum(1))
-    return np.concatenate(found)
+    """int64, one for each answered picture: at which place its class stands, 1: it was the answer; ties count against it."""
+    found = [ranking.ranks(scores, predictions.labels[at]) for at, scores in blocks(predictions)]
+    return np.concatenate([np.empty(0, np.int64), *found])
 
 
 def wrong_at(predictions: Predictions, k: int = 1) -> np.ndarray:

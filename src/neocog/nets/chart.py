@@ -176,12 +176,14 @@ def timeline(canvas: Canvas, found: Sequence[Entry], top: float) -> float:
     plot = (LEFT, top + 40, WIDE - RIGHT, top + 520)
     years = sorted({e.year for e in found})
     # Every year that has networks gets a column, wider the more it has: the field slept from 1962 to 1980.
-    shares = {year: 1.6 + math.sqrt(sum(e.year == year for e in found)) for year in years}
-    unit = (plot[2] - plot[0]) / sum(shares.values())
+    # None is narrower than its name.
+    named = width("0000 ", SMALL) + 4
+    shares = {year: math.sqrt(sum(e.year == year for e in found)) for year in years}
+    unit = (plot[2] - plot[0] - named * len(years)) / sum(shares.values())
     starts, x = {}, plot[0]
     for year in years:
         starts[year] = x
-        x += shares[year] * unit
+        x += named + shares[year] * unit
     low, high = 2.7, math.log10(max(e.params for e in found)) + 0.15
     for power in range(3, 9):
         y = plot[3] - (plot[3] - plot[1]) * (power - low) / (high - low)
@@ -192,9 +194,10 @@ def timeline(canvas: Canvas, found: Sequence[Entry], top: float) -> float:
     dots = []
     for year in years:
         here = [e for e in found if e.year == year]
-        canvas.text(starts[year] + shares[year] * unit / 2, plot[3] + 19, str(year), SMALL, "middle", "soft")
+        wide = named + shares[year] * unit
+        canvas.text(starts[year] + wide / 2, plot[3] + 19, str(year), SMALL, "middle", "soft")
         for i, e in enumerate(sorted(here, key=lambda e: e.file)):
-            x = starts[year] + shares[year] * unit * (i + 0.5) / len(here)
+            x = starts[year] + wide * (i + 0.5) / len(here)
             y = plot[3] - (plot[3] - plot[1]) * (math.log10(max(e.params, 600)) - low) / (high - low)
             dots.append((e, x, y, 2 + 1.1 * max(0.0, math.log10(max(e.macs, 1)) - 3)))
     for e, x, y, r in sorted(dots, key=lambda d: -d[3]):

@@ -15,7 +15,7 @@ from neocog.nets.result import Result
 from neocog.nets.terms import ONE, UNSAID, Terms, read_terms
 
 PUBLISHED, WEIGHTS, MEASURED = "paper", "weights", "measured"
-WEIGHT_FILES = Path(__file__).parent.parent / "weights" / "published.txt"
+WEIGHT_FILES = Path(__file__).parent / "published.txt"
 _RIGHT = re.compile(r"(?P<file>\S+): (?P<right>[\d,]+) of (?P<set>CIFAR-100?)'s (?P<n>[\d,]+) test pictures right")
 
 

@@ -14,9 +14,14 @@ TICKS = (0.2, 0.5, 1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 40, 50, 70, 100)
 FEW, MANY = 2, 10  # errors that make a strip; from so many on, one name for a family does
 
 
+def drawn(found: Sequence[Table]) -> list[Table]:
+    """Those that rank enough to make a strip."""
+    return [table for table in found if len(table.ranked) >= FEW]
+
+
 def draw(found: Sequence[Table]) -> str:
-    """Tables with two ranked errors or more."""
-    shown = [table for table in found if len(table.ranked) >= FEW]
+    """The picture of the tables that are `drawn`."""
+    shown = drawn(found)
     canvas = Canvas()
     canvas.text(LEFT, 34, "Published errors, a strip for each protocol", LARGE)
     canvas.text(LEFT, 54, "Errors compare within a strip only. Logarithmic axes; further left is better.", NORMAL, kind="soft")
@@ -90,4 +95,4 @@ def _strip(canvas: Canvas, table: Table, xs: Sequence[float], swarm: Sequence[in
 
 def _words(line: Line) -> str:
     figures = " / ".join(f"{value:g} %" for value in (line.top1_error, line.top5_error) if value is not None)
-    return f"{line.net} ({line.year}): {figures}; {line.protocol}" + ("" if line.verified else "; unverified")
+    return f"{line.net}{f' ({line.year})' if line.year else ''}: {figures}; {line.protocol}" + ("" if line.verified else "; unverified")

@@ -3,6 +3,7 @@
 import fnmatch
 import importlib
 import pkgutil
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -51,10 +52,19 @@ def nets() -> dict[str, Net]:
 
 
 def list_models(pattern: str = "*") -> list[str]:
-    """The names that match a shell pattern, large letters or small; one without wildcards matches anywhere in the name."""
-    if not any(c in pattern for c in "*?["):
-        pattern = f"*{pattern}*"
-    return [name for name in index.saved() or nets() if fnmatch.fnmatchcase(name.lower(), pattern.lower())]
+    """The names that match a shell pattern, large letters or small.
+
+    One without wildcards stands at the beginning of a word of the name (`lenet` is not googlenet's); if none has it there, it
+    may stand anywhere in it.
+    """
+    names, wanted = list(index.saved() or nets()), pattern.lower()
+    if any(c in pattern for c in "*?["):
+        return [name for name in names if fnmatch.fnmatchcase(name.lower(), wanted)]
+    inside = [name for name in names if wanted in name.lower()]
+    if wanted[:1].isalpha():
+        word = re.compile(f"(?<![a-z]){re.escape(wanted)}")
+        return [name for name in inside if word.search(name.lower())] or inside
+    return inside
 
 
 def resolve(name: str) -> Net:

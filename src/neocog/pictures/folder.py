@@ -19,19 +19,21 @@ from neocog.pictures.sets import Dataset, FilePictures, Pictures, carve, fingerp
 from neocog.pictures.synsets import titles_of
 
 
-def load_folder(root: str | Path, seed: int = 0, test_fraction: float = 0.2, val_fraction: float = 0.1) -> Dataset:
+def load_folder(
+    root: str | Path, seed: int = 0, test_fraction: float = 0.2, val_fraction: float = 0.1, judging: bool = False
+) -> Dataset:
     """`root/<class>/…` or `root/{train,val|valid|validation,test}/<class>/…`; sub-folders count for their class.
 
     Split folders are used as they are. With train and val only, there is no test set; with train and test, validation
     is carved from train; without either, test is carved first, then validation from the rest, both stratified. Hidden
     files are ignored, files that are no pictures counted in `notes`, pictures whose header cannot be read in `skipped`.
-    DataError when that does not give two or more classes with a usable picture each.
+    DataError when that does not give two or more classes with a usable picture each; to judge, one will do.
     """
     root = Path(root)
     check_root(root)
     folders, notes = split_folders(root)
     read = {split: read_split(folder, root) for split, folder in folders.items()}
-    return assemble(root, folders, read, notes, seed, test_fraction, val_fraction)
+    return assemble(root, folders, read, notes, seed, test_fraction, val_fraction, judging)
 
 
 def assemble(
@@ -42,6 +44,7 @@ def assemble(
     seed: int,
     test_fraction: float,
     val_fraction: float,
+    judging: bool = False,
 ) -> Dataset:
     """The data set of the splits that were read, "train" among them. `folders`: where each lies.
 
@@ -49,7 +52,7 @@ def assemble(
     """
     classes = sorted_classes(read["train"].files)
     skipped = tuple(bad for part in read.values() for bad in part.skipped)
-    check_classes(classes, {split: part.files for split, part in read.items()}, skipped, folders, root)
+    check_classes(classes, {split: part.files for split, part in read.items()}, skipped, folders, root, judging)
     titles, said = titles_of(classes, root)
 
     sets: dict[str, FilePictures] = {}
@@ -68,7 +71,7 @@ def assemble(
         notes.extend(part.notes)
         part.files.clear()  # the sets hold them now
     if skipped:
-        notes.append(f"{count_files(len(skipped))} skipped because they cannot be read, the first: {skipped[0]}")
+        notes.append(f"{count_files(len(skipped))} skipped as unreadable, the first: {skipped[0]}")
     mark = fingerprint(
         text
         for split, pictures in sets.items()

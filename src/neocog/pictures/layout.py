@@ -51,10 +51,12 @@ def check_classes(
     skipped: Sequence[BadPicture],
     folders: Mapping[str, Path],
     root: Path,
+    judging: bool = False,
 ) -> None:
     """DataError unless there are two or more classes, each with a usable picture in train and none unknown to it.
 
-    `usable` holds the readable files by split and class, `folders` the folder of each split.
+    judging: one class, and a picture of it, will do. `usable` holds the readable files by split and class, `folders` the
+    folder of each split.
     """
     train = folders["train"]
     if not classes:
@@ -67,7 +69,9 @@ def check_classes(
                 offer = nearest(name, classes)
                 hint = f"did you mean {' or '.join(offer)}?" if offer else "add it to train or remove it"
                 raise DataError(f"{folders[split] / name}: class '{name}' is unknown to {train.name}: {hint}")
-    for name in classes if len(classes) > 1 else ():
+    if judging and not any(usable["train"].values()):
+        raise DataError(f"{train}: no usable picture" + (f" ({count_files(len(skipped))} skipped)" if skipped else ""))
+    for name in classes if len(classes) > 1 and not judging else ():
         if not usable["train"][name]:
             place = (train / name).relative_to(root).as_posix()
             bad = [one for one in skipped if f"{one.where}/".startswith(f"{place}/")]
@@ -76,6 +80,8 @@ def check_classes(
     if len(classes) == 1:
         inner = [folder.name for folder in subfolders(train / classes[0])]
         hint = f"; did you mean {train / classes[0]}?" if train == root and len(inner) > 1 else ""
+        if judging and not hint:
+            return
         raise DataError(f"{train}: a classifier needs two or more classes; found only '{classes[0]}'{hint}")
 
 

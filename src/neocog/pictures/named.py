@@ -113,12 +113,14 @@ def load_data(
     val_fraction: float | None = None,
     test_fraction: float | None = None,
     on_progress: "OnProgress | None" = None,
+    judging: bool = False,
 ) -> "Dataset":
     """A name of `NAMED` (nothing, or "": the embedded digits), a data set of the hub (`hf:owner/name`), or a folder: of idx
     files, of CIFAR, of STL-10, of tar shards, of parquet files, of ImageNet, of class folders.
 
     A name wins over a folder of the same name in the working directory; `./name` means the folder. Fractions are those
-    of validation, and of test where the data has no test set of its own; None is each form's default.
+    of validation, and of test where the data has no test set of its own; None is each form's default. judging: a folder of a
+    single class will do.
     """
     name = str(spec or "digits")
     if name.startswith("hf:"):
@@ -126,7 +128,7 @@ def load_data(
 
         return load_hub(name, seed, val_fraction, test_fraction)
     if name not in NAMED or (isinstance(spec, Path) and spec.is_dir()):
-        return _load_path(_at_home(name), name, seed, val_fraction, test_fraction)
+        return _load_path(_at_home(name), name, seed, val_fraction, test_fraction, judging)
     data = _load_named(NAMED[name], seed, val_fraction, test_fraction, on_progress)
     if spec and Path(spec).is_dir():
         from dataclasses import replace
@@ -185,7 +187,9 @@ def _load_named(
     return load_cifar_folder(here, seed, val_fraction, test_fraction, named.name, noted_sums(here) | dict(named.md5))
 
 
-def _load_path(path: Path, spec: str, seed: int, val_fraction: float | None, test_fraction: float | None) -> "Dataset":
+def _load_path(
+    path: Path, spec: str, seed: int, val_fraction: float | None, test_fraction: float | None, judging: bool
+) -> "Dataset":
     from neocog.pictures.cifar import cifar_folder, load_cifar_folder
     from neocog.pictures.folder import load_folder
     from neocog.pictures.idx import idx_file, load_idx_folder
@@ -224,4 +228,4 @@ def _load_path(path: Path, spec: str, seed: int, val_fraction: float | None, tes
     given = {key: value for key, value in given.items() if value is not None}
     if (validation := find_validation(path)) is not None:
         return load_imagenet(validation, seed, **given)
-    return load_folder(path, seed, **given)
+    return load_folder(path, seed, judging=judging, **given)

@@ -48,8 +48,8 @@ class Sealed(Pictures):
     def source(self, i: int) -> NoReturn:
         _refuse()
 
-    def name(self, i: int) -> str:
-        return self._inside.name(i)
+    def name(self, i: int) -> NoReturn:  # of a folder of classes it says what the picture is
+        _refuse()
 
     def subset(self, indices: np.ndarray | Sequence[int]) -> "Sealed":
         return Sealed(self._inside.subset(indices))

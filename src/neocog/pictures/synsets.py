@@ -12,7 +12,7 @@ from pathlib import Path
 
 from neocog.errors import DataError
 
-ILSVRC = Path(__file__).parents[1] / "weights" / "classes" / "imagenet1k.txt"
+ILSVRC = Path(__file__).parent / "imagenet1k.txt"
 WORDS = ("LOC_synset_mapping.txt", "synset_words.txt", "words.txt")
 """Files that say the words of synsets, one a line behind its id: Kaggle's, Caffe's, ImageNet's own (with a tab)."""
 LARGEST = 1 << 24  # bytes of such a file

@@ -25,6 +25,7 @@ from neocog.runs.config import EVENTS, Config
 SPLIT = 36  # pictures on which the networks disagree
 COMPARED = 6  # networks whose answers stand under each of them
 NAMED = 200  # pictures named behind the cells of one run
+NEEDED = {"ranking", "pairs", "seeds", "classes", "machine", "protocol", "recommendation", "majority_error"}  # of result.json
 FEW = 100  # classes up to which every seed's details are kept; of more classes, the first seed's
 
 
@@ -55,7 +56,7 @@ def bakeoff_report(
     if heads and dataset is not None:
         source, at = locate(heads[0].test, dataset)
         if spec is not None and source is None:
-            raise UserError(f"{spec} holds none of the pictures that {path} was judged on ({plan.data['name']})")
+            raise UserError(f"{spec} does not hold the pictures that {path} was judged on ({plan.data['name']})")
         if source is not None:
             there = {i: int(at[i]) for i in wanted if at[i] >= 0}
             show = None if on_progress is None else lambda done, total: on_progress("making small pictures", done, total)
@@ -73,6 +74,8 @@ def bakeoff_report(
     }
     if len(heads) < 2:
         del panels["pairs"], panels["disagreements"]
+    if not any(len(row["points"]) > 1 for row in panels["race"]["rows"]):
+        del panels["race"]
     findings = quick_findings(dataset) if dataset is not None else ()
     if heads:
         panels["data"] = setting.data(heads[0].config, dataset, findings, heads[0].test.failed)
@@ -137,8 +140,11 @@ def _result(folder: Path) -> dict[str, Any]:
     if not file.is_file():
         raise UserError(f"{folder} has no {RESULT} yet: finish it with `neocog bakeoff DATA --out {folder} --resume`")
     try:
-        return json.loads(file.read_text("utf-8"))
-    except ValueError as error:
+        found = json.loads(file.read_text("utf-8"))
+        if lacking := NEEDED - found.keys():
+            raise ValueError(f"there is no {min(lacking)!r}")
+        return found
+    except (ValueError, AttributeError) as error:
         raise UserError(f"{file} is damaged ({error}); `neocog bakeoff DATA --out {folder} --resume` writes it again") from None
 
 

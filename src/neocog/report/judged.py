@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from neocog.evaluate.predictions import Predictions
-from neocog.evaluate.statistics import answers, confusion, per_class, wilson, wrong_at
+from neocog.evaluate.statistics import answers, confusion, per_class, ranks, wilson
 from neocog.report.plain import clean, rounded
 
 MISTAKES = 48  # of the most confident ones
@@ -16,13 +16,14 @@ LISTED = 3000  # pictures that a report names, at most
 def result(predictions: Predictions) -> dict[str, Any]:
     """Errors in percent with n, interval and protocol; what always saying the commonest class would give."""
     labels = predictions.labels[predictions.answered]
-    n, wrong = len(labels), int(wrong_at(predictions, 1).sum())
+    places = ranks(predictions)
+    n, wrong = len(labels), int((places > 1).sum())
     low, high = wilson(wrong, n)
     majority = 100 * (1 - np.bincount(labels).max() / n) if n else None
     return {
         "top1_error": rounded(100 * wrong / n if n else None),
         "ci95": [rounded(100 * low), rounded(100 * high)],
-        "top5_error": rounded(100 * float(wrong_at(predictions, 5).mean())) if n and len(predictions.classes) > 5 else None,
+        "top5_error": rounded(100 * float((places > 5).mean())) if n and len(predictions.classes) > 5 else None,
         "n": n,
         "wrong": wrong,
         "majority_error": rounded(majority),

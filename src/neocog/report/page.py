@@ -19,8 +19,8 @@ TAGS = {"en": "en", "zh": "zh-Hans"}
 
 
 def words(language: str) -> dict[str, Any]:
-    """All texts of the page in one language."""
-    return json.loads((files("neocog.report") / "words" / f"{language}.json").read_text("utf-8"))
+    """All texts of the page in one language; no line ends before a percent sign."""
+    return json.loads((files("neocog.report") / "words" / f"{language}.json").read_text("utf-8").replace(" %", "\u202f%"))
 
 
 def page(report: dict[str, Any], languages: tuple[str, ...] = LANGUAGES) -> str:

@@ -11,7 +11,7 @@ from neocog.errors import UserError
 from neocog.evaluate.predictions import Predictions, is_evaluation, read_predictions
 from neocog.pictures import load_data
 from neocog.pictures.sets import Dataset, Pictures
-from neocog.runs import RunFolder, read_events
+from neocog.runs import read_config, read_events
 from neocog.runs.config import EVENTS, Config
 from neocog.runs.events import Event
 from neocog.runs.learned import unlearned
@@ -22,8 +22,8 @@ OnProgress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """split: "test", "val" or "other" (other pictures than the run's own data). at[i]: where picture i of the predictions lies
-    in `pictures`, -1: nowhere. missing: why there are no pictures."""
+    """split: "test", "val" or "other" (other pictures than the run's own data). data: None where it is not what the run learned
+    from. at[i]: where picture i of the predictions lies in `pictures`, -1: nowhere. missing: why there are no pictures."""
 
     path: Path
     config: Config
@@ -36,22 +36,20 @@ class Source:
     missing: str = ""
 
 
-def open_run(run: str | Path, spec: str | None = None, on_progress: OnProgress | None = None,
-             stop: Callable[[], bool] | None = None) -> Source:  # fmt: skip
+def open_run(run: str | Path, spec: str | None = None, on_progress: OnProgress | None = None) -> Source:
     """A run with its test evaluation, which is made if there is none and the data can be had.
 
     spec: where the data is now. Raises UserError if it is given and cannot be used.
     """
-    path, folder = Path(run), RunFolder(run)
-    config, events = folder.config(), tuple(read_events(Path(run) / EVENTS))
+    path, config, events = Path(run), read_config(run), tuple(read_events(Path(run) / EVENTS))
     data, missing = open_data(config.data, spec, on_progress)
     own = data is not None and data.fingerprint == config.data["fingerprint"]
     predictions = _kept(path / TEST, can_go_on=own)
     if predictions is not None:
         pictures, at = locate(predictions, data)
-        if spec is not None and not (at >= 0).any():
-            raise UserError(f"{spec} holds none of the pictures that {path} was judged on ({config.data['name']})")
-        return Source(path, config, events, predictions, "test", data, pictures, at, missing)
+        if spec is not None and pictures is None:
+            raise UserError(f"{spec} does not hold the pictures that {path} was judged on ({config.data['name']})")
+        return Source(path, config, events, predictions, "test", data if own else None, pictures, at, missing)
     if data is None:
         return Source(path, config, events, missing=missing)
     if spec is not None and not own and config.data["fingerprint"]:
@@ -59,10 +57,8 @@ def open_run(run: str | Path, spec: str | None = None, on_progress: OnProgress |
     pictures, split = _to_judge(path, data, own)
     if pictures is None or not finished(config, events):  # the test pictures are touched once, at the end
         return Source(path, config, events, data=data if own else None, missing="")
-    folder.weights()  # a run that has none yet is told as such
-    predictions = _judge(path, config, pictures, split, on_progress, stop)
-    found, at = locate(predictions, data)
-    return Source(path, config, events, predictions, split, data, found, at, missing)
+    predictions = _judge(path, config, pictures, split, on_progress)
+    return Source(path, config, events, predictions, split, data, pictures, np.arange(len(pictures)), missing)
 
 
 def finished(config: Config, events: tuple[Event, ...]) -> bool:
@@ -114,7 +110,10 @@ def _to_judge(path: Path, data: Dataset, own: bool) -> tuple[Pictures | None, st
 
 
 def locate(predictions: Predictions, data: Dataset | None) -> tuple[Pictures | None, np.ndarray]:
-    """The split that the predictions are of, and where each of them lies in it. Found by names, so that it may have moved."""
+    """The split that the predictions are of, and where each of them lies in it; (None, -1 …) if there is none.
+
+    Found by names, so that it may have moved. Other data may have the same names (t10k/7): its classes tell.
+    """
     nowhere = np.full(len(predictions), -1, np.int64)
     if data is None or not len(predictions):
         return None, nowhere
@@ -123,20 +122,28 @@ def locate(predictions: Predictions, data: Dataset | None) -> tuple[Pictures | N
             continue
         places = {pictures.name(i).translate(_PLAIN): i for i in range(len(pictures))}
         at = np.array([places.get(name.translate(_PLAIN), -1) for name in predictions.names], np.int64)
-        if (at >= 0).any():
+        there = np.flatnonzero(at >= 0)
+        own = predictions.data.get("fingerprint") == data.fingerprint
+        if len(there) and (own or _alike(predictions, there, data.classes, pictures.labels[at[there]])):
             return pictures, at
     return None, nowhere
+
+
+def _alike(predictions: Predictions, there: np.ndarray, classes: tuple[str, ...], labels: np.ndarray) -> bool:
+    """Whether these pictures have the classes that they were judged by."""
+    judged_by = (predictions.classes[k] for k in predictions.labels[there])
+    return all(name == classes[k] for name, k in zip(judged_by, labels, strict=True))
 
 
 _PLAIN = str.maketrans("\t\n\r", "   ")  # as an evaluation folder writes names
 
 
-def _judge(path: Path, config: Config, pictures: Pictures, split: str, on_progress: OnProgress | None,
-           stop: Callable[[], bool] | None) -> Predictions:  # fmt: skip
+def _judge(path: Path, config: Config, pictures: Pictures, split: str, on_progress: OnProgress | None) -> Predictions:
     """The evaluation of a split; that of the run's own test split stays in its folder, and a stopped one goes on there."""
     from neocog.evaluate.engine import predict_all
-    from neocog.runs import load_predictor
+    from neocog.runs import RunFolder, load_predictor
 
+    RunFolder(path).weights()  # a run that has none yet is told as such
     told = None if on_progress is None else lambda done, total: on_progress("judging", done, total)
     kept = {"out": path / TEST, "about": about(config)} if split == "test" else {}
-    return predict_all(load_predictor(path), pictures, on_progress=told, stop=stop, **kept)
+    return predict_all(load_predictor(path), pictures, on_progress=told, **kept)

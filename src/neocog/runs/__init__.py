@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from neocog.runs.predictor import Scored as Scored
     from neocog.runs.predictor import load as load
     from neocog.runs.predictor import load_predictor as load_predictor
-    from neocog.runs.predictor import wrong_in_top as wrong_in_top
+    from neocog.runs.ranking import wrong_in_top as wrong_in_top
 
 _HOME = {
     "Config": "config",
@@ -26,7 +26,7 @@ _HOME = {
     "Scored": "predictor",
     "load": "predictor",
     "load_predictor": "predictor",
-    "wrong_in_top": "predictor",
+    "wrong_in_top": "ranking",
 }
 
 __all__ = list(_HOME)  # pyright: ignore[reportUnsupportedDunderAll]

@@ -6,23 +6,24 @@ import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from neocog.errors import UserError
+from neocog.files import end_line, lock
 
 Event = dict[str, Any]
 
 
 class EventLog:
-    """Appends events to a file. A line that a killed process left unfinished is closed off first."""
+    """Appends events to a file, which it holds: UserError if another process does."""
 
     def __init__(self, path: Path):
         self.path = path
-        whole = not path.exists() or path.stat().st_size == 0 or path.read_bytes()[-1:] == b"\n"
         self._file = path.open("a", encoding="utf-8")
-        _lock(self._file, path)
-        if not whole:
-            self._file.write("\n")
+        if not lock(self._file):
+            self._file.close()
+            raise UserError(f"{path.parent}: another process is at work on this run; wait for it, or choose another --out")
+        end_line(self._file, path)
 
     def append(self, event: Event) -> Event:
         """Write one event, stamped with the time; the event as written."""
@@ -38,20 +39,6 @@ class EventLog:
         """Close the file; what a full disk kept back has been complained of already."""
         with contextlib.suppress(OSError):
             self._file.close()
-
-
-def _lock(file: IO[str], path: Path) -> None:
-    """Two processes must not write one run. Raises UserError if another one is at it."""
-    try:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise UserError(
-            f"{path.parent}: another process is at work on this run; wait for it, or choose another --out"
-        ) from None
-    except (ImportError, OSError):
-        return  # a system or a file system without locks
 
 
 def _finite(value: Any) -> Any:

@@ -1,13 +1,12 @@
 """The run folder: configuration, events, weights, resumable state. Nothing else keeps state."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from neocog.errors import UserError
-from neocog.files import PART, write_bytes
+from neocog.files import PART, write_json
 from neocog.runs.config import BEST, CONFIG, EVENTS, LAST, START, STATE, Config, read_config
 from neocog.runs.events import EventLog
 from neocog.weights import read_safetensors, write_safetensors
@@ -49,7 +48,7 @@ class RunFolder:
 
     def write(self, config: Config) -> None:
         """Write the configuration of a run that has begun, in place of the one it had."""
-        write_bytes(self.path / CONFIG, (json.dumps(config.to_json(), ensure_ascii=False, indent=1) + "\n").encode())
+        write_json(self.path / CONFIG, config.to_json())
 
     def begin_again(self, config: Config) -> None:
         """From the start with another configuration. Killed half-way, the old one starts over and comes here again."""

@@ -19,7 +19,8 @@ from neocog.weights import check_keys, hub, read_safetensors
 from neocog.weights.converters import convert
 from neocog.weights.header import OWN, read_header
 
-BATCH = 256
+BATCH = 256  # pictures that are answered together at most
+PIXELS = 16 * 224 * 224  # that are answered together on a processor; a GPU takes 16 times as many
 
 
 @dataclass
@@ -36,6 +37,12 @@ class Predictor:
     def protocol(self) -> str:
         """The id that stands beside every figure."""
         return self.preprocessing.id + ("-flip" if self.flip else "")
+
+    def batch(self, height: int, width: int, most: int = BATCH) -> int:
+        """How many pictures of this size to ask about at a time, so that the maps of a large network fit into memory."""
+        where = next(self.model.parameters(), None)
+        room = PIXELS * (16 if where is not None and where.device.type == "cuda" else 1)
+        return max(1, min(most, room // (height * width)))
 
     def scores(self, pixels: np.ndarray) -> np.ndarray:
         """uint8 N×H×W×C, as the record makes them → float32 N×classes scores; the largest is the answer."""
@@ -68,14 +75,14 @@ class Predictor:
         """Every picture of a split, or those `among`, a batch at a time."""
         store = store or Store(pictures, self.preprocessing, limit=0, resize=torch_resize)
         wanted = np.arange(len(pictures)) if among is None else among
-        scores, indices = [], []
-        for start in range(0, len(wanted), BATCH):
-            pixels, kept = store.get(wanted[start : start + BATCH])
+        scores, indices, size = [], [], self.batch(self.preprocessing.height, self.preprocessing.width)
+        for start in range(0, len(wanted), size):
+            pixels, kept = store.get(wanted[start : start + size])
             if len(kept):
                 scores.append(self.scores(pixels))
                 indices.append(kept)
             if on_progress is not None:
-                on_progress(min(start + BATCH, len(wanted)), len(wanted))
+                on_progress(min(start + size, len(wanted)), len(wanted))
         found = np.concatenate(indices) if indices else np.empty(0, np.int64)
         return Scored(
             np.concatenate(scores) if scores else np.empty((0, len(self.classes)), np.float32),
@@ -83,16 +90,6 @@ class Predictor:
             found,
             tuple(store.failed[i] for i in sorted(store.failed)),
         )
-
-
-def wrong_in_top(scores: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
-    """Of each of N pictures, whether its class is *not* among the k largest of its N×classes scores.
-
-    A class that ties with the true one counts as ahead of it, and so does a score that is no number, so that constant or
-    broken scores do not look right.
-    """
-    own = scores[np.arange(len(labels)), labels][:, None]
-    return (~(scores < own)).sum(1) > k
 
 
 @dataclass(frozen=True, eq=False)

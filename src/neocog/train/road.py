@@ -1,8 +1,8 @@
 """Which way a training goes: from scratch, on from weights, or a linear classifier on the features of a frozen network."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
-from neocog.errors import UserError
+from neocog.errors import UserError, nearest
 from neocog.nets import Net, Recipe, resolve
 from neocog.nets.card import Card
 from neocog.pictures.augment.spec import without_mirroring
@@ -127,7 +127,10 @@ def _changed(recipe: Recipe, wishes: Wishes, choice: Choice) -> Recipe:
         changes.setdefault("nesterov", False)  # there is nothing to look ahead along
     if changes.get("freeze"):
         changes["freeze"] = frozen_paths(choice.arch, changes["freeze"])
-    try:
-        return replace(recipe, **changes)
-    except TypeError as error:  # a name that no recipe has
-        raise UserError(f"recipe: {error}") from None
+    known = {field.name for field in fields(recipe)} - {"name", "source"}
+    for name in changes:
+        if name not in known:
+            near = nearest(name, known)
+            hint = f": did you mean {' or '.join(near)}?" if near else f"; there are {', '.join(sorted(known))}"
+            raise UserError(f"a recipe has no field '{name}'{hint}")
+    return replace(recipe, **changes)

@@ -7,7 +7,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path, PurePosixPath
+from importlib.resources import files
+from pathlib import PurePosixPath
 from typing import TypeVar
 
 from neocog.errors import UnknownName, UserError
@@ -71,7 +72,7 @@ class Published:
 @cache
 def table() -> tuple[Published, ...]:
     """Every published file that is known."""
-    lines = (Path(__file__).parent / TABLE).read_text(encoding="utf-8").splitlines()
+    lines = (files("neocog.nets") / TABLE).read_text("utf-8").splitlines()
     return tuple(_read(line) for line in lines if line and not line.startswith("#"))
 
 

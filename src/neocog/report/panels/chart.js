@@ -37,9 +37,15 @@ export function path(points, x, y) {
   }).join("");
 }
 
+// A chart's width: on a phone no wider than it, so that its letters stay as large as they are.
+function fitting(width) {
+  return Math.min(width, Math.max(320, document.documentElement.clientWidth - 32));
+}
+
 // The frame of a chart. x, y: {from, to, label, format, ticks?}. Returns {svg, x, y, plot, left, …}: draw into `plot`.
 export function frame({ width = 440, height = 260, x, y, label, description, left = 46, right = 12, top = 12, bottom = 40, square = false }) {
   const title = freshId("t"), about = freshId("d");
+  width = fitting(width);
   const toX = scale(x.from, x.to, left, width - right), toY = scale(y.from, y.to, height - bottom, top);
   const plot = s("g");
   const across = (x.ticks ?? ticks(x.from, x.to, square ? 4 : 5)), up = (y.ticks ?? ticks(y.from, y.to, 4));

@@ -13,7 +13,7 @@ export function render(element, data, words) {
         { key: "name", label: w.way, header: true, cell: (row) => (row.name === "" ? h("b", null, w.this) : name(label(row))), sort: label },
         { key: "error", label: w.error, numeric: true, cell: (row) => percent(row.error, words), sort: (row) => row.error },
         { key: "ci95", label: words.classes.interval, cell: (row) => span(row, data.validation, words) },
-        { key: "range", label: "%", whole: true, cell: (row) => interval(row.ci95, words, 1) },
+        { key: "range", label: words.pairs.range, whole: true, cell: (row) => interval(row.ci95, words, 1) },
       ], words, { caption: w.simpler, quietCaption: true, sortBy: "error" }));
   }
   if (data.runs.length) {

@@ -6,6 +6,7 @@ import { map } from "./map.js";
 import { table } from "./table.js";
 
 const MOST = 40; // classes that a table of cells can show
+const FEW = 5; // classes up to which its cells are large and tell their share
 const PAIRS = 400;
 
 export function render(element, data, words) {
@@ -38,13 +39,14 @@ export function shade(n, total) {
 }
 
 function matrix(data, counts, open, words) {
-  const w = words.confusion, size = data.classes.length, cells = [];
+  const w = words.confusion, size = data.classes.length, few = size <= FEW, cells = [];
   const rows = data.classes.map((own, i) => h("tr", null, h("th", { scope: "row", title: isolated(own) }, h("span", null, name(own))),
     data.classes.map((taken, j) => {
       const n = counts.get(`${i} ${j}`) ?? 0, shaded = `cell h${shade(n, data.totals[i])}${i === j ? " own" : ""}`;
       if (!n) return h("td", { class: shaded }, h("span", { class: "nothing", "aria-hidden": "true" }, "·"));
       const label = fill(w.cellLabel, { own: isolated(own), taken: isolated(taken), n: number(n, words) });
-      const button = h("button", { type: "button", tabindex: "-1", "aria-label": label, title: label, onclick: () => open(i, j) }, n > 9999 ? `${Math.round(n / 1000)}k` : String(n));
+      const button = h("button", { type: "button", tabindex: "-1", "aria-label": label, title: label, onclick: () => open(i, j) },
+        few ? [number(n, words), h("span", { class: "share" }, percent((100 * n) / data.totals[i], words, 1))] : n > 9999 ? `${Math.round(n / 1000)}k` : String(n));
       cells.push([i, j, button]);
       return h("td", { class: shaded }, button);
     })));
@@ -70,11 +72,11 @@ function matrix(data, counts, open, words) {
   } }, rows);
   const longest = Math.min(20, Math.max(...data.classes.map((one) => one.length)));
   const head = h("tr", null, h("th", { scope: "col", class: "corner" }, h("span", null, w.corner)), data.classes.map((one) => h("th", { scope: "col", title: isolated(one) }, h("span", null, name(one)))));
-  for (const cell of head.children) cell.style.height = `${1.5 + 0.42 * longest}rem`; // room for the slanted names
+  if (!few) for (const cell of head.children) cell.style.height = `${1.5 + 0.42 * longest}rem`; // room for the slanted names
   return h("div", null,
     h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": w.title },
-      h("table", { class: `matrix${size > 20 ? " dense" : ""}` }, h("caption", { class: "unseen" }, w.caption), h("thead", null, head), body)),
-    h("div", { class: "legends", "aria-hidden": "true" }, legend(w.shadeWrong, "", words), legend(w.shadeRight, " own", words)),
+      h("table", { class: `matrix${few ? " few" : size > 20 ? " dense" : ""}` }, h("caption", { class: "unseen" }, w.caption), h("thead", null, head), body)),
+    few ? null : h("div", { class: "legends", "aria-hidden": "true" }, legend(w.shadeWrong, "", words), legend(w.shadeRight, " own", words)),
     h("p", { class: "note screen" }, w.how));
 }
 

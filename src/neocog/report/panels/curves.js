@@ -16,12 +16,12 @@ export function render(element, data, words) {
   if (data.best) element.append(h("p", { class: "lead" }, fill(w.best, { error: percent(data.best.error, words), x: x.format(unit.of(data.best.step)), unit: unit.label, n: number(data.n_validation, words) })));
   const mark = data.best ? [{ x: unit.of(data.best.step), name: w.kept }] : [];
 
-  function chart(title, series, y, about, marks = []) {
+  function chart(title, series, y, about, marks = [], size = {}) {
     const shown = series.filter((one) => one.points.length > 1);
     if (!shown.length) return null;
     const rows = shown.flatMap((one) => one.points.map(([a, b]) => ({ series: one.name, a, b })));
     return h("figure", { class: "chartbox" }, h("h3", null, title),
-      lines({ series: shown, x, y, label: title, description: about, marks, readout: fill(w.readout, { what: title }) }),
+      lines({ series: shown, x, y, label: title, description: about, marks, readout: fill(w.readout, { what: title }), ...size }),
       alternative(rows, [
         { key: "series", label: w.line, cell: (row) => row.series, sort: (row) => row.series },
         { key: "a", label: unit.label, numeric: true, cell: (row) => x.format(row.a), sort: (row) => row.a },
@@ -44,7 +44,7 @@ export function render(element, data, words) {
       { name: w.validationLoss, style: "two", points: moved(data.validation_loss), format: exact(4) },
     ], { ...axis(lossFrom, lossTo), exact: exact(4) }, fill(w.lossAbout, { end: number(last(data.validation_loss) ?? last(data.loss), words, 4) }), mark),
     chart(w.rate, [{ name: w.rate, style: "three", points: moved(data.rate), format: exact(5) }],
-      { ...axis(rateFrom, rateTo), exact: exact(6) }, fill(w.rateAbout, { most: number(Math.max(0, ...values(data.rate)), words, 4) }))));
+      { ...axis(rateFrom, rateTo), exact: exact(6) }, fill(w.rateAbout, { most: number(Math.max(0, ...values(data.rate)), words, 4) }), [], { width: 920, height: 190 })));
   if (data.happened.length) {
     element.append(h("h3", null, w.happened), h("ul", null, data.happened.map((one) => h("li", null, fill(w.at, { step: number(one.step, words), what: w.events[one.event] }), one.words ? h("span", { lang: "en" }, " · ", name(one.words)) : null))));
   }

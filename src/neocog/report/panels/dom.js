@@ -32,14 +32,23 @@ export function isolated(text) {
   return `\u2068${text}\u2069`;
 }
 
-// "{n} of {all}" with the values in place.
+const PLACE = /\{(\w+)(?::([^{}|]*)\|([^{}|]*))?\}/g;
+
+// "{n} of {all} {all:picture|pictures}" with the values in place; of two forms the first where the value reads 1.
 export function fill(text, values) {
-  return text.replace(/\{(\w+)\}/g, (_, key) => values[key] ?? "");
+  return fillNodes(text, values).join("");
 }
 
 // The same as nodes, so that a value can be an element.
 export function fillNodes(text, values) {
-  return text.split(/(\{\w+\})/).map((part) => (/^\{\w+\}$/.test(part) ? (values[part.slice(1, -1)] ?? "") : part));
+  const parts = [];
+  let end = 0;
+  for (const found of text.matchAll(PLACE)) {
+    const [all, key, one, many] = found;
+    parts.push(text.slice(end, found.index), one === undefined ? (values[key] ?? "") : String(values[key]) === "1" ? one : many);
+    end = found.index + all.length;
+  }
+  return [...parts, text.slice(end)];
 }
 
 const formats = new Map();
@@ -61,8 +70,8 @@ export function percent(value, words, digits = 2) {
 
 // A probability in percent; what is nearly nothing or nearly certain is not told as 0 or 100.
 export function chance(p, words) {
-  if (p !== null && p < 0.0005) return `< ${percent(0.1, words, 1)}`;
-  if (p > 0.9995) return `> ${percent(99.9, words, 1)}`;
+  if (p !== null && p < 0.0005) return `<\u202f${percent(0.1, words, 1)}`;
+  if (p > 0.9995) return `>\u202f${percent(99.9, words, 1)}`;
   return percent(100 * p, words, 1);
 }
 

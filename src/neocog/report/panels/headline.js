@@ -12,7 +12,7 @@ export function render(element, data, words) {
       h("p", { class: "figure" }, h("span", { class: "what" }, what), h("strong", null, percent(test.top1_error, words))),
       h("div", { class: "reading" }, errorBar(test, words),
         h("p", null, fillNodes(w.reading, { wrong: number(test.wrong, words), n: number(test.n, words), interval: interval(test.ci95, words), protocol: h("code", null, name(test.protocol)) })),
-        h("p", null, fill(test.top1_error < test.majority_error ? w.majority : w.noBetter, { majority: percent(test.majority_error, words) })),
+        h("p", null, fill(test.majority_error === 0 ? w.oneClass : test.top1_error < test.majority_error ? w.majority : w.noBetter, { majority: percent(test.majority_error, words) })),
         data.split === "val" ? h("p", { class: "warning" }, w.flatters) : null,
         test.n < 100 ? h("p", { class: "warning" }, fill(w.few, { n: test.n })) : null)));
   } else {
@@ -37,9 +37,9 @@ function errorBar(test, words) {
   const label = fill(words.headline.bar, { error: percent(test.top1_error, words), interval: interval(test.ci95, words), majority: percent(test.majority_error, words) });
   return s("svg", { class: "errorbar", viewBox: `0 0 ${width} 44`, role: "img", "aria-label": label },
     s("line", { class: "track", x1: x(0), x2: x(most), y1: 16, y2: 16 }),
-    s("line", { class: "worst", x1: x(test.majority_error), x2: x(test.majority_error), y1: 7, y2: 25 }),
+    test.majority_error > 0 && s("line", { class: "worst", x1: x(test.majority_error), x2: x(test.majority_error), y1: 7, y2: 25 }),
     s("line", { class: "extent", x1: x(test.ci95[0]), x2: Math.max(x(test.ci95[1]), x(test.ci95[0]) + 1.5), y1: 16, y2: 16 }),
     s("circle", { class: "here", cx: x(test.top1_error), cy: 16, r: 5.5 }),
     s("text", { x: x(0), y: 40 }, "0"),
-    s("text", { x: x(test.majority_error), y: 40, "text-anchor": "end" }, words.headline.guessing));
+    s("text", { x: x(most), y: 40, "text-anchor": "end" }, most === test.majority_error ? words.headline.guessing : percent(most, words, 1)));
 }

@@ -16,7 +16,7 @@ export function render(element, data, words) {
       { key: "ci", label: w.range, whole: true, cell: (row) => interval(row.ci95, words) },
       { key: "p", label: "p", numeric: true, cell: (row) => pValue(row.p, words), sort: (row) => row.p },
       { key: "ph", label: w.holm, title: w.holmTitle, numeric: true, cell: (row) => pValue(row.p_holm, words), sort: (row) => row.p_holm },
-      { key: "who", label: w.verdict, cell: (row) => (row.p_holm < 0.05 ? h("b", null, name(row.difference < 0 ? row.a : row.b)) : h("span", { class: "faint" }, w.open)) },
+      { key: "who", label: w.verdict, whole: true, cell: (row) => (row.p_holm < 0.05 ? h("b", null, name(row.difference < 0 ? row.a : row.b)) : h("span", { class: "faint" }, w.open)) },
     ], words, { caption: fill(w.caption, { n: number(data.rows[0].n, words) }), search: (row) => `${row.a} ${row.b}` }),
     h("p", { class: "note" }, w.note));
 }

@@ -11,7 +11,7 @@ export function render(element, data, words) {
   const [from, to] = range(rows.flatMap((row) => row.ci95), { most: 100 });
   const about = rows.map((row) => `${isolated(row.net)}: ${percent(row.top1_error, words)}, ${milliseconds(row.latency_ms.median, words)}`).join("; ");
   const chart = frame({ width: 760, height: 420, left: 54,
-    x: { from: low, to: high, label: fill(w.latency, { cpu: isolated(data.cpu) }), ticks: decades(low, high), format: (v) => number(10 ** v, words, Math.max(0, Math.ceil(-v - 1e-9))) },
+    x: { from: low, to: high, label: w.latency, ticks: decades(low, high), format: (v) => number(10 ** v, words, Math.max(0, Math.ceil(-v - 1e-9))) },
     y: { from, to, label: "", format: (v) => number(v, words, digits(from, to, 4)) }, label: w.title, description: about });
   const at = (row) => [chart.x(Math.log10(row.latency_ms.median)), chart.y(row.top1_error)];
   const front = rows.filter((row) => row.pareto).sort((a, b) => a.latency_ms.median - b.latency_ms.median);
@@ -27,7 +27,7 @@ export function render(element, data, words) {
       { key: "error", label: words.ranking.error, numeric: true, cell: (row) => percent(row.top1_error, words), sort: (row) => row.top1_error },
       { key: "ci", label: words.classes.interval, whole: true, cell: (row) => interval(row.ci95, words) },
       { key: "ms", label: words.ranking.latency, numeric: true, cell: (row) => milliseconds(row.latency_ms.median, words), sort: (row) => row.latency_ms.median },
-    ], words, w.title)), h("p", { class: "note" }, w.note));
+    ], words, w.title)), h("p", { class: "note" }, fill(w.note, { cpu: isolated(data.cpu) })));
 }
 
 function decades(low, high) {

@@ -8,7 +8,7 @@ const STYLES = ["one", "two", "three", "four", "five", "six", "seven", "eight"];
 
 export function render(element, data, words) {
   const w = words.race, rows = data.rows.filter((row) => row.points.length > 1).slice(0, STYLES.length);
-  const alone = data.rows.filter((row) => row.points.length < 2).map((row) => row.net);
+  const absent = data.rows.filter((row) => !rows.includes(row)).map((row) => row.net);
   element.append(h("h2", null, w.title));
   if (rows.length) {
     const [from, to] = range(rows.flatMap((row) => row.points.map(([, y]) => y)), { most: 100 });
@@ -24,5 +24,5 @@ export function render(element, data, words) {
         { key: "y", label: words.ranking.error, numeric: true, cell: (one) => percent(one.y, words), sort: (one) => one.y },
       ], words, w.title)));
   }
-  element.append(h("p", { class: "note" }, w.note, alone.length ? ` ${fill(w.alone, { nets: alone.join(", ") })}` : ""));
+  element.append(h("p", { class: "note" }, w.note, absent.length ? ` ${fill(w.absent, { nets: absent.join(", ") })}` : ""));
 }

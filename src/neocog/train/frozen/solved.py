@@ -41,6 +41,7 @@ LOOKED_AT, POINTS = 2000, 40_000  # pictures and descriptors that a codebook is 
 TRIED, FOLDS = 6000, 3  # training pictures on which the strength is chosen, where there are more; in so many folds
 STRENGTHS = tuple(10.0**-k for k in range(1, 6))  # λ of λ/2·‖W‖², see `heads`
 MANY = 1000  # validation pictures from which on they alone choose it; fewer say too little
+SHARE = 0.4  # of the time that an SVM takes is for describing the pictures that it learns from, about
 LOG_EVERY = 0.5  # seconds between lines of progress in the log
 
 
@@ -62,7 +63,7 @@ def check(arch: Architecture, learner: str) -> None:
 def length(config: Config, wishes: Wishes, stores: dict[str, Store]) -> Config:
     """The configuration with its length: as many of the training pictures as were asked for, and as there is room for.
 
-    Of a budget, two fifths are for describing pictures, at the pace of the first; solving, and making words, has the rest.
+    Of a budget, `SHARE` is for describing pictures, at the pace of the first; solving, and making words, has the rest.
     """
     count = config.data["n_train"]
     if config.kind == NEIGHBOURS:
@@ -71,7 +72,7 @@ def length(config: Config, wishes: Wishes, stores: dict[str, Store]) -> Config:
         room = max(1, NUMBERS // size(analyse(config.arch).by_path[_readout(config.arch).path].inputs[0]))
     asked = wishes.steps or (round(wishes.epochs * count) if wishes.epochs else count)
     if wishes.budget is not None and config.kind == SVM:
-        asked = int(0.4 * wishes.budget / _pace(config, stores["train"], min(2.0, wishes.budget / 20)))
+        asked = int(SHARE * wishes.budget / _pace(config, stores["train"], min(2.0, wishes.budget / 20)))
     steps = max(min(count, room, int(asked)), min(count, len(config.classes)))
     words = f"{steps:,} of {count:,} training pictures" if steps < count else f"all {count:,} training pictures"
     config = replace(config, steps=steps, steps_per_epoch=count, length=words, precision="fp32")
@@ -94,6 +95,19 @@ def _pace(config: Config, store: Store, most: float) -> float:
         if time.monotonic() - begun > most:
             break
     return (time.monotonic() - begun) / max(1, done)
+
+
+@torch.inference_mode()
+def expected(config: Config, store: Store, judged: int) -> float:
+    """Seconds that such a training takes, and judging so many pictures: about, from two batches."""
+    model, times = new_model(config, torch.device("cpu")).eval(), []
+    for _ in range(2):
+        begun = time.monotonic()
+        for x, _ in batches(model, store, store.good[: batch_of(model)]):
+            model(x)
+            times.append((time.monotonic() - begun) / len(x))
+    learned = config.steps / SHARE if config.kind == SVM else 0  # remembering is nothing beside looking
+    return min(times, default=0.0) * (learned + judged)
 
 
 def _labels(store: Store) -> np.ndarray:

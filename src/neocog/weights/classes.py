@@ -6,6 +6,7 @@ from pathlib import Path
 
 from neocog.arch import Architecture
 from neocog.errors import UserError
+from neocog.pictures.synsets import ilsvrc, names_of
 
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 LARGEST = 1 << 22  # bytes of a file of class names
@@ -14,10 +15,7 @@ LARGEST = 1 << 22  # bytes of a file of class names
 @cache
 def imagenet() -> tuple[str, ...]:
     """The first of each synset's words; where two synsets share it, its ImageNet id behind it."""
-    lines = (Path(__file__).parent / "imagenet1k.txt").read_text(encoding="utf-8").splitlines()
-    pairs = [(line.partition(" ")[0], line.partition(" ")[2].partition(",")[0]) for line in lines]
-    twice = Counter(word for _, word in pairs)
-    return tuple(word if twice[word] == 1 else f"{word} ({synset})" for synset, word in pairs)
+    return tuple(names_of(ilsvrc()).values())
 
 
 def names_for(arch: Architecture, count: int) -> tuple[tuple[str, ...], str]:
