@@ -48,7 +48,7 @@ TARGETS = (
     Target("fashion-mnist", 90, "air.grey", 1, 25),
     Target("fashion-mnist", 92, "air.grey", 3, 60),
     Target("fashion-mnist", 93, "air.grey", 7, 140),
-    Target("cifar10", 90, "air.colour", 12, 900),
+    Target("cifar10", 90, "air.colour", 20, 900),
 )
 EXAMPLE_EPOCHS, EXAMPLE_BATCH = 2, 64
 HELD_OUT = 1 / 6  # of the training pictures; the same ones always

@@ -38,7 +38,7 @@ NET = "INPUT FC 24 RELU FC"
 
 
 def small(**params) -> ImageClassifier:
-    return ImageClassifier(**{"net": NET, "steps": 40, **params})
+    return ImageClassifier(**{"net": NET, "steps": 15, **params})
 
 
 @pytest.fixture(scope="module")
@@ -154,6 +154,7 @@ def test_wishes_that_cannot_be_met(two):
         ({"image_shape": (4, 4)}, "image_shape 4×4 is 16 numbers, but X has 784"),
         ({"pixel_range": (1, 0)}, "from black to white"),
         ({"augment": "flipp"}, "did you mean flip?"),
+        ({"changes": {"weigth_decay": 0.1}}, "no field 'weigth_decay': did you mean weight_decay"),
         ({"validation_fraction": 1.0}, "fraction"),
     ):
         with pytest.raises(ValueError) as caught:
@@ -259,7 +260,7 @@ def test_a_folder_is_trained_as_the_command_does_it(tmp_path):
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(images[i]).save(folder / f"{i}.png")
     neocog_command: Server = shared_server()
-    command = neocog_command("train", tmp_path / "photos", "--net", NET, "--steps", 40, "--seed", 5, "--json",
+    command = neocog_command("train", tmp_path / "photos", "--net", NET, "--steps", 15, "--seed", 5, "--json",
                              "--out", tmp_path / "command").check(0).json()  # fmt: skip
     ours = small(random_state=5, out=tmp_path / "ours").fit(str(tmp_path / "photos"))
     assert_same_weights(tmp_path / "command", ours.run_)

@@ -1,6 +1,9 @@
 """Bake-offs from the command: the ranking recounted, gone on with, extended, with failures; the test split under seal."""
 
+import errno
 import json
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,7 +11,7 @@ from typing import Any
 import pytest
 
 from neocog.bakeoff import trial
-from neocog.bakeoff.plan import read_plan
+from neocog.bakeoff.plan import read_plan, write_plan
 from neocog.pictures.sealed import SealBroken, Sealed, sealed
 from neocog.pictures.sets import Dataset
 
@@ -73,12 +76,99 @@ def test_who_asks_for_another_bakeoff_in_the_same_folder_is_told(bake: Bake, few
         (("--out", tmp_path / "nowhere", "--resume"), "no bake-off"),
         (("--nets", "lenet9", "--out", tmp_path / "new"), "unknown net"),
         (("--ray", "local", "--jobs", 2), "give one of them"),
+        (("--nets", ","), "names no network"),
     ):
         capsys.readouterr()
         assert main(["bakeoff", str(few), *map(str, words)]) == 2
         said = capsys.readouterr().err
         assert complaint in said and "Traceback" not in said, said
     assert [f.name for f in (tmp_path / "full").iterdir()] == ["mine.txt"]
+
+
+def test_what_is_misspelt_is_told_before_anything_is_read(tmp_path: Path, capsys: Any):
+    from neocog.cli import main
+
+    for words, complaint in (
+        (("--nets", "linear,hog-smv"), "did you mean hog-svm"),
+        (("--protocol", "1corp"), "unknown protocol"),
+    ):
+        assert main(["bakeoff", str(tmp_path / "there is no such folder"), *words]) == 2
+        assert complaint in capsys.readouterr().err
+
+
+def test_a_network_by_its_other_names_takes_part_once(bake: Bake, few: Path, tmp_path: Path):
+    """Its runs, which are trained already, are not begun anew either."""
+    out, short = tmp_path / "out", ("--steps", 2, "--seeds", 1, "--threads", 1)
+    code, found = bake(few, "--nets", "linear,linear", "--nets", "INPUT FC", "--nets", "INPUT  FC", *short, "--out", out)
+    assert code == 0 and {row["net"] for row in found["ranking"]} == {"linear", "INPUT FC"}
+    plan, config = read_plan(out), (out / "runs" / "linear-s0" / "config.json").read_bytes()
+    assert plan.nets == ("linear", "INPUT FC")
+    entries = (replace(plan.entries[0], asked="line"), plan.entries[1])
+    write_plan(out, replace(plan, nets=("line", "INPUT FC"), entries=entries))
+    code, found = bake(few, "--nets", "linear", "--out", out, "--resume")  # it was asked for by another name before
+    assert code == 3 and [bad["error"] for bad in found["failed"]] == ["is linear here, which takes part already"]
+    assert (out / "runs" / "linear-s0" / "config.json").read_bytes() == config
+
+
+def test_a_plan_that_was_edited_by_hand(bake: Bake, few: Path, tmp_path: Path, capsys: Any):
+    from neocog.cli import main
+
+    out = tmp_path / "out"
+    bake(few, "--nets", "linear", "--steps", 2, "--seeds", 1, "--out", out)
+    plan = read_plan(out).to_json()
+    for key, value in (("nets", []), ("seeds", ["0"]), ("seeds", [0, 0]), ("threads", 0), ("data", {}), ("entries", [3])):
+        (out / "bakeoff.json").write_text(json.dumps({**plan, key: value}))
+        capsys.readouterr()
+        assert main(["bakeoff", str(few), "--out", str(out)]) == 2
+        assert "bakeoff.json is damaged" in capsys.readouterr().err
+
+
+def test_two_at_once_and_a_disk_that_is_full(
+    bake: Bake, few: Path, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+):
+    from filelock import FileLock
+
+    from neocog.bakeoff import bake as baking
+    from neocog.cli import main
+
+    out = tmp_path / "out"
+    asked = (few, "--nets", "linear", "--steps", 2, "--seeds", 1, "--out", out)
+    assert bake(*asked)[0] == 0
+    with FileLock(out / ".lock"):
+        assert main(["bakeoff", *map(str, asked)]) == 2
+    assert "another process is at work" in capsys.readouterr().err
+    before = (out / "result.json").read_bytes()
+
+    def full(path: Path, value: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(baking, "write_json", full)
+    assert main(["bakeoff", *map(str, asked)]) == 2
+    assert "no space left on device; free some space" in capsys.readouterr().err
+    assert (out / "result.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+def test_who_is_stopped_while_it_measures_goes_on_later(
+    bake: Bake, few: Path, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch, number: int, code: int
+):
+    """As when the signal reaches all processes of the group: the one that weighs a network dies of it too."""
+    from neocog.bakeoff import measure
+    from neocog.cli import main
+    from neocog.errors import UserError
+
+    def struck(run: Path, pixels: object) -> tuple[float, float]:
+        os.kill(os.getpid(), number)
+        raise UserError(f"{run}: a process that loads it failed: nothing was said")
+
+    kept = measure.memory
+    monkeypatch.setattr(measure, "memory", struck)
+    asked = (few, "--nets", "linear", "--steps", 2, "--seeds", 1, "--out", tmp_path / "out")
+    assert main(["bakeoff", *map(str, asked)]) == code
+    said = capsys.readouterr().err
+    assert "nothing is lost" in said and "--resume" in said and "failed" not in said
+    monkeypatch.setattr(measure, "memory", kept)
+    assert bake(*asked)[0] == 0
 
 
 def data_of(spec: Path) -> Dataset:

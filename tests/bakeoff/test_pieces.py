@@ -1,6 +1,8 @@
 """The rule of adapting, the choice of networks, the front, the recommendation and the chart, each by itself."""
 
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -13,14 +15,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neocog.arch.drawing.measure import width
-from neocog.bakeoff import menu
+from neocog.bakeoff import menu, pool
 from neocog.bakeoff.adapt import PASSES, adapt, choose_side
+from neocog.bakeoff.bake import Where
 from neocog.bakeoff.measure import interval, train_seconds
 from neocog.bakeoff.pareto import draw, log_ticks, ticks
 from neocog.bakeoff.plan import Entry, Length, Plan, run_folder
 from neocog.bakeoff.prepare import steps_in
 from neocog.bakeoff.rank import mark_front, standings
 from neocog.bakeoff.recommend import recommend
+from neocog.cli import bakeoff_show
+from neocog.cli.progress import Progress
 from neocog.evaluate.predictions import Predictions, log_softmax
 from neocog.nets import resolve
 from neocog.train.trial import Speed
@@ -229,6 +234,54 @@ def test_the_chart_names_every_network(points: list[tuple[float, float]]):
     texts = ["".join(node.itertext()) for node in tree.iter(f"{SVG}text")]
     assert {f"net<{i}>&" for i in range(len(points))} <= set(texts)
     assert "prefers-color-scheme: dark" in svg and "NaN" not in svg and "nan" not in svg.split("</style>")[1]
+
+
+def test_a_worker_that_says_much_or_is_stopped_by_somebody_else(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """More than a pipe holds on stderr does not hold it up; whoever was told to stop by others is told as such."""
+    talks = 'import sys; sys.stderr.write(\'x\' * 300_000); print(\'{"net": "a", "seed": 0, "error": null}\')'
+    stops = "import sys; sys.exit(130)"
+    killed = "import os; os.kill(os.getpid(), 9)"
+    fails = "import sys; sys.exit('why it failed')"
+    scripts, found = {"a": talks, "b": stops, "c": killed, "d": fails}, []
+    real = subprocess.Popen
+
+    def start(command: list[str], **kwargs: Any) -> Any:
+        return real([sys.executable, "-c", scripts[command[-2]]], **kwargs)
+
+    monkeypatch.setattr(pool.subprocess, "Popen", start)
+    monkeypatch.setattr(pool, "POLL", 0.01)
+    pool.in_processes(tmp_path, [(net, 0) for net in scripts], 4, 1, lambda *_: None, found.append, lambda: False)
+    said = {outcome.net: outcome.error for outcome in found}
+    assert (
+        said["a"] is None and "told to stop" in said["b"] and "signal 9; memory" in said["c"] and "why it failed" in said["d"]
+    )
+
+
+def test_the_words_count_right():
+    assert Length(steps=1).words == "1 step a training" and Length(epochs=1).words.startswith("1 pass through")
+    found = ranked({"a": 0.3, "b": 0.3, "c": 0.4}, {"a": 1, "b": 2, "c": 3})
+    for row in found["ranking"]:
+        row |= {"memory_mb": 9.0, "memory_before_mb": 8.0, "size_mb": 1.0, "train_seconds": 1.0}
+        if row["vs_best"]:
+            row["vs_best"] |= {"difference": 0.0, "ci95": [-0.001, 0.001]}
+    found |= {"failed": [], "left_out": []}
+    said = "\n".join(bakeoff_show.table(found))
+    assert "+0.00 (0.00 to 0.00)" in said and "-0.00" not in said and "−0.00" not in said
+    assert "two trainings say little" in said and "two trainings" not in "\n".join(
+        bakeoff_show.table({**found, "seeds": [0, 1, 2]})
+    )
+    assert "\N{NO-BREAK SPACE}%" in found["recommendation"]["zh"] and " %" not in found["recommendation"]["zh"]
+
+
+def test_how_long_a_solved_one_takes_is_estimated():
+    few, none = (plan_of(("a", "b"), 2) for _ in range(2))
+    few = replace(few, entries=(replace(few.entries[0], seconds=30.0), replace(few.entries[1], kind="svm", seconds=20.0)))
+    assert "2 networks × 2 seeds: about 1:50 ·" in bakeoff_show.plan_lines(few, Path("x"), Where())[-1]
+    assert bakeoff_show.Board(Progress(quiet=True), none, Path("x"))._left() == "0 of 4 trainings done"
+    lines = bakeoff_show.plan_lines(
+        replace(few, entries=(few.entries[0], replace(none.entries[1], kind="perceptron"))), Path("x"), Where()
+    )
+    assert lines[-1].split(" · ")[0].endswith("about 1:10 without b") and "without a budget" in lines[-3]
 
 
 def test_ticks_are_round():

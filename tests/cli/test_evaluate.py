@@ -3,13 +3,22 @@
 import json
 import shutil
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from neocog.cli import evaluate_split, main
+from neocog.errors import BadPicture
+from neocog.evaluate import Stopped, judge_once
+from neocog.evaluate.once import told_test
 from neocog.evaluate.predictions import read_predictions
+from neocog.pictures import FilePictures, load_data
+from neocog.pictures.sets import Dataset
+from neocog.runs import RunFolder, load_predictor, read_config
 
 from .command import Server
 
@@ -84,6 +93,49 @@ def test_ensembles_and_comparisons(neocog: Server, finished: Path, other: Path, 
     assert "points of error" in neocog("evaluate", finished, idx, "--against", other).check(0).out
 
 
+def test_another_protocol_is_named_and_other_pictures_are_refused(neocog: Server, finished: Path, idx: Path, tmp_path: Path):
+    neocog("evaluate", finished, idx, "--protocol", "10crop@32", "--out", tmp_path / "ten").check(0)
+    said = neocog("evaluate", finished, idx, "--against", tmp_path / "ten").check(0).out
+    assert f"{finished} by native-28" in said and f"{tmp_path / 'ten'} by 10crop-32-28-bilinear-aa" in said
+    neocog("evaluate", finished, idx, "--split", "val", "--against", tmp_path / "ten").complaint("other pictures", "same split")
+
+
+def test_a_test_goes_on_whoever_began_it(neocog: Server, finished: Path, idx: Path, tmp_path: Path):
+    """One door stops in the middle, another one ends it: the same bytes, one event, and nobody judges again."""
+    run, calls = tmp_path / "run", iter(range(100))
+    shutil.copytree(finished, run)
+    whole = (run / "test" / "scores.f32").read_bytes()
+    shutil.rmtree(run / "test")
+    lines = (run / "events.jsonl").read_text().splitlines(keepends=True)
+    (run / "events.jsonl").write_text("".join(line for line in lines if json.loads(line)["event"] != "test"))
+    folder, test = RunFolder(run), load_data(idx).test
+    assert test is not None and told_test(folder) is None
+    with pytest.raises(Stopped):
+        judge_once(folder, test, lambda: load_predictor(run), "1crop", stop=lambda: next(calls) >= 0)
+    config = json.loads((run / "config.json").read_text())
+    config["data"] |= {"spec": "elsewhere/idx"}
+    (run / "config.json").write_text(json.dumps(config))
+    neocog("train", idx, "--out", run, "--resume").check(0)
+    assert (run / "test" / "scores.f32").read_bytes() == whole
+    before = (run / "events.jsonl").read_bytes()
+    told = judge_once(folder, test, lambda: pytest.fail("judged already"))
+    assert told.to_json() == told_test(RunFolder(finished)).to_json()  # pyright: ignore[reportOptionalMemberAccess]
+    assert (run / "events.jsonl").read_bytes() == before and before.count(b'"event": "test"') == 1
+
+
+def test_all_pictures_may_be_of_one_class(neocog: Server, finished: Path, tmp_path: Path):
+    from neocog.pictures.embedded import digits
+
+    (tmp_path / "mine" / "7").mkdir(parents=True)
+    for i in range(3500, 3510):
+        Image.fromarray(digits()[0][i]).save(tmp_path / "mine" / "7" / f"{i}.png")
+    found = neocog("evaluate", finished, tmp_path / "mine", "--json").check(0).json()
+    assert (found["n"], found["majority_error"], found["split"]) == (10, 0.0, "all pictures")
+    neocog("train", tmp_path / "mine", "--net", "tiny").complaint("two or more classes")
+    (tmp_path / "mine" / "7").rename(tmp_path / "mine" / "seven")
+    neocog("evaluate", finished, tmp_path / "mine").complaint("knows no class 'seven'")
+
+
 def test_the_sheet_shows_every_view(neocog: Server, finished: Path, idx: Path, tmp_path: Path):
     sheet = tmp_path / "sheet.png"
     neocog("evaluate", finished, idx, "--protocol", "144crop@32,36,40,44+dense@40+1crop", "--sheet", sheet).check(0)
@@ -97,6 +149,66 @@ def test_slips_are_told_before_anything_is_judged(neocog: Server, finished: Path
     neocog("evaluate", finished, idx, "--protocol", "10crop").complaint("no border", "10crop@32")
     neocog("evaluate", finished, idx, "--protocol", "dense@20").complaint("too small for tiny")
     neocog("evaluate", finished, idx, "--against", tmp_path / "none").complaint("none", "no such run")
+
+
+SLIPS = (
+    ("--protocol", "10crop"), ("--protocol", "1crop", "dense@20"), ("--protocol", "1crpo"), ("--robust", "shfit"),
+    ("--sheet", "a.xyz"), ("--against", "none"), ("--split", "tset"),
+)  # fmt: skip
+
+
+def test_slips_cost_no_loading_of_torch(finished: Path, idx: Path):
+    slips = [["evaluate", str(finished), str(idx), *slip] for slip in SLIPS] + [["evaluate", str(finished), "no-data"]]
+    code = f"""import sys
+from neocog.cli import main
+codes = [main(slip) for slip in {slips}]
+assert codes == [2] * len(codes) and "torch" not in sys.modules, codes"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_data_is_listed_once(finished: Path, idx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Where the run's own data lay, and anywhere else; twice only where the own data has moved."""
+    config, calls = read_config(finished), []
+    for i in range(6):
+        (tmp_path / "other" / "01"[i % 2]).mkdir(parents=True, exist_ok=True)
+        Image.new("L", (28, 28), 40 * i).save(tmp_path / "other" / "01"[i % 2] / f"{i}.png")
+    shutil.copytree(idx, tmp_path / "moved")
+
+    def counted(spec: str, **more: object) -> Dataset:
+        calls.append(spec)
+        return load_data(spec, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("neocog.pictures.load_data", counted)
+    for spec, own, times in ((idx, True, 1), (tmp_path / "other", False, 1), (tmp_path / "moved", True, 2)):
+        calls.clear()
+        data, is_own = evaluate_split._load(str(spec), config)
+        assert (is_own, len(calls), data.test is not None) == (own, times, own)
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "bad", "named"),
+    [
+        (["train/a/0", "train/b/0"], ["test/a/1", "test/b/1"], "test/a/2", "gone"),
+        (["train/a/0", "train/b/0"], ["test/a/1", "test/b/1"], "train/a/2", None),
+        (["a/0", "b/0"], ["a/1", "b/1"], "a/2", "gone (in the data, of no split)"),
+        (["a/0", "b/0"], [], "a/2", "gone"),
+    ],
+)
+def test_only_the_splits_own_files_are_named(train: list[str], test: list[str], bad: str, named: str | None):
+    splits = [FilePictures([Path("r") / name for name in names], [0, 1][: len(names)], "ab", "r") for names in (train, test)]
+    data = Dataset("d", ("a", "b"), splits[0], None, splits[1] if test else None, "", True, (), (BadPicture(bad, "gone"),))
+    found = evaluate_split.left_out(data, splits[1 if test else 0])
+    assert [one.why for one in found] == ([] if named is None else [named])
+
+
+def test_an_interrupt_at_the_very_beginning_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    class Interrupting(dict[str, str]):
+        def __contains__(self, key: object) -> bool:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("neocog.cli.os.environ", Interrupting())
+    assert main(["list"]) == 130 and capsys.readouterr().err == "\nneocog: interrupted\n"
 
 
 def test_unreadable_pictures_are_named_and_not_counted(neocog: Server, finished: Path, tmp_path: Path):

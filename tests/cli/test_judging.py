@@ -8,9 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from neocog.arch.drawing.measure import width
 from neocog.cli.evaluate_tables import confusion_lines
-from neocog.cli.predict_figure import figure, true_class
+from neocog.cli.predict_figure import WHOLE, figure, true_class
+from neocog.evaluate.changes import KINDS
 from neocog.evaluate.predictions import Predictions
+from neocog.evaluate.robust_chart import LEFT, RIGHT, WIDE
+from neocog.evaluate.sketch import SMALL
 
 from .command import Server
 
@@ -57,7 +61,9 @@ def test_evaluate_tells_slips_before_it_begins(neocog: Server, finished: Path, i
     neocog("evaluate", finished, idx, "--robust", "shfit").complaint("did you mean shift")
     neocog("evaluate", finished, idx, "--robust", "noise=9999").complaint("numbers from 0")
     neocog("evaluate", finished, idx, "--chart", "a.svg").complaint("belongs to --robust")
-    neocog("evaluate", finished, idx, "--robust", "noise", "--chart", "a.pdf").complaint("--chart a.pdf", "ends in .png or .svg")
+    neocog("evaluate", finished, idx, "--robust", "noise", "--chart", "a.pdf").complaint(
+        "--chart a.pdf", "ends in .png or .svg"
+    )
     neocog("evaluate", finished, idx, "--robust", "noise", "--layer", "cnv").complaint("did you mean conv")
     neocog("evaluate", finished, idx, "--n", 0).complaint("at least one")
 
@@ -74,6 +80,7 @@ def test_predict_draws_five_bars_a_picture_and_its_json_stays(neocog: Server, fi
     told = neocog("predict", finished, digits / "1", "--figure", tmp_path / "f.png").check(0)
     assert "2 pictures" in told.out and min(Image.open(tmp_path / "f.png").size) > 400
     neocog("predict", finished, digits, "--figure", tmp_path / "f.pdf").complaint("ends in .png or .svg")
+    neocog("predict", finished, digits, "--out", tmp_path / "f.png").complaint("--figure F.png")
 
 
 def test_the_bar_of_the_true_class_is_the_coloured_one(digits: Path):
@@ -90,7 +97,21 @@ def test_the_bar_of_the_true_class_is_the_coloured_one(digits: Path):
     unknown = figure("net", ("a", "b"), [{"file": file, "top": [{"label": "a", "probability": 0.9}]}])
     assert not any(mark[2] == "k1" for mark in unknown.marks if mark[0] == "area")
     widest = max(mark[1][1][0] - mark[1][0][0] for mark in unknown.marks if mark[0] == "area")
-    assert widest == pytest.approx(0.9 * 190)
+    assert widest == pytest.approx(0.9 * WHOLE)
+
+
+def test_figures_stand_beside_the_bars_and_cards_are_no_taller_than_needed(digits: Path):
+    file = str(next((digits / "4").glob("*.png")))
+    sure = figure("net", ("a", "b"), [{"file": file, "top": [{"label": "a", "probability": 1.0}]}])
+    bar = next(mark[1] for mark in sure.marks if mark[0] == "area")
+    told = next(mark for mark in sure.marks if mark[0] == "text" and mark[3] == "100.0 %")
+    assert told[5] == "end" and told[1] - width(told[3], told[4]) >= max(x for x, _ in bar)
+    ten = figure("net", tuple("0123456789"), [{"file": file, "top": [{"label": "4", "probability": 1.0}]}])
+    assert ten.high - sure.high >= 3 * 19
+
+
+def test_subtitles_of_the_curves_keep_to_their_panels():
+    assert all(width(kind.words, SMALL - 1.5) < WIDE - LEFT - RIGHT for kind in KINDS.values())
 
 
 def test_of_many_classes_the_commonest_mistakes_are_told():

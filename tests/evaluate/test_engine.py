@@ -15,6 +15,7 @@ from PIL import Image
 from neocog.arch import Conv2d, Flatten, Linear, ReLU, Sequential, architecture, head
 from neocog.errors import BadPicture, UserError
 from neocog.evaluate import Stopped, engine, evaluate, judged, predict_all, predict_together, read_predictions, scoring
+from neocog.evaluate.calibration import calibrate
 from neocog.evaluate.dense import Dense
 from neocog.evaluate.predictions import FAILED, SCORES
 from neocog.evaluate.protocol import parse_protocol
@@ -123,6 +124,18 @@ def test_killed_and_gone_on_with_it_ends_the_same(album: FilePictures, tmp_path:
     # once more: nothing is left to do
     assert len(predict_all(p, album, protocol, lambda *_: pytest.fail("done already"), tmp_path / "part")) == 70
     assert len((tmp_path / "part" / FAILED).read_text().splitlines()) <= 3
+
+
+def test_a_class_without_a_chance_is_no_broken_network(album: FilePictures, monkeypatch: pytest.MonkeyPatch):
+    """-inf for one class leaves the others as they are; NaN, +inf or -inf for all say nothing, and that is an error."""
+    rows = np.tile(np.array([0, 3, 1, -np.inf, 0, 2, 1], np.float32), (5, 1))
+    rows[1, 2], rows[2, 1], rows[3] = np.nan, np.inf, -np.inf
+    monkeypatch.setattr(Predictor, "scores", lambda self, pixels: rows[: len(pixels)])
+    found = predict_all(predictor(), album.subset([1, 8, 15, 22, 29]))  # all of class 1
+    assert np.isneginf(found.log_probabilities[[0, 4], 3]).all() and found.log_probabilities[0].argmax() == 1
+    assert (found.log_probabilities[1:4] == np.float32(-np.log(7))).all()
+    assert judged(found).top1_error == 60
+    assert calibrate(replace(found, labels=np.full(5, 3))).to_json()["nll"] is None
 
 
 def test_a_folder_takes_no_other_evaluation(album: FilePictures, tmp_path: Path):

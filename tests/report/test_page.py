@@ -173,7 +173,9 @@ def test_the_command_writes_the_page_or_says_why_not(neocog: Any, photo_run: Pat
     assert out.read_text("utf-8").startswith('<!doctype html>\n<html lang="zh-Hans">')
     assert '"code":"en"' not in out.read_text("utf-8")
     neocog("report", photo_run, "--out", tmp_path / "r.pdf").complaint("r.pdf", ".html")
-    neocog("report", tmp_path / "none", "--out", out).complaint("no such folder")
+    neocog("report", photo_run, "--out", tmp_path / "none" / "r.html").complaint("there is no folder")
+    neocog("report", photo_run, "--out", out, "--compare", tmp_path).complaint("no run whose test pictures were judged")
+    neocog("report", tmp_path / "none.run").complaint("no such folder", "report is of a run or a bake-off")
     neocog("report", photo_run, "--out", out, "--data", tmp_path / "none").complaint("none")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["r.html"], "nothing half-written is left"
 

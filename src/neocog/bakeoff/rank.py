@@ -41,7 +41,6 @@ def result(
         "classes": list(plan.classes),
         "protocol": plan.protocol,
         "length": plan.length.words,
-        "length_zh": plan.length.words_zh,
         "machine": machine,
         "seeds": list(plan.seeds),
         "majority_error": round(100 * (1 - float(counts.max()) / max(1, int(counts.sum()))), 4),

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neocog.cli import DONE, INTERRUPTED, SOME_FAILED, StopSignals, robust_rows
-from neocog.cli.evaluate_split import Split, check_protocols, check_same, choose_split
+from neocog.cli.evaluate_split import Split, check_fit, check_protocols, check_same, choose_split
 from neocog.cli.progress import Progress
 from neocog.cli.together import world_of
 
@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
     check_protocols(rivals, protocols[:1])
     split = robust_rows.some(args.n, choose_split(args.run, [*args.ensemble, *rivals], args.data, args.split))
     if kept is not None:
-        check_same(args.against, kept, split)
+        check_same(str(args.against), kept, split)
 
     from neocog.evaluate import Stopped
 
@@ -109,7 +109,7 @@ def _judge(
 ) -> int:
     from neocog.cli import evaluate_words as words
     from neocog.cli.evaluate_tables import more_json, more_lines
-    from neocog.evaluate import predict_together
+    from neocog.evaluate import Stopped, predict_together
     from neocog.runs import load_predictor
     from neocog.train.machine import device
 
@@ -126,9 +126,8 @@ def _judge(
     members = [load(run) for run in (args.run, *args.ensemble)]
     against = [load(run) for run in rivals]
     robust_rows.check_layers(args, members)
-    for member, some in [*((one, protocols) for one in members), *((one, protocols[:1]) for one in against)]:
-        for protocol in some:  # of weight files, the first time that it can be known
-            protocol.resolved(member.preprocessing)
+    for member in (*members, *against):  # of weight files it can be known only now
+        check_fit(protocols if member in members else protocols[:1], member.preprocessing, member.model.arch)
 
     def predictions(of: "list[Predictor]", protocol: "Protocol", out: Path | None) -> "Predictions | None":
         def tell(done: int, total: int) -> None:
@@ -148,7 +147,13 @@ def _judge(
         from neocog.cli.evaluate_sheet import draw
 
         draw(members[0], pictures, protocols, Path(args.sheet), progress)
-    curves = robust_rows.curves(args, members, pictures, protocols[0], found[0], progress) if args.robust else []
+
+    def changing(done: int, total: int) -> None:
+        if stop():
+            raise Stopped(done, total)
+        progress.update("changing pictures", done, total)
+
+    curves = robust_rows.curves(args, members, pictures, protocols[0], found[0], changing) if args.robust else []
     tables = [name for name in ("confusion", "calibration") if getattr(args, name)]
     progress.clear()
     if args.json:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from neocog.errors import BadPicture, UserError
 
 if TYPE_CHECKING:
+    from neocog.arch import Architecture
     from neocog.evaluate import Predictions, Protocol
     from neocog.pictures import Pictures
+    from neocog.pictures.preprocessing import Preprocessing
     from neocog.pictures.sets import Dataset
     from neocog.runs import Config
 
@@ -25,16 +27,22 @@ class Split(NamedTuple):
 
 def check_protocols(runs: Sequence[str], protocols: "Sequence[Protocol]") -> None:
     """Raises UserError for protocols that do not fit what the runs say of themselves; weight files are asked when loaded."""
-    from neocog.evaluate.cost import cost, dense_sides
     from neocog.runs import read_config
 
     for run in runs:
         if run.startswith("hf:") or run.endswith(".safetensors"):
             continue
         config = read_config(run)
-        for protocol in protocols:
-            for side in dense_sides(protocol.resolved(config.preprocessing)):
-                cost(config.arch, side)
+        check_fit(protocols, config.preprocessing, config.arch)
+
+
+def check_fit(protocols: "Sequence[Protocol]", record: "Preprocessing", arch: "Architecture") -> None:
+    """Raises UserError for protocols that do not fit a network."""
+    from neocog.evaluate.cost import cost, dense_sides
+
+    for protocol in protocols:
+        for side in dense_sides(protocol.resolved(record)):
+            cost(arch, side)
 
 
 def check_same(folder: str, kept: "Predictions", split: Split) -> None:
@@ -77,8 +85,8 @@ def _chosen(run: str, spec: str, split: str | None) -> Split:
     folder = _folder(run)
     config = read_config(folder) if (folder / CONFIG).is_file() else None
     data, own = _load(spec, config)
-    told = {"spec": spec, "name": data.name, "fingerprint": data.fingerprint}
-    told["split_seed"] = config.data["split_seed"] if own and config is not None else 0
+    seed = config.data["split_seed"] if own and config is not None else 0
+    told = {"spec": spec, "name": data.name, "fingerprint": data.fingerprint, "split_seed": seed}
     splits = {"train": data.train, "val": data.val, "test": data.test}
     if split is not None:
         found = splits[split]

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 BATCH = 64
 MOST = 64  # pictures in a figure
+FEW = 12  # that a figure without loss shows at twice its size: a photo takes a quarter of a megabyte so
 BAR = 30
 
 
@@ -36,19 +37,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="also draw the first 64, each with five bars; the true class is its folder's name (F.svg: light and dark)",
     )
+    parser.add_argument("--out", help=argparse.SUPPRESS)  # of other verbs: here it is told what does that
     parser.add_argument("--json", action="store_true", help="a list of {file, top: [{label, probability}]} or {file, error}")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the answers as they come."""
-    from neocog.runs import load_predictor
+    from neocog.cli.explain import check_picture
 
+    if args.out is not None:
+        raise UserError(
+            f"--out {args.out}: --figure F.png draws the answers, --json > F.json keeps them, evaluate --out all scores"
+        )
     if args.figure is not None:
-        check_figure(args.figure)
-    predictor = load_predictor(args.run)
+        check_picture("--figure", args.figure, svg=True)
     files, unreadable = find_pictures(args.sources)
     if not len(files) and not unreadable:
         raise UserError(f"no pictures in {', '.join(args.sources)}")
+    from neocog.runs import load_predictor
+
+    predictor = load_predictor(args.run)
     top = max(1, min(args.top, len(predictor.classes)))
     drawn: list[dict[str, Any]] = []
     failed = done = 0
@@ -80,14 +88,6 @@ def run(args: argparse.Namespace) -> int:
     return YOURS if failed == done else SOME_FAILED if failed else DONE
 
 
-def check_figure(out: Path) -> None:
-    """Raises UserError for a name that no figure can have."""
-    from neocog.cli.explain import SUFFIXES
-
-    if out.suffix.lower() not in (".svg", *SUFFIXES):
-        raise UserError(f"--figure {out}: a figure's name ends in .png or .svg")
-
-
 def draw_figure(args: argparse.Namespace, predictor: "Predictor", drawn: list[dict[str, Any]], readable: int) -> None:
     """Write the pictures with their bars."""
     from neocog.cli.explain import write_picture
@@ -101,7 +101,8 @@ def draw_figure(args: argparse.Namespace, predictor: "Predictor", drawn: list[di
     if args.figure.suffix.lower() == ".svg":
         write_text(args.figure, sheet.svg())
     else:
-        write_picture(args.figure, sheet.pixels())
+        lossless = args.figure.suffix.lower() not in (".jpg", ".jpeg", ".webp")
+        write_picture(args.figure, sheet.pixels(1 if lossless and len(drawn) > FEW else 2))
     if not args.json:
         of = f" of {readable:,}" if readable > len(drawn) else ""
         print(f"{args.figure}: {len(drawn)}{of} pictures, each with its likeliest classes")
@@ -139,7 +140,9 @@ def classify(predictor: "Predictor", files: list[Path], top: int) -> Iterator[di
             found[i] = predictor.preprocessing.image(decode(file))
         except BadPicture as error:
             errors[i] = error.why
-    scores = predictor.scores(np.stack(list(found.values()))) if found else np.empty((0, 1))
+    pixels, size = list(found.values()), predictor.batch(predictor.preprocessing.height, predictor.preprocessing.width)
+    parts = [predictor.scores(np.stack(pixels[start : start + size])) for start in range(0, len(pixels), size)]
+    scores = np.concatenate(parts) if parts else np.empty((0, 1))
     chances = dict(zip(found, predictor.probabilities(scores), strict=True)) if found else {}
     for i, file in enumerate(files):
         if i in errors:

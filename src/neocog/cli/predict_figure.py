@@ -27,7 +27,7 @@ def figure(net: str, classes: Sequence[str], answers: Sequence[dict[str, Any]]) 
     head = 62 if any(known) else 46
     wide = 2 * MARGIN + max(across, 2) * (SIDE + GAP) - GAP
     sheet = Sketch(wide, MARGIN + head + -(-len(answers) // across) * card, f"{net}: {len(answers)} pictures")
-    title = f"{net}: the {bars} likeliest classes"
+    title = f"{net}: " + (f"the {bars} likeliest classes" if len(classes) > bars else "how likely each class is")
     sheet.text(MARGIN, MARGIN + 8, clip(title, LARGE, wide - 2 * MARGIN), LARGE, bold=True)
     if any(known):
         _legend(sheet, MARGIN + 32)

@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     """Write the page."""
     from neocog.bakeoff.plan import is_bakeoff
     from neocog.files import write_text
-    from neocog.report.page import LANGUAGES, page
+    from neocog.report.page import LANGUAGES, page, words
 
     folder = Path(args.run)
     out = args.out or folder / "report.html"
@@ -47,6 +47,8 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(f"{out}: a report is an HTML file; give a name that ends in .html")
     if not folder.is_dir():
         raise UserError(f"{folder}: there is no such folder; a report is of a run or a bake-off")
+    if out.is_dir() or not out.absolute().parent.is_dir():
+        raise UserError(f"{out}: {'a folder has that name' if out.is_dir() else f'there is no folder {out.parent}'}")
     bakeoff = is_bakeoff(folder)
     if bakeoff and args.compare:
         raise UserError("--compare is for a run; a bake-off compares its own")
@@ -63,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
                 raise KeyboardInterrupt
         except KeyboardInterrupt:
             progress.clear()
-            progress.say("stopped; what was judged is kept, the same command goes on")
+            progress.say("stopped, nothing was written; what was judged is kept, and the same command goes on")
             return DONE if signals.signal == signal.SIGTERM else INTERRUPTED
     languages = LANGUAGES if args.lang == "both" else (args.lang,)
     text = page(report, languages)
@@ -73,7 +75,8 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps({"file": str(out), "bytes": size, **{k: v for k, v in report.items() if k != "pictures"}}))
     else:
         pictures = {0: "no pictures", 1: "1 picture"}.get(n := len(report["pictures"]), f"{n:,} pictures")
-        why = f" ({report['missing']})" if report["missing"] else ""
+        told_of = words("en")["page"]["missing"]
+        why = f" ({told_of.get(report['missing'], report['missing']).rstrip('.')})" if report["missing"] else ""
         print(f"wrote {out}: {report['title']}, {pictures}{why}, {size / 1e6:.2f} MB")
     return DONE
 

@@ -1,7 +1,7 @@
 """`evaluate --robust`: curves of error against how much the pictures change, as a table, as JSON and as a chart."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +9,6 @@ from neocog.errors import BadPicture, UserError
 
 if TYPE_CHECKING:
     from neocog.cli.evaluate_split import Split
-    from neocog.cli.progress import Progress
     from neocog.evaluate.predictions import Predictions
     from neocog.evaluate.protocol import Protocol
     from neocog.evaluate.robustness import Curve
@@ -72,21 +71,14 @@ def curves(
     pictures: "Pictures",
     protocol: "Protocol | str",
     plain: "Predictions",
-    progress: "Progress",
+    on_progress: Callable[[int, int], None],
 ) -> list["Curve"]:
     """Compute them, and write the chart. plain: the pictures as they are, judged already."""
     from neocog.evaluate.changes import parse_kinds
     from neocog.evaluate.robustness import robustness
 
-    found = robustness(
-        members,
-        pictures,
-        parse_kinds(args.robust),
-        protocol,
-        args.layer or (),
-        on_progress=lambda done, total: progress.update("changing pictures", done, total),
-        plain=plain,
-    )
+    kinds = parse_kinds(args.robust)
+    found = robustness(members, pictures, kinds, protocol, args.layer or (), on_progress=on_progress, plain=plain)
     if args.chart is not None:
         _write(Path(args.chart), found, " + ".join(member.net for member in members), pictures)
     return found

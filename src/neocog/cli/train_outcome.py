@@ -76,7 +76,7 @@ def report(
         print(f"left out {failure.where}: {failure.why}")
     if len(failed) > 20:
         print(f"left out {len(failed) - 20} more")
-    verbs = (f"predict {folder.path} PICTURE…", f"evaluate {folder.path} {args.data}", f"show {folder.path}")
+    verbs = (f"predict {folder.path} PICTURE…", f"evaluate {folder.path} {args.data}", f"report {folder.path}")
     print("\nnext: " + "  ·  ".join(f"neocog {verb}" for verb in verbs))
     return SOME_FAILED if failed else DONE
 

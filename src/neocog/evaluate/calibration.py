@@ -3,6 +3,7 @@
 Probabilities are those of the evaluation, of the class that is answered; errors and calibration errors are in percent.
 """
 
+import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -139,8 +140,8 @@ class Calibration:
     error_at: dict[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """A plain object."""
-        return asdict(self)
+        """A plain object; nll is null where a true class was given no chance at all, for JSON knows no infinity."""
+        return asdict(self) | {"nll": self.nll if math.isfinite(self.nll) else None}
 
     def sentence(self) -> str:
         """In words, for `evaluate`."""

@@ -2,6 +2,7 @@
 the split, resumable after a kill, shared by several processes."""
 
 import hashlib
+import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -179,6 +180,8 @@ class _Held:
     def __init__(self, n: int, width: int):
         if n * width * 4 > IN_MEMORY:
             with tempfile.TemporaryFile() as file:
+                if hasattr(os, "posix_fallocate"):  # a full disk is told now, and does not kill the process later
+                    os.posix_fallocate(file.fileno(), 0, n * width * 4)
                 self.rows: np.ndarray = np.memmap(file, np.float32, "w+", shape=(n, width))
         else:
             self.rows = np.empty((n, width), np.float32)

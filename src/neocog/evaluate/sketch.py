@@ -138,9 +138,11 @@ def _pixels(page: Image.Image, mark: tuple, factor: int) -> None:
             pen.line([(x * factor, y * factor) for x, y in (start, end)], INKS[ink][0], max(1, round(thick * factor)))
     elif kind == "area":
         places, ink, opacity = rest
-        mask = Image.new("L", page.size)
-        ImageDraw.Draw(mask).polygon([(x * factor, y * factor) for x, y in places], round(255 * opacity))
-        page.paste(Image.new("RGB", page.size, INKS[ink][0]), mask=mask)
+        xs, ys = ([place[i] * factor for place in places] for i in (0, 1))
+        left, top = int(min(xs)), int(min(ys))
+        mask = Image.new("L", (int(max(xs)) - left + 1, int(max(ys)) - top + 1))  # no larger than needed: pages have many
+        ImageDraw.Draw(mask).polygon([(x - left, y - top) for x, y in zip(xs, ys, strict=True)], round(255 * opacity))
+        page.paste(INKS[ink][0], (left, top, left + mask.width, top + mask.height), mask)
     elif kind == "dot":
         x, y, ink, _, size = rest
         pen.ellipse([(c + d) * factor for d in (-size, size) for c in (x, y)], INKS[ink][0])

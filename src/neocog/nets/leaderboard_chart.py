@@ -95,4 +95,6 @@ def _strip(canvas: Canvas, table: Table, xs: Sequence[float], swarm: Sequence[in
 
 def _words(line: Line) -> str:
     figures = " / ".join(f"{value:g} %" for value in (line.top1_error, line.top5_error) if value is not None)
-    return f"{line.net}{f' ({line.year})' if line.year else ''}: {figures}; {line.protocol}" + ("" if line.verified else "; unverified")
+    return f"{line.net}{f' ({line.year})' if line.year else ''}: {figures}; {line.protocol}" + (
+        "" if line.verified else "; unverified"
+    )

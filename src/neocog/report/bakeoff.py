@@ -129,6 +129,7 @@ def overview(folder: Path, plan: Plan, found: dict[str, Any]) -> dict[str, Any]:
         "nets": len(found["ranking"]),
         "seeds": len(found["seeds"]),
         "length": clean(found.get("length", plan.length.words), 200),
+        "length_zh": clean(plan.length.words_zh, 200),
         "protocol": clean(found["protocol"]),
         "majority_error": rounded(found["majority_error"]),
         "failed": [{"net": clean(one["net"], 60), "error": clean(str(one["error"]), 300)} for one in found.get("failed", ())],
@@ -154,7 +155,8 @@ def _trial(folder: Path, net: str, seed: int) -> Trial:
 
 
 def _row(row: dict[str, Any]) -> dict[str, Any]:
-    return {**row, "net": clean(row["net"], 60), "rule": clean(row["rule"], 300), "protocol": clean(row["protocol"])}
+    rules = {"rule": clean(row["rule"], 300), "rule_zh": clean(row.get("rule_zh", ""), 300)}
+    return {**row, **rules, "net": clean(row["net"], 60), "protocol": clean(row["protocol"])}
 
 
 def _surest(told: judged.Answers) -> list[int]:

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from neocog import __version__
-from neocog.errors import BadPicture
+from neocog.errors import BadPicture, UserError
 from neocog.evaluate.compare import compare
-from neocog.evaluate.predictions import read_predictions
+from neocog.evaluate.predictions import is_evaluation, read_predictions
 from neocog.evaluate.statistics import wilson, wrong_at
 from neocog.pictures.doctor.quick import quick_findings
 from neocog.report import judged, setting, training
@@ -27,6 +27,7 @@ def run_report(
     """The whole report of a run. others: runs that were judged on the same pictures. out: the name of the file, for the
     command that makes it again. budget: characters of pictures."""
     config, predictions, dataset = source.config, source.predictions, source.data
+    beside, ways = [_beside(source, Path(other)) for other in others], training.simpler(source.events)
     panels: dict[str, Any] = {"headline": headline(source)}
     if (found := training.curves(source.events, config.steps, config.steps_per_epoch)) is not None:
         panels["curves"] = found
@@ -45,9 +46,8 @@ def run_report(
         panels["mistakes"] = {"surest": [int(told.at[k]) for k in surest], "wrong": len(told.wrong), "n": len(told.at)}
         panels["classes"] = judged.classes(predictions, setting.learned(dataset, predictions.classes))
         panels["calibration"] = sureness(predictions)
-    beside = [_beside(source, Path(other)) for other in others]
-    if beside or training.simpler(source.events):
-        panels["comparison"] = {"validation": training.simpler(source.events), "runs": beside}
+    if beside or ways:
+        panels["comparison"] = {"validation": ways, "runs": beside}
     panels["network"] = network(config.arch, config.net)
     if on_progress is not None and dataset is not None:
         on_progress("looking the data over", 0, 1)
@@ -125,7 +125,9 @@ def _failed_in_training(source: Source) -> list[BadPicture]:
 
 
 def _beside(source: Source, other: Path) -> dict[str, Any]:
-    """Another run on the same pictures: its error, and this run's error less its, paired."""
+    """Another run on the same pictures: its error, and this run's error less its, paired. Raises UserError."""
+    if not is_evaluation(other / TEST):
+        raise UserError(f"{other}: no run whose test pictures were judged; `neocog report {other}` judges a run's")
     theirs = read_predictions(other / TEST)
     wrong = wrong_at(theirs)
     low, high = wilson(int(wrong.sum()), len(wrong))

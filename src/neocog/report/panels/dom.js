@@ -53,14 +53,14 @@ export function fillNodes(text, values) {
 
 const formats = new Map();
 
-// A number in the language of the words.
+// A number in the language of the words, rounded as Python rounds: a page and a command never differ by a digit.
 export function number(value, words, digits = 0) {
   if (value === null || value === undefined) return "–";
   const key = `${words.lang} ${digits}`;
   if (!formats.has(key)) {
     formats.set(key, new Intl.NumberFormat(words.lang, { minimumFractionDigits: digits, maximumFractionDigits: digits }));
   }
-  return formats.get(key).format(value + 0).replace("-", "−");
+  return formats.get(key).format(Number(value.toFixed(digits)) + 0).replace("-", "−");
 }
 
 // "10.50 %"

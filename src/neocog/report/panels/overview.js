@@ -8,7 +8,7 @@ export function render(element, data, words) {
     h("h1", null, fillNodes(w.title, { data: h("span", { class: "net" }, name(data.data)) })),
     h("p", { class: "recommendation" }, told(data.recommendation[words.code] ?? data.recommendation.en)));
   const facts = [
-    [w.nets, number(data.nets, words)], [w.seeds, number(data.seeds, words)], [w.length, h("span", { lang: "en" }, data.length)],
+    [w.nets, number(data.nets, words)], [w.seeds, number(data.seeds, words)], [w.length, words.code === "zh" ? data.length_zh : h("span", { lang: "en" }, data.length)],
     [words.headline.training, data.counts.train ? number(data.counts.train, words) : null], [words.headline.validation, data.counts.val ? number(data.counts.val, words) : null], [words.headline.test, data.counts.test ? number(data.counts.test, words) : null], [words.headline.classes, number(data.classes, words)],
     [w.majority, percent(data.majority_error, words)], [w.protocol, h("code", null, name(data.protocol))],
   ];

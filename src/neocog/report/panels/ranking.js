@@ -12,7 +12,7 @@ export function render(element, data, words) {
   element.append(table(rows, [
     { key: "place", label: w.place, numeric: true, cell: (row) => String(row.place), sort: (row) => row.place },
     { key: "net", label: w.net, header: true, sort: (row) => row.net,
-      cell: (row) => [h("b", null, name(row.net)), row.pareto ? h("span", { class: "tag", title: w.frontTitle }, w.front) : null, h("small", { class: "rule-of", lang: "en" }, name(row.rule))] },
+      cell: (row) => [h("b", null, name(row.net)), row.pareto ? h("span", { class: "tag", title: w.frontTitle }, w.front) : null, words.code === "zh" && row.rule_zh ? under(name(row.rule_zh)) : h("small", { class: "rule-of", lang: "en" }, name(row.rule))] },
     { key: "error", label: w.error, numeric: true, cell: (row) => [percent(row.top1_error, words), row.top5_error === null || row.top5_error === undefined ? null : under(fill(w.top5, { error: percent(row.top5_error, words) }))], sort: (row) => row.top1_error },
     { key: "ci", label: words.classes.interval, whole: true, cell: (row) => [span(row, rows, words, (one) => [one.top1_error, one.ci95]), under(interval(row.ci95, words))] },
     some((row) => row.spread) ? { key: "spread", label: w.spread, title: w.spreadTitle, numeric: true, cell: (row) => (row.spread === null ? "–" : `±\u202f${number(row.spread, words, 2)}`), sort: (row) => row.spread } : null,
