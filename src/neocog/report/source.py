@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from neocog.errors import UserError
-from neocog.evaluate.predictions import Predictions, is_evaluation, read_predictions
+from neocog.evaluate.predictions import Predictions, is_evaluation, one_line, read_predictions
 from neocog.pictures import load_data
 from neocog.pictures.sets import Dataset, Pictures
 from neocog.runs import read_config, read_events
@@ -66,11 +66,6 @@ def finished(config: Config, events: tuple[Event, ...]) -> bool:
     return config.kind == "imported" or any(event.get("event") == "trained" for event in events)
 
 
-def about(config: Config) -> dict[str, Any]:
-    """What an evaluation folder tells of the pictures."""
-    return {"data": {**{key: config.data[key] for key in ("spec", "name", "fingerprint", "split_seed")}, "split": "test"}}
-
-
 def _kept(folder: Path, can_go_on: bool) -> Predictions | None:
     """The evaluation of a folder; None if there is none, or one that was stopped and can go on."""
     try:
@@ -120,8 +115,8 @@ def locate(predictions: Predictions, data: Dataset | None) -> tuple[Pictures | N
     for pictures in (data.test, data.val, data.train):
         if pictures is None or not len(pictures):
             continue
-        places = {pictures.name(i).translate(_PLAIN): i for i in range(len(pictures))}
-        at = np.array([places.get(name.translate(_PLAIN), -1) for name in predictions.names], np.int64)
+        places = {one_line(pictures.name(i)): i for i in range(len(pictures))}
+        at = np.array([places.get(one_line(name), -1) for name in predictions.names], np.int64)
         there = np.flatnonzero(at >= 0)
         own = predictions.data.get("fingerprint") == data.fingerprint
         if len(there) and (own or _alike(predictions, there, data.classes, pictures.labels[at[there]])):
@@ -135,15 +130,13 @@ def _alike(predictions: Predictions, there: np.ndarray, classes: tuple[str, ...]
     return all(name == classes[k] for name, k in zip(judged_by, labels, strict=True))
 
 
-_PLAIN = str.maketrans("\t\n\r", "   ")  # as an evaluation folder writes names
-
-
 def _judge(path: Path, config: Config, pictures: Pictures, split: str, on_progress: OnProgress | None) -> Predictions:
     """The evaluation of a split; that of the run's own test split stays in its folder, and a stopped one goes on there."""
     from neocog.evaluate.engine import predict_all
+    from neocog.evaluate.once import about_test
     from neocog.runs import RunFolder, load_predictor
 
     RunFolder(path).weights()  # a run that has none yet is told as such
     told = None if on_progress is None else lambda done, total: on_progress("judging", done, total)
-    kept = {"out": path / TEST, "about": about(config)} if split == "test" else {}
+    kept = {"out": path / TEST, "about": about_test(config)} if split == "test" else {}
     return predict_all(load_predictor(path), pictures, on_progress=told, **kept)
