@@ -54,7 +54,7 @@ def planes(model: Model, picture: Image.Image | np.ndarray, layers: Sequence[str
     table = analyse(model.arch)
     wanted = tuple(layers) if layers is not None else default_layers(model.arch)
     if not wanted:
-        raise UserError(f"{model.arch.name} has no maps to show: its first layer sees the whole picture, or describes it in numbers")
+        raise UserError(f"{model.arch.name} has no maps to show: its first layer sees the whole picture at once")
     for path in wanted:
         if path not in table.by_path:
             near = nearest(path, table.by_path)
