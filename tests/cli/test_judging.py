@@ -14,7 +14,7 @@ from neocog.cli.predict_figure import WHOLE, figure, true_class
 from neocog.evaluate.changes import KINDS
 from neocog.evaluate.predictions import Predictions
 from neocog.evaluate.robust_chart import LEFT, RIGHT, WIDE
-from neocog.evaluate.sketch import SMALL
+from neocog.figure.sketch import SMALL
 
 from .command import Server
 

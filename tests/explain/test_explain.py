@@ -10,19 +10,17 @@ from PIL import Image
 
 from neocog.errors import UserError
 from neocog.explain import (
-    Group,
     Planes,
     Templates,
     default_layers,
-    diverging,
     draw_planes,
     draw_templates,
     planes,
-    positive,
     templates,
 )
-from neocog.explain import sheet as sheet_of
-from neocog.explain.sheet import PAPER
+from neocog.figure.colours import diverging, positive
+from neocog.figure.sheet import PAPER, Group
+from neocog.figure.sheet import sheet as sheet_of
 from neocog.nets import resolve
 from neocog.nn import Model, create_model
 from tests.conftest import rng
@@ -148,7 +146,7 @@ def test_the_command(neocog, idx, tmp_path):
 
 def test_a_picture_is_whole_or_not_there(tmp_path, monkeypatch):
     """An interrupt while it is written leaves what lay there."""
-    from neocog.cli.explain import FORMATS, write_picture
+    from neocog.figure.files import FORMATS, write_picture
 
     drawn = Image.fromarray(noise(20, 3))
     for suffix, kind in FORMATS.items():

@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
 def _draw(args: argparse.Namespace) -> int:
     from neocog.cli.augment_rows import make_rows
     from neocog.cli.augment_sheet import page
-    from neocog.cli.explain import SUFFIXES, write_picture
+    from neocog.figure.files import SUFFIXES, write_picture
     from neocog.pictures.decode import decode
 
     out = Path(args.out)

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from neocog.cli.augment_rows import Row
-from neocog.explain.sheet import FAINT, LINE, PAPER, PLAIN, TEXT, shorten
+from neocog.figure.sheet import FAINT, LINE, PAPER, PLAIN, TEXT, shorten
 
 MARGIN, GAP, LABEL, WIDE = 32, 8, 256, 12
 ACCENT = (46, 106, 132)

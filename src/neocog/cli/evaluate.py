@@ -59,8 +59,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the judgement."""
-    from neocog.cli.explain import check_picture
     from neocog.evaluate import is_evaluation, parse_protocol, read_predictions
+    from neocog.figure.files import check_picture
 
     robust_rows.check(args)  # slips are told before torch is loaded, or anything judged
     if args.sheet is not None:

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from neocog.cli.explain import write_picture
 from neocog.cli.progress import Progress
 from neocog.errors import BadPicture, UserError
 from neocog.evaluate.dense import Dense
 from neocog.evaluate.predictions import log_softmax
 from neocog.evaluate.scoring import Scorer
 from neocog.evaluate.views import Box, Scaled, View, views
-from neocog.explain.sheet import FAINT, INK, LINE, PAPER, PLAIN, TEXT, colour, shorten
+from neocog.figure.colours import INK, colour
+from neocog.figure.files import write_picture
+from neocog.figure.sheet import FAINT, LINE, PAPER, PLAIN, TEXT, shorten
 
 if TYPE_CHECKING:
     from neocog.evaluate.protocol import Protocol, Term

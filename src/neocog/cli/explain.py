@@ -1,158 +1,124 @@
-"""Look inside a trained network.
+"""Look inside a network.
 
-planes: what the maps of its layers answer to a picture (by default a Neocognitron's S- and C-layers; of another net the
-last map of each size). templates: the weights of a linear classifier, or of an mlp's first layer, as pictures. hog: the
-orientations of the picture's gradients, cell by cell, and what of them speaks for hog-svm's answer and against it.
+METHODS
+
+RUN is a run folder or a weight file of one; for methods marked *, also a network by name or text, with the weights it begins
+with. --out F.png or F.svg is the figure, --arrays F.npz the numbers it was drawn from.
 
 examples:
   neocog explain runs/digits three.png --method planes --out planes.png
-  neocog explain runs/flowers rose.jpg --method planes --layer layer1.0.conv1 --out conv1.png
   neocog explain runs/linear --method templates --out templates.png
-  neocog explain runs/hog-svm shoe.png --method hog --out hog.png
 """
 
 import argparse
+import io
 import json
+import signal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from neocog.cli import DONE
+from neocog.cli import DONE, INTERRUPTED, StopSignals
+from neocog.cli.looking import WAYS, Shown, handler
+from neocog.cli.progress import Progress
 from neocog.errors import UserError
 
-if TYPE_CHECKING:
-    from PIL import Image
-
-    from neocog.runs import Predictor
-
-METHODS = ("planes", "templates", "hog")
-FORMATS = {
-    ".png": "PNG",
-    ".webp": "WEBP",
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".gif": "GIF",
-    ".bmp": "BMP",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-}
-SUFFIXES = tuple(FORMATS)
+_METHODS = "\n".join(f"  {name + ('*' if way.untrained else ''):<22}{way.words}" for name, way in WAYS.items())
+__doc__ = (__doc__ or "").replace("METHODS", _METHODS)
+COMMON = {"run", "image", "method", "out", "arrays", "json", "seed"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.add_argument("run", metavar="RUN", help="a run folder, or a weight file of one")
-    parser.add_argument("image", metavar="IMAGE", nargs="?", help="the picture to explain (templates need none)")
-    parser.add_argument("--method", required=True, choices=METHODS, help="how to look")
-    parser.add_argument("--layer", metavar="PATH", action="append", help="which layer, for planes; may be given several times")
-    parser.add_argument("--out", required=True, metavar="FILE", help="the picture to write, F.png")
-    parser.add_argument("--json", action="store_true", help="one object: method, net, out, and what the picture shows")
+    parser.add_argument("image", metavar="IMAGE", nargs="?", help="the picture to explain, for the methods that look at one")
+    parser.add_argument("--method", required=True, choices=tuple(WAYS), metavar="M", help="how to look, as listed above")
+    parser.add_argument("--out", required=True, metavar="FILE", help="the figure to write, F.png or F.svg")
+    parser.add_argument("--arrays", metavar="F.npz", help="write the numbers too, as numpy reads them")
+    parser.add_argument("--json", action="store_true", help="one object: method, net, out, and what the figure shows")
+    parser.add_argument("--seed", type=int, metavar="S", help="of whatever is drawn at random (default: 0)")
+    what = parser.add_argument_group("what to look at")
+    what.add_argument("--layer", metavar="PATH", action="append", help="a layer, as `neocog show` names it; some take several")
+    what.add_argument("--unit", type=int, metavar="N", help="the number of a map in its layer")
+    what.add_argument("--place", type=_place, metavar="R,C", help="row and column in the map")
+    what.add_argument("--class", dest="target", metavar="NAME", help="the class to explain (default: the network's answer)")
+    what.add_argument("--data", metavar="DATA", help="pictures, for the methods that look at many")
+    what.add_argument("--split", metavar="NAME", help="of DATA: train, val or test")
+    how = parser.add_argument_group("how")
+    how.add_argument("--n", type=_count, metavar="N", help="how many pictures, units or steps of the kind that the method has")
+    how.add_argument("--size", type=_count, metavar="PIXELS", help="side of what covers the picture")
+    how.add_argument("--stride", type=_count, metavar="PIXELS", help="from one position to the next")
+    how.add_argument("--fill", metavar="WITH", help="mean, grey, black, white, blur or a colour as 128,128,128")
+    how.add_argument("--steps", type=_count, metavar="N", help="of an integral, an optimisation")
+    how.add_argument("--cache", metavar="FOLDER", help="where long work is kept, and gone on with")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the picture; say what it shows."""
-    from neocog.runs import load_predictor
+    """Write the figure; say what it shows."""
+    from neocog.figure.files import SUFFIXES, check_picture, write_picture
 
+    check(args)
     out = Path(args.out)
-    check_picture("--out", out)
-    predictor = load_predictor(args.run)
-    drawn, facts, words = METHOD[args.method](predictor, args)
+    check_picture("--out", out, svg=True)
+    if args.arrays is not None and Path(args.arrays).suffix != ".npz":
+        raise UserError(f"--arrays {args.arrays}: numpy's files end in .npz")
+    from neocog.cli.looking.look import Look
+
+    with Progress(quiet=args.json) as progress, StopSignals() as signals:
+        try:
+            look = Look(args, progress, signals.asked)
+            shown = handler(args.method)(look)
+        except KeyboardInterrupt:
+            return INTERRUPTED if signals.signal != signal.SIGTERM else DONE
+    if out.suffix.lower() == ".svg" and not hasattr(shown.figure, "svg"):
+        raise UserError(
+            f"--out {out}: --method {args.method} is a sheet of pixels; a name that ends in {', '.join(SUFFIXES[:3])}"
+        )
     out.parent.mkdir(parents=True, exist_ok=True)
-    write_picture(out, drawn)
+    if args.arrays is not None:
+        _write_arrays(Path(args.arrays), shown)
+    write_picture(out, shown.figure)
     if args.json:
-        print(json.dumps({"method": args.method, "net": predictor.net, "out": str(out), **facts}, ensure_ascii=False))
+        print(json.dumps({"method": args.method, "net": look.net, "out": str(out), **shown.facts}, ensure_ascii=False))
     else:
-        print("\n".join((*words, f"{out}: {drawn.width}×{drawn.height} pixels")))
+        print("\n".join((*shown.words, f"{out}: {args.method} written")))
     return DONE
 
 
-def check_picture(option: str, out: str | Path, svg: bool = False) -> None:
-    """Raises UserError for a name that says no format that can be written."""
-    if Path(out).suffix.lower() not in ((*SUFFIXES, ".svg") if svg else SUFFIXES):
-        more = "or .svg" if svg else f"(or {', '.join(SUFFIXES[1:])})"
-        raise UserError(f"{option} {out}: a picture's name ends in .png {more}")
+def check(args: argparse.Namespace) -> None:
+    """Raises UserError for options that the method does not take and for what it lacks, before torch is loaded."""
+    way = WAYS[args.method]
+    for name, value in vars(args).items():
+        if name not in COMMON and name not in way.takes and value is not None:
+            option = "class" if name == "target" else name
+            takes = ", ".join("--" + ("class" if t == "target" else t) for t in sorted(way.takes)) or "none of the kind"
+            raise UserError(f"--method {args.method} has no use for --{option}; it takes {takes}")
+    if way.wants == "picture" and args.image is None:
+        raise UserError(f"--method {args.method} looks at a picture: name one behind the run")
+    if way.wants != "picture" and args.image is not None and "image" not in way.takes:
+        raise UserError(f"--method {args.method} looks at no picture: leave {args.image} out")
+    if way.wants == "data" and args.data is None:
+        raise UserError(f"--method {args.method} looks at many pictures: name them with --data")
 
 
-def write_picture(out: Path, drawn: "Image.Image") -> None:
-    """Whole or not at all, in the format that the name's ending says."""
-    import io
+def _write_arrays(path: Path, shown: Shown) -> None:
+    import numpy as np
 
     from neocog.files import write_bytes
 
     stream = io.BytesIO()
-    drawn.save(stream, FORMATS[out.suffix.lower()])
-    write_bytes(out, stream.getvalue())
+    np.savez_compressed(stream, **{name.replace("/", "_"): value for name, value in shown.arrays.items()})  # type: ignore[arg-type]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(path, stream.getvalue())
 
 
-def _planes(predictor: "Predictor", args: argparse.Namespace) -> tuple["Image.Image", dict[str, Any], list[str]]:
-    import numpy as np
-
-    from neocog.explain import draw_planes, pixels_of, planes
-    from neocog.pictures.decode import decode
-
-    if args.image is None:
-        raise UserError("--method planes shows what maps answer to a picture: name one behind the run")
-    picture = decode(Path(args.image))
-    layers = planes(predictor.model, picture, args.layer)
-    pixels = pixels_of(predictor.model, picture)
-    chances = predictor.probabilities(predictor.scores(pixels[None]))[0]
-    best = predictor.classes[int(np.argmax(chances))]
-    title = f"{predictor.net}: {Path(args.image).name}, taken for {best}"
-    shown = pixels[:, :, ::-1] if predictor.preprocessing.color == "BGR" else pixels
-    facts = {
-        "file": args.image,
-        "answer": best,
-        "layers": [
-            {"path": one.path, "shape": list(one.maps.shape), "silent": one.silent, "largest": round(float(one.maps.max()), 6)}
-            for one in layers
-        ],
-    }
-    words = [
-        f"{one.path}: {'×'.join(map(str, one.maps.shape))}, {one.silent} maps silent, largest answer {one.maps.max():.4g}"
-        for one in layers
-    ]
-    return draw_planes(title, shown, layers), facts, words
+def _place(text: str) -> tuple[int, int]:
+    try:
+        row, column = (int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"a place is ROW,COLUMN, not '{text}'") from None
+    return row, column
 
 
-def _templates(predictor: "Predictor", args: argparse.Namespace) -> tuple["Image.Image", dict[str, Any], list[str]]:
-    from neocog.explain import draw_templates, templates
-
-    if args.layer:
-        raise UserError("--method templates draws the layer that reads the pixels; leave --layer out")
-    found = templates(predictor.model)
-    facts = {"path": found.path, "names": list(found.names), "shape": list(found.maps.shape), "scale": round(found.scale, 6)}
-    words = [f"{found.path}: {len(found.names)} templates, weights from −{found.scale:.4g} to +{found.scale:.4g}, grey is 0"]
-    return draw_templates(f"{predictor.net}: templates", found), facts, words
-
-
-def _hog(predictor: "Predictor", args: argparse.Namespace) -> tuple["Image.Image", dict[str, Any], list[str]]:
-    import numpy as np
-
-    from neocog.arch import HOG
-    from neocog.explain import draw_strokes, pixels_of, spoken, strokes
-    from neocog.pictures.decode import decode
-
-    if args.image is None:
-        raise UserError("--method hog shows the gradients of a picture: name one behind the run")
-    if args.layer:
-        raise UserError("--method hog looks at the picture itself; leave --layer out")
-    pixels = pixels_of(predictor.model, decode(Path(args.image)))
-    best = int(np.argmax(predictor.scores(pixels[None])[0]))
-    record = next((node.record for node in predictor.model.arch.nodes if isinstance(node.record, HOG)), None)
-    found, said = strokes(pixels, record), spoken(predictor.model, pixels, best)
-    shown = pixels[:, :, ::-1] if predictor.preprocessing.color == "BGR" else pixels
-    answer = predictor.classes[best]
-    rows, columns, orientations = found.cells.shape
-    facts = {
-        "file": args.image,
-        "answer": answer,
-        "cell": found.cell,
-        "cells": [rows, columns],
-        "orientations": orientations,
-        "length": found.length,
-    }
-    words = [f"{columns}×{rows} cells of {found.cell} pixels, {orientations} orientations: {found.length:,} numbers"]
-    title = f"{predictor.net}: {Path(args.image).name}, taken for {answer}"
-    return draw_strokes(title, shown, found, said), facts, words
-
-
-METHOD = {"planes": _planes, "templates": _templates, "hog": _hog}
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"a whole number above 0, not '{text}'")
+    return int(text)

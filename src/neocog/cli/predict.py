@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the answers as they come."""
-    from neocog.cli.explain import check_picture
+    from neocog.figure.files import check_picture
 
     if args.out is not None:
         raise UserError(
@@ -90,19 +90,15 @@ def run(args: argparse.Namespace) -> int:
 
 def draw_figure(args: argparse.Namespace, predictor: "Predictor", drawn: list[dict[str, Any]], readable: int) -> None:
     """Write the pictures with their bars."""
-    from neocog.cli.explain import write_picture
     from neocog.cli.predict_figure import figure
-    from neocog.files import write_text
+    from neocog.figure.files import write_picture
 
     if not drawn:
         return
     sheet = figure(predictor.net, predictor.classes, drawn)
     args.figure.parent.mkdir(parents=True, exist_ok=True)
-    if args.figure.suffix.lower() == ".svg":
-        write_text(args.figure, sheet.svg())
-    else:
-        lossless = args.figure.suffix.lower() not in (".jpg", ".jpeg", ".webp")
-        write_picture(args.figure, sheet.pixels(1 if lossless and len(drawn) > FEW else 2))
+    lossless = args.figure.suffix.lower() not in (".jpg", ".jpeg", ".webp", ".svg")
+    write_picture(args.figure, sheet.pixels(1) if lossless and len(drawn) > FEW else sheet)
     if not args.json:
         of = f" of {readable:,}" if readable > len(drawn) else ""
         print(f"{args.figure}: {len(drawn)}{of} pictures, each with its likeliest classes")

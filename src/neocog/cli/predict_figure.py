@@ -8,7 +8,7 @@ import numpy as np
 
 from neocog.arch.drawing.measure import BOLD, clip
 from neocog.errors import BadPicture
-from neocog.evaluate.sketch import LARGE, NORMAL, SMALL, Sketch
+from neocog.figure.sketch import LARGE, NORMAL, SMALL, Sketch
 from neocog.pictures.decode import decode
 
 BARS = 5

@@ -40,8 +40,8 @@ def check(args: argparse.Namespace) -> None:
             option = "--chart" if args.chart is not None else "--layer"
             raise UserError(f"{option} belongs to --robust, which says what changes: shift, rotation, … or all")
         return
-    from neocog.cli.explain import check_picture
     from neocog.evaluate.changes import parse_kinds
+    from neocog.figure.files import check_picture
 
     parse_kinds(args.robust)
     if args.chart is not None:
@@ -85,17 +85,13 @@ def curves(
 
 
 def _write(out: Path, found: Sequence["Curve"], name: str, pictures: "Pictures") -> None:
-    from neocog.cli.explain import write_picture
     from neocog.evaluate.robust_chart import draw
-    from neocog.files import write_text
+    from neocog.figure.files import write_picture
 
     about = f"percent of {found[0].plain.n:,} pictures, 95 % intervals; dashed: the pictures as they are"
     sheet = draw({name: found}, f"{name}: error when the pictures change", about, _example(pictures))
     out.parent.mkdir(parents=True, exist_ok=True)
-    if out.suffix.lower() == ".svg":
-        write_text(out, sheet.svg())
-    else:
-        write_picture(out, sheet.pixels())
+    write_picture(out, sheet)
 
 
 def _example(pictures: "Pictures") -> "Pictures | None":

@@ -9,7 +9,7 @@ from PIL import Image
 from neocog.arch.drawing.measure import width
 from neocog.evaluate.changes import KINDS, Changed, Kind
 from neocog.evaluate.robustness import Curve, Point
-from neocog.evaluate.sketch import LARGE, NORMAL, SMALL, Place, Sketch, spread_out
+from neocog.figure.sketch import LARGE, NORMAL, SMALL, Place, Sketch, spread_out
 from neocog.pictures.sets import Pictures
 
 MARGIN, WIDE, HIGH, ACROSS = 30, 226, 132, 4

@@ -6,8 +6,9 @@ import numpy as np
 from PIL import Image
 
 from neocog.explain.planes import Planes
-from neocog.explain.sheet import COLD_WARM, INK, TILE, Group, colour, diverging, positive, sheet
 from neocog.explain.templates import Templates
+from neocog.figure.colours import COLD_WARM, INK, diverging, positive, strip
+from neocog.figure.sheet import TILE, Group, sheet
 
 MOST = 64  # tiles of one layer
 
@@ -46,8 +47,3 @@ def draw_templates(title: str, found: Templates) -> Image.Image:
     wide = min(10, max(5, -(-len(tiles) // 2))) if len(tiles) <= 20 else 20
     legend = None if coloured else (f"−{scale:.3g}", strip(COLD_WARM), f"+{scale:.3g}")
     return sheet(title, [group], legend, TILE * 2 if len(tiles) <= 20 else TILE, wide)
-
-
-def strip(scale: Sequence[tuple[int, int, int]]) -> np.ndarray:
-    """The scale itself, 1×N×3."""
-    return colour(np.linspace(0, 1, 160)[None], scale)

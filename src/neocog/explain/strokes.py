@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 
 from neocog.arch import HOG, Flatten, Linear, analyse
 from neocog.errors import UserError
-from neocog.explain.sheet import Group, sheet
+from neocog.figure.sheet import Group, sheet
 from neocog.nn import Model
 from neocog.nn.hog import hog_blocks, hog_length
 

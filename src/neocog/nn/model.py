@@ -99,8 +99,8 @@ class Model(nn.Module):
     def _plan_forward(self) -> None:
         """The executor's steps as plain attributes: torch's compiler cannot look into a cached function."""
         self._output, self._aux = self.arch.output, tuple((tap.name, tap.output) for tap in self.arch.taps)
-        self._steps = _plan(self.arch, self.features_at or (self._output,))
-        self._all_steps = _plan(self.arch, self._kept)
+        self._steps = planned(self.arch, self.features_at or (self._output,))
+        self._all_steps = planned(self.arch, self._kept)
         self._stretches: tuple[checkpointing.Stretch, ...] = ()
 
     def set_grad_checkpointing(self, enable: bool = True) -> None:
@@ -171,14 +171,14 @@ class Model(nn.Module):
         """The last map before the head: N×C×H×W (N×features for nets without maps)."""
         self._check(x)
         cut = feature_cut(self.arch)
-        return self._run(_plan(self.arch, (cut,)), {"input": x})[cut]
+        return self._run(planned(self.arch, (cut,)), {"input": x})[cut]
 
     def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
         """From `forward_features`' map to the scores, or to what the classifier reads (`pre_logits`)."""
         head = self.arch.head
         end = head.inputs[0] if pre_logits and head is not None else self.arch.output
         cut = feature_cut(self.arch)
-        return x if end == cut else self._run(_plan(self.arch, (end,), cut), {cut: x})[end]
+        return x if end == cut else self._run(planned(self.arch, (end,), cut), {cut: x})[end]
 
     def get_classifier(self) -> nn.Module:
         """The module of the marked head."""
@@ -237,7 +237,8 @@ def _sizes(arch: Architecture, shape: Shape) -> tuple[Shape, ...]:
 
 
 @lru_cache(maxsize=64)
-def _plan(arch: Architecture, keep: tuple[str, ...], have: str = "input") -> tuple[Step, ...]:
+def planned(arch: Architecture, keep: tuple[str, ...], have: str = "input") -> tuple[Step, ...]:
+    """The steps from the value `have` to those of `keep`, computed once."""
     return plan(analyse(arch).rows, keep, have)
 
 

@@ -8,19 +8,20 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from neocog.arch.drawing.measure import width
+from neocog.figure.fonts import font, words_for
 
 SMALL, NORMAL, LARGE = 11.5, 13, 18
 # Okabe and Ito's colours, as in the history's chart; light and dark.
 INKS = {
     "ink": ("#1b1f24", "#e6edf3"), "soft": ("#57606a", "#9aa4af"), "line": ("#dfe4e9", "#30363d"),
     "paper": ("#ffffff", "#0d1117"),
+    "dark": ("#14181d", "#14181d"), "light": ("#ffffff", "#ffffff"),  # on coloured grounds, which no theme changes
     "k0": ("#0072b2", "#56b4e9"), "k1": ("#d55e00", "#f28e4b"), "k2": ("#007a5a", "#2fc39b"), "k3": ("#a8438a", "#e08ac4"),
     "k4": ("#8a6d00", "#f0c541"), "k5": ("#57606a", "#9aa4af"),
 }  # fmt: skip
-_LACKING = str.maketrans({"×": "x", "−": "-", "…": "...", "→": "to"})  # Pillow's own font has none of them
 Place = tuple[float, float]
 
 
@@ -46,6 +47,27 @@ class Sketch:
         """What the places enclose."""
         self.marks.append(("area", tuple(places), ink, opacity))
 
+    def box(self, x: float, y: float, wide: float, high: float, ink: str, opacity: float = 1.0) -> None:
+        """A filled rectangle."""
+        self.area([(x, y), (x + wide, y), (x + wide, y + high), (x, y + high)], ink, opacity)
+
+    def frame(self, x: float, y: float, wide: float, high: float, ink: str = "line", thick: float = 1) -> None:
+        """Its outline only."""
+        self.line([(x, y), (x + wide, y), (x + wide, y + high), (x, y + high), (x, y)], ink, thick)
+
+    def arrow(self, places: Sequence[Place], ink: str = "soft", thick: float = 1.2, head: float = 6) -> None:
+        """A line with a head at its last place."""
+        (x0, y0), (x1, y1) = places[-2], places[-1]
+        long = float(np.hypot(x1 - x0, y1 - y0)) or 1.0
+        u, v = (x1 - x0) / long * head, (y1 - y0) / long * head
+        neck = (x1 - u, y1 - v)
+        self.line([*places[:-1], neck], ink, thick)
+        self.area([(x1, y1), (neck[0] - v / 2, neck[1] + u / 2), (neck[0] + v / 2, neck[1] - u / 2)], ink, 1.0)
+
+    def place(self, other: "Sketch", x: float, y: float) -> None:
+        """Another drawing's marks with its upper left corner at (x, y)."""
+        self.marks += [_moved(mark, x, y) for mark in other.marks]
+
     def dot(self, x: float, y: float, ink: str, words: str = "", size: float = 3) -> None:
         """A point; the words appear under the pointer."""
         self.marks.append(("dot", x, y, ink, words, size))
@@ -53,6 +75,10 @@ class Sketch:
     def picture(self, x: float, y: float, pixels: np.ndarray, wide: float, high: float) -> None:
         """uint8 h×w×3 at that size."""
         self.marks.append(("picture", x, y, pixels, wide, high))
+
+    def _repr_svg_(self) -> str:
+        """What a notebook shows."""
+        return self.svg()
 
     def svg(self) -> str:
         """The drawing as one self-contained SVG file that follows the reader's light or dark theme."""
@@ -71,13 +97,15 @@ class Sketch:
         factor = 2 * sharp
         page = Image.new("RGB", (round(self.wide * factor), round(self.high * factor)), INKS["paper"][0])
         for mark in self.marks:
-            if mark[0] != "picture":
-                _pixels(page, mark, factor)
-        page = page.resize((round(self.wide * sharp), round(self.high * sharp)), Image.Resampling.LANCZOS)
-        for _, x, y, pixels, wide, high in (mark for mark in self.marks if mark[0] == "picture"):
-            small = _sized(pixels, round(wide * sharp), round(high * sharp))
-            page.paste(small, (round(x * sharp), round(y * sharp)))
-        return page
+            _pixels(page, mark, factor)
+        return page.reduce(2)
+
+
+def _moved(mark: tuple, dx: float, dy: float) -> tuple:
+    kind, first, *rest = mark
+    if kind in ("line", "area"):
+        return (kind, tuple((x + dx, y + dy) for x, y in first), *rest)
+    return (kind, first + dx, rest[0] + dy, *rest[1:])
 
 
 def _sized(pixels: np.ndarray, wide: int, high: int) -> Image.Image:
@@ -125,12 +153,15 @@ def _path(places: Sequence[Place]) -> str:
 def _pixels(page: Image.Image, mark: tuple, factor: int) -> None:
     kind, *rest = mark
     pen = ImageDraw.Draw(page)
-    if kind == "text":
+    if kind == "picture":
+        x, y, pixels, wide, high = rest
+        page.paste(_sized(pixels, round(wide * factor), round(high * factor)), (round(x * factor), round(y * factor)))
+    elif kind == "text":
         x, y, words, size, anchor, ink, bold = rest
-        font = ImageFont.load_default(size * factor)
-        words = words.translate(_LACKING)
+        letters = font(size * factor)
+        words = words_for(letters, words)
         place = (x * factor, y * factor)
-        pen.text(place, words, INKS[ink][0], font, {"start": "ls", "middle": "ms", "end": "rs"}[anchor],
+        pen.text(place, words, INKS[ink][0], letters, {"start": "ls", "middle": "ms", "end": "rs"}[anchor],
                  stroke_width=0.3 * factor if bold else 0)  # fmt: skip
     elif kind == "line":
         places, ink, thick, dashed = rest

@@ -1,0 +1,144 @@
+"""What the methods of `neocog explain` are given: the network, the picture, the pictures of a data set, and the wishes."""
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from neocog.cli.looking import WAYS
+from neocog.cli.progress import Progress
+from neocog.errors import UserError
+from neocog.explain.inside import pixels_of, shown
+from neocog.explain.targets import class_named, layer_named, map_numbered
+from neocog.pictures.decode import decode
+from neocog.runs import Predictor, load_predictor
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from neocog.cli.evaluate_split import Split
+    from neocog.nn import Model
+
+
+@dataclass
+class Look:
+    """One call of the command. `stop()` turns true once Ctrl-C or SIGTERM asked."""
+
+    args: argparse.Namespace
+    progress: Progress
+    stop: Callable[[], bool] = lambda: False
+
+    @property
+    def method(self) -> str:
+        """Its name."""
+        return self.args.method
+
+    @cached_property
+    def predictor(self) -> Predictor:
+        """The classifier. A network's name stands for fresh weights where the method can do without trained ones."""
+        run = self.args.run
+        if not Path(run).exists() and not run.startswith("hf:") and WAYS[self.method].untrained:
+            return fresh(run, self.args.seed or 0)
+        return load_predictor(run)
+
+    @property
+    def model(self) -> "Model":
+        """Its Module."""
+        return self.predictor.model
+
+    @property
+    def net(self) -> str:
+        """Its network's name."""
+        return self.predictor.net
+
+    @property
+    def name(self) -> str:
+        """The picture's file name."""
+        return Path(self.args.image).name
+
+    @cached_property
+    def picture(self) -> "Image.Image":
+        """The picture as it lies on disk."""
+        return decode(Path(self.args.image))
+
+    @cached_property
+    def pixels(self) -> np.ndarray:
+        """The picture as the network gets it, uint8 H×W×C."""
+        return pixels_of(self.model, self.picture)
+
+    @property
+    def view(self) -> np.ndarray:
+        """The same as people look at it, uint8 H×W×3."""
+        return shown(self.model, self.pixels)
+
+    @cached_property
+    def scores(self) -> np.ndarray:
+        """What the network says of the picture, one number a class."""
+        return self.predictor.scores(self.pixels[None])[0]
+
+    @property
+    def answer(self) -> int:
+        """The class that it takes the picture for."""
+        return int(np.argmax(self.scores))
+
+    @property
+    def target_class(self) -> int:
+        """The class of --class, else the network's answer."""
+        return self.answer if self.args.target is None else class_named(self.predictor.classes, self.args.target)
+
+    @property
+    def chance(self) -> np.ndarray:
+        """The classes' probabilities."""
+        return self.predictor.probabilities(self.scores[None])[0]
+
+    def layer(self, default: str | None = None, maps: bool = True) -> str:
+        """The one layer of --layer. Raises UserError for none or several where there is no default."""
+        named = self.args.layer or ([default] if default else [])
+        if len(named) != 1:
+            raise UserError(f"--method {self.method} looks at one layer: name it with --layer, as `neocog show` lists them")
+        return layer_named(self.model, named[0], maps)
+
+    def layers(self, default: "tuple[str, ...]" = (), maps: bool = True) -> tuple[str, ...]:
+        """All layers of --layer."""
+        return tuple(layer_named(self.model, path, maps) for path in self.args.layer or default)
+
+    def unit(self, path: str) -> int | None:
+        """The map of --unit; None where none was named."""
+        return None if self.args.unit is None else map_numbered(self.model, path, self.args.unit)
+
+    @cached_property
+    def split(self) -> "Split":
+        """The pictures of --data: of the run's own data its test split, unless --split says another."""
+        from neocog.cli.evaluate_split import choose_split
+
+        return choose_split(self.args.run, [], self.args.data, self.args.split)
+
+    def tell(self, name: str) -> Callable[[int, int], None]:
+        """A function of (done, total) that moves the progress bar."""
+        return lambda done, total: self.progress.update(name, done, total)
+
+
+def fresh(name: str, seed: int) -> Predictor:
+    """A network by name or text with the weights that it begins with."""
+    import torch
+
+    from neocog.nets import resolve
+    from neocog.nn import Model
+    from neocog.pictures.preprocessing import Preprocessing
+
+    found = resolve(name)
+    model = Model(found.build(), torch.Generator().manual_seed(seed)).eval()
+    channels, *sides = model.arch.input if len(model.arch.input) == 3 else (0,)
+    if not sides:
+        raise UserError(f"{name} reads {model.arch.input[0]} numbers, no pictures")
+    card = found.card.preprocessing
+    fits = card is not None and [card.channels, card.height, card.width] == [channels, *sides]
+    plain = Preprocessing(sides[0], sides[1], "L" if channels == 1 else "RGB", "squash", mean=(0.5,), std=(0.25,))
+    record = card if fits and card else plain
+    names = tuple(f"class {i}" for i in range(model.num_classes))
+    model.preprocessing, model.classes = record, names
+    return Predictor(model, record, names, name)

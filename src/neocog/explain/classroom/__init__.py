@@ -1,0 +1,44 @@
+"""The classroom: small exact demonstrations, each with a drawing and with the numbers that prove it.
+
+`lesson("kernels")` in a notebook shows the drawing; `neocog lesson kernels --out F.svg` writes it. One module a lesson, or a
+family of lessons, in the order in which a course would take them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from neocog.errors import UserError, nearest
+
+if TYPE_CHECKING:
+    from neocog.figure.sketch import Sketch
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """A demonstration as it came out: its figure, lines for people, facts for --json (what was computed, not told), and for
+    what moves the frames of a film."""
+
+    name: str
+    title: str
+    figure: "Sketch"
+    words: Sequence[str]
+    facts: dict[str, Any] = field(default_factory=dict)
+    frames: "Sequence[Sketch]" = ()
+
+    def _repr_svg_(self) -> str:
+        return self.figure.svg()
+
+
+LESSONS: dict[str, tuple[str, str]] = {}
+"""name → (module of this package, one line about it). The module holds `show(name, picture, seed) -> Lesson`."""
+
+
+def lesson(name: str, picture: Any = None, seed: int = 0) -> Lesson:
+    """Carry out one lesson. picture: a Pillow picture, for those that look at one. Raises UserError for no such lesson."""
+    if name not in LESSONS:
+        near = nearest(name, LESSONS)
+        more = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(LESSONS)}"
+        raise UserError(f"no lesson '{name}': {more}")
+    return import_module(f"neocog.explain.classroom.{LESSONS[name][0]}").show(name, picture, seed)
