@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from neocog.explain.planes import Planes
-from neocog.explain.templates import Templates
+from neocog.explain.linear import Templates
+from neocog.explain.maps import Planes
 from neocog.figure.colours import COLD_WARM, INK, diverging, positive, strip
 from neocog.figure.sheet import TILE, Group, sheet
 

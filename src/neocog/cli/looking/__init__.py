@@ -1,4 +1,4 @@
-"""The methods of `neocog explain`: what each takes and where it is; one module a family, none imported before it is asked for."""
+"""The methods of `neocog explain`: what each takes, and where it is; one module a family, imported when asked for."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
