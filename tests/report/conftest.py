@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from neocog.evaluate.predictions import Writer, log_softmax
 from neocog.nets import Recipe, resolve
+from neocog.nn import Model
 from neocog.pictures import load_data
 from neocog.report.run import run_report
 from neocog.report.source import open_run
@@ -68,11 +70,14 @@ def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
         assert labels is not None
         counts = {"n_train": 12, "n_val": 40, "n_test": len(labels)}
         choice = resolve(net)
-        config = Config(net=net, kind="sgd", arch=choice.build(), preprocessing=choice.card.preprocessing, recipe=Recipe(),
+        arch = choice.build(num_classes=len(classes))
+        config = Config(net=net, kind="sgd", arch=arch, preprocessing=choice.card.preprocessing, recipe=Recipe(),
                         classes=tuple(classes), data={**told, **counts, **about}, seed=seed, steps=40, steps_per_epoch=10,
                         precision="fp32", length="4 epochs", versions={"neocog": "0", "python": "3"},
                         asked={"epochs": 4.0, "lr": 0.05})  # fmt: skip
         RunFolder(folder).begin(config)
+        drawn = Model(config.arch, torch.Generator().manual_seed(seed)).state_dict()
+        RunFolder(folder).save_weights("last.safetensors", drawn, config, {})
         events: list[dict[str, Any]] = [{"event": "start", "step": 0, "steps": 40, "time": 100.0}]
         for step in range(1, 41):
             events.append(

@@ -7,9 +7,13 @@ import numpy as np
 import pytest
 
 from neocog.errors import UserError
+from neocog.explain.inside import input_of
+from neocog.explain.methods import METHODS
+from neocog.explain.targets import classes
 from neocog.report.plain import clean, thinned
 from neocog.report.run import run_report
 from neocog.report.source import open_run
+from neocog.runs import load_predictor
 
 from .conftest import Make
 
@@ -70,6 +74,29 @@ def test_reliability_and_coverage_are_what_sorting_gives(photo_run: Path, report
         k = round(share)
         assert error == pytest.approx(100 * (~right[order[:k]]).mean(), abs=1e-3)
         assert threshold == pytest.approx(100 * sure[order[k - 1]], abs=1e-3)
+
+
+def test_looking_inside_shows_what_spoke_for_either_class(photo_run: Path, report: dict) -> None:
+    """Maps of the surest mistakes: Grad-CAM's own, on one scale for both classes; without weights there is no panel."""
+    told, (p, labels, _) = report["panels"]["inside"], raw(photo_run)
+    predictor, data = load_predictor(photo_run), open_run(photo_run)
+    assert told["method"] == "Grad-CAM" and predictor.model.arch.by_path[told["layer"]]
+    assert [row["i"] for row in told["rows"]] == report["panels"]["mistakes"]["surest"][:8]
+    seen = 0
+    for row in told["rows"]:
+        i = row["i"]
+        x = input_of(predictor.model, predictor.preprocessing.image(data.pictures.picture(int(data.at[i]))))
+        maps = [METHODS["grad-cam"].run(predictor.model, x, classes([c]))[0] for c in (int(p[i].argmax()), int(labels[i]))]
+        largest = max(float(one.max()) for one in maps)
+        assert row["share"] == pytest.approx([float(one.max()) / largest if largest else 0 for one in maps], abs=2e-3)
+        seen += row["taken"] != row["own"]
+        assert all(row[key].startswith("data:image/") for key in ("plain", "taken", "own"))
+    assert seen, "not once did the two classes' maps differ"
+    (photo_run / "last.safetensors").rename(photo_run / "away")
+    try:
+        assert "inside" not in run_report(open_run(photo_run), "r.html", budget=0)["panels"]
+    finally:
+        (photo_run / "away").rename(photo_run / "last.safetensors")
 
 
 def test_curves_comparison_and_commands(photo_run: Path, photos: Path, report: dict) -> None:

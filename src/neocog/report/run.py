@@ -12,6 +12,7 @@ from neocog.evaluate.predictions import is_evaluation, read_predictions
 from neocog.evaluate.statistics import wilson, wrong_at
 from neocog.pictures.doctor.quick import quick_findings
 from neocog.report import judged, setting, training
+from neocog.report.inside import inside
 from neocog.report.network import network
 from neocog.report.plain import clean, rounded
 from neocog.report.source import TEST, OnProgress, Source, finished
@@ -44,6 +45,9 @@ def run_report(
             "behind": [[int(told.labels[c[0]]), int(told.taken[c[0]]), [int(told.at[k]) for k in c]] for c in cells],
         }
         panels["mistakes"] = {"surest": [int(told.at[k]) for k in surest], "wrong": len(told.wrong), "n": len(told.at)}
+        looked = inside(source, [int(told.at[k]) for k in surest], on_progress)
+        if looked is not None:
+            panels["inside"] = looked
         panels["classes"] = judged.classes(predictions, setting.learned(dataset, predictions.classes))
         panels["calibration"] = sureness(predictions)
     if beside or ways:

@@ -28,7 +28,7 @@ def thumbnails(
         if on_progress is not None:
             on_progress(done, len(wanted))
         try:
-            made = data_uri(pictures.picture(i), side)
+            made = datauri(pictures.picture(i), side)
         except BadPicture:
             continue
         if (budget := budget - len(made)) < 0:
@@ -37,13 +37,13 @@ def thumbnails(
     return out
 
 
-def data_uri(picture: Image.Image, side: int) -> str:
+def datauri(picture: Image.Image, side: int) -> str:
     """One picture, its longer side at most `side`; those that are small already lose nothing."""
     picture = flatten(picture)
     if max(picture.size) <= SMALL:
-        return _uri(picture, True)
+        return uri(picture, True)
     picture.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=2.0)
-    return _uri(picture, False)
+    return uri(picture, False)
 
 
 def _side(pictures: Pictures, wanted: Sequence[int], budget: int) -> int:
@@ -53,7 +53,7 @@ def _side(pictures: Pictures, wanted: Sequence[int], budget: int) -> int:
         sizes = []
         for i in some:
             try:
-                sizes.append(len(data_uri(pictures.picture(i), side)))
+                sizes.append(len(datauri(pictures.picture(i), side)))
             except BadPicture:
                 continue
         if not sizes or sum(sizes) / len(sizes) * len(wanted) <= 0.9 * budget:
@@ -61,7 +61,8 @@ def _side(pictures: Pictures, wanted: Sequence[int], budget: int) -> int:
     return SIDES[-1]
 
 
-def _uri(picture: Image.Image, exact: bool) -> str:
+def uri(picture: Image.Image, exact: bool) -> str:
+    """The picture as it is, as a data URI; `exact`: without loss."""
     kind = "webp" if features.check("webp") else ("png" if exact else "jpeg")
     settings = {"webp": {"lossless": exact, "quality": 75, "method": 4}, "png": {"optimize": True}, "jpeg": {"quality": 75}}
     file = io.BytesIO()

@@ -9,6 +9,7 @@ import { render as data } from "./data.js";
 import { render as disagreements } from "./disagreements.js";
 import { fill, h, name } from "./dom.js";
 import { render as headline } from "./headline.js";
+import { render as inside } from "./inside.js";
 import { render as mistakes } from "./mistakes.js";
 import { render as network } from "./network.js";
 import { render as overview } from "./overview.js";
@@ -20,7 +21,7 @@ import { render as setting } from "./setting.js";
 import { render as trials } from "./trials.js";
 
 const PANELS = {
-  headline, curves, confusion, mistakes, classes, calibration, comparison, network, // of a run
+  headline, curves, confusion, mistakes, inside, classes, calibration, comparison, network, // of a run
   overview, ranking, pareto, pairs, race, disagreements, trials, // of a bake-off
   data, setting,
 };
@@ -42,6 +43,7 @@ function chosenLanguage() {
 function given(panel) {
   const own = report.panels[panel];
   if (panel === "headline" && report.panels.network) return { ...own, params: report.panels.network.params, macs: report.panels.network.macs };
+  if (panel === "inside") return { classes: report.classes, rowsOf: report.rows, ...own };
   return { classes: report.classes, rows: report.rows, pictures: report.pictures, names: report.names, ...own };
 }
 
