@@ -11,9 +11,9 @@ def weighted(record: Leaf) -> bool:
     return isinstance(record, Linear | RBF) or (isinstance(record, Windowed) and hasattr(record, "init"))
 
 
-def depth(arch: Architecture) -> int:
-    """Weighted layers on the longest way; ResNet-50 has 50, GoogLeNet 22. The inside of a gate of one number a map
-    (squeeze-and-excitation) is beside the way."""
+def depths(arch: Architecture) -> dict[str, int]:
+    """Weighted layers on the longest way from the picture to each node, itself counted. The inside of a gate of one number a
+    map (squeeze-and-excitation) is beside the way."""
     found = {"input": 0}
     for row in analyse(arch).rows:
         whole = [
@@ -22,4 +22,9 @@ def depth(arch: Architecture) -> int:
             if not isinstance(row.node.record, Mul) or shape == row.output
         ]
         found[row.path] = max(found[name] for name in whole) + weighted(row.node.record)
-    return found[arch.output]
+    return found
+
+
+def depth(arch: Architecture) -> int:
+    """Weighted layers on the longest way; ResNet-50 has 50, GoogLeNet 22."""
+    return depths(arch)[arch.output]

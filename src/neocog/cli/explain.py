@@ -8,15 +8,18 @@ with. --out F.png or F.svg is the figure, --arrays F.npz the numbers it was draw
 examples:
   neocog explain runs/digits three.png --method planes --out planes.png
   neocog explain runs/linear --method templates --out templates.png
+  neocog explain runs/photos cat.jpg --method grad-cam --class "kit fox" --sanity --out cat.svg
+  neocog explain runs/photos cat.jpg --method compare --out ways.png
 """
 
 import argparse
 import io
 import json
 import signal
+import sys
 from pathlib import Path
 
-from neocog.cli import DONE, INTERRUPTED, StopSignals
+from neocog.cli import DONE, INTERRUPTED, SOME_FAILED, StopSignals
 from neocog.cli.looking import WAYS, Shown, handler
 from neocog.cli.progress import Progress
 from neocog.errors import UserError
@@ -42,12 +45,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--class", dest="target", metavar="NAME", help="the class to explain (default: the network's answer)")
     what.add_argument("--data", metavar="DATA", help="pictures, for the methods that look at many")
     what.add_argument("--split", metavar="NAME", help="of DATA: train, val or test")
+    what.add_argument("--against", metavar="RUN|NET", action="append", help="another network beside RUN; may be repeated")
+    what.add_argument("--pictures", type=_count, metavar="N", help="so many of DATA's pictures, evenly chosen (default: all)")
     how = parser.add_argument_group("how")
     how.add_argument("--n", type=_count, metavar="N", help="how many pictures, units or steps of the kind that the method has")
     how.add_argument("--size", type=_count, metavar="PIXELS", help="side of what covers the picture")
     how.add_argument("--stride", type=_count, metavar="PIXELS", help="from one position to the next")
     how.add_argument("--fill", metavar="WITH", help="mean, grey, black, white, blur or a colour as 128,128,128")
     how.add_argument("--steps", type=_count, metavar="N", help="of an integral, an optimisation")
+    how.add_argument("--sanity", action="store_true", default=None, help="measure what the map is worth here: its badge")
     how.add_argument("--cache", metavar="FOLDER", help="where long work is kept, and gone on with")
 
 
@@ -80,7 +86,9 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps({"method": args.method, "net": look.net, "out": str(out), **shown.facts}, ensure_ascii=False))
     else:
         print("\n".join((*shown.words, f"{out}: {args.method} written")))
-    return DONE
+    for bad in shown.failed:
+        print(f"left out {bad}", file=sys.stderr)
+    return SOME_FAILED if shown.failed else DONE
 
 
 def check(args: argparse.Namespace) -> None:

@@ -1,7 +1,6 @@
 """Judging a whole split under a protocol: a stream of pictures in, log-probabilities out, in memory that does not grow with
 the split, resumable after a kill, shared by several processes."""
 
-import hashlib
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +18,7 @@ from neocog.evaluate.protocol import PLAIN, parse_protocol
 from neocog.evaluate.protocol import Protocol as Views
 from neocog.pictures.sets import Pictures, fingerprint
 from neocog.runs import Predictor
+from neocog.runs.marks import weights_mark
 
 IN_MEMORY = 1 << 28  # bytes of answers; more of them lie in a file that nobody sees
 OnProgress = Callable[[int, int], None]
@@ -120,7 +120,7 @@ def _run(
                     "data": {},
                     "pictures": mark,
                 }
-                told |= {"weights": [weights_mark(member) for member in members]} | about
+                told |= {"weights": [weights_mark(member.model) for member in members]} | about
                 sink = stack.enter_context(Writer(out, told, matched.labels, names))
         done = world.say(sink.done if sink else None) if world is not None else sink.done if sink is not None else 0
 
@@ -163,15 +163,6 @@ def _chunks(
             rows = world.gather(rows)
             failed = [BadPicture(*words) for words in world.collect([[f.where, f.why] for f in failed])]
         yield start, rows, failed
-
-
-def weights_mark(predictor: Predictor) -> str:
-    """SHA-256 over the network's tensors."""
-    digest = hashlib.sha256()
-    for key, value in sorted(predictor.model.state_dict().items()):
-        digest.update(f"{key} {value.dtype} {tuple(value.shape)}\n".encode())
-        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
 
 
 class _Held:

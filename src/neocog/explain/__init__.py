@@ -1,15 +1,25 @@
-"""Looking inside a network: functions that return data, and figures of that data. torch is loaded with the names that need it."""
+"""Looking inside a network: functions that return data, and figures of that data. torch comes with the names that need it."""
 
 from typing import TYPE_CHECKING
 
 from neocog.lazy import lazy
 
 if TYPE_CHECKING:
+    from neocog.explain.attribution import Attribution as Attribution
+    from neocog.explain.attribution import attribute as attribute
+    from neocog.explain.baselines import baseline_of as baseline_of
+    from neocog.explain.cam import cam_layer as cam_layer
     from neocog.explain.classroom import LESSONS as LESSONS
     from neocog.explain.classroom import Lesson as Lesson
     from neocog.explain.classroom import lesson as lesson
+    from neocog.explain.deconvnet import Projection as Projection
+    from neocog.explain.deconvnet import liveliest as liveliest
+    from neocog.explain.deconvnet import project as project
     from neocog.explain.draw import draw_planes as draw_planes
     from neocog.explain.draw import draw_templates as draw_templates
+    from neocog.explain.attribution_figure import draw_attribution as draw_attribution
+    from neocog.explain.attribution_figure import draw_comparison as draw_comparison
+    from neocog.explain.draw_deconvnet import draw_projection as draw_projection
     from neocog.explain.hog import Spoken as Spoken
     from neocog.explain.hog import Strokes as Strokes
     from neocog.explain.hog import draw_strokes as draw_strokes
@@ -24,13 +34,59 @@ if TYPE_CHECKING:
     from neocog.explain.maps import Planes as Planes
     from neocog.explain.maps import default_layers as default_layers
     from neocog.explain.maps import planes as planes
+    from neocog.explain.methods import METHODS as METHODS
+    from neocog.explain.methods import Method as Method
+    from neocog.explain.nines import draw_top as draw_top
+    from neocog.explain.patches import Exemplars as Exemplars
+    from neocog.explain.patches import boxes_of as boxes_of
+    from neocog.explain.patches import exemplars as exemplars
+    from neocog.explain.patches import telling_maps as telling_maps
+    from neocog.explain.rules import RULES as RULES
+    from neocog.explain.rules import backward as backward
+    from neocog.explain.rules import undefined as undefined
+    from neocog.explain.sanity import Badge as Badge
+    from neocog.explain.sanity import badge as badge
+    from neocog.explain.sanity import randomisation as randomisation
     from neocog.explain.targets import Target as Target
     from neocog.explain.targets import classes as classes
+    from neocog.explain.top import Top as Top
+    from neocog.explain.top import Winners as Winners
+    from neocog.explain.top import natural_layers as natural_layers
+    from neocog.explain.top import spatial_layers as spatial_layers
+    from neocog.explain.top import strongest as strongest
 
 _HOME = {
+    "Attribution": "attribution",
+    "attribute": "attribution",
+    "baseline_of": "baselines",
+    "cam_layer": "cam",
+    "draw_attribution": "attribution_figure",
+    "draw_comparison": "attribution_figure",
+    "METHODS": "methods",
+    "Method": "methods",
+    "Badge": "sanity",
+    "badge": "sanity",
+    "randomisation": "sanity",
+    "Top": "top",
+    "Winners": "top",
+    "natural_layers": "top",
+    "spatial_layers": "top",
+    "strongest": "top",
+    "Exemplars": "patches",
+    "boxes_of": "patches",
+    "exemplars": "patches",
+    "telling_maps": "patches",
+    "draw_top": "nines",
     "LESSONS": "classroom",
     "Lesson": "classroom",
     "lesson": "classroom",
+    "Projection": "deconvnet",
+    "liveliest": "deconvnet",
+    "project": "deconvnet",
+    "draw_projection": "draw_deconvnet",
+    "RULES": "rules",
+    "backward": "rules",
+    "undefined": "rules",
     "draw_planes": "draw",
     "draw_templates": "draw",
     "input_of": "inside",

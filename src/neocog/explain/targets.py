@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from neocog.arch import analyse
+from neocog.arch import Architecture, analyse
 from neocog.errors import UserError, nearest
 from neocog.explain.inside import values_at
 from neocog.nn import Model
@@ -74,19 +74,26 @@ def value_of(model: nn.Module, x: Tensor, target: Target) -> Tensor:
     return target.of(values_at(model, x, (target.path,))[target.path])
 
 
-def layer_named(model: Model, words: str, maps: bool = False) -> str:
-    """The path that `words` says. Raises UserError, with what exists, for one that the network does not have, that belongs to
-    an auxiliary head or, where `maps` are wanted, gives none."""
-    table = analyse(model.arch)
-    usable = [row.path for row in table.rows if row.path in model.arch.main and (not maps or len(row.output) == 3)]
+def layer_named(model: Model | Architecture, words: str, maps: bool = False) -> str:
+    """The path that `words` says; a block's stands for its last layer.
+
+    Raises UserError, with what exists, for one that the network does not have, that belongs to an auxiliary head or, where
+    `maps` are wanted, gives none.
+    """
+    arch = model if isinstance(model, Architecture) else model.arch
+    table = analyse(arch)
+    usable = [row.path for row in table.rows if row.path in arch.main and (not maps or len(row.output) == 3)]
     if words in usable:
         return words
-    name = model.arch.name
+    block = [path for path in usable if path.startswith(words + ".")]
+    if block:
+        return block[-1]
+    name = arch.name
     if words not in table.by_path:
         near = nearest(words, usable)
         more = f"did you mean {' or '.join(near)}?" if near else f"it has {listed(usable)}"
         raise UserError(f"{name} has no layer '{words}': {more}")
-    if words not in model.arch.main:
+    if words not in arch.main:
         raise UserError(f"{name}: '{words}' belongs to an auxiliary head, which only training uses")
     raise UserError(f"{name}: '{words}' gives {table.by_path[words].output[0]} numbers, no maps; maps have {listed(usable)}")
 

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from neocog.errors import BadPicture
+
 if TYPE_CHECKING:
     import numpy as np
     from PIL import Image
@@ -29,22 +31,52 @@ class Way:
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """What a method gives: a figure, facts for --json, lines for people, arrays for --arrays."""
+    """What a method gives: a figure, facts for --json, lines for people, arrays for --arrays, pictures that were left out."""
 
     figure: "Sketch | Image.Image"
     facts: dict[str, Any]
     words: Sequence[str]
     arrays: "Mapping[str, np.ndarray]" = field(default_factory=dict)
+    failed: Sequence[BadPicture] = ()
 
 
 def _way(words: str, module: str, takes: str = "", wants: str = "", untrained: bool = False) -> Way:
     return Way(words, module, frozenset(takes.split()), wants, untrained)
 
 
+_UNIT = "target layer unit place sanity"  # of attributions: a class, or a unit
+
 WAYS: dict[str, Way] = {
     "planes": _way("what the maps of its layers answer to the picture", "maps", "layer", "picture"),
     "templates": _way("the weights of a linear classifier, or of an mlp's first layer", "maps"),
     "hog": _way("the orientations of the picture's gradients, and what of them speaks for the answer", "maps", "", "picture"),
+    "deconvnet": _way("what excites maps, carried back to the pixels", "deconvnet", "layer unit place target n", "picture"),
+    "flow": _way("the gradient's norm through depth, of one network or several", "motion", "data split n against", "", True),
+    "responses": _way("how large the layers' answers are; residual branches, highway gates", "motion", "data split n against", "", True),
+    "norms": _way("what batch and local response normalisation do to its answers", "health", "data split n layer", "", True),
+    "dead": _way("units that never answer to any of the pictures, and saturated ones", "health", "data split n cache", "data", True),
+    "histograms": _way("weights, outputs and gradients of each layer, over a run's snapshots", "health", "data split n layer", "", True),
+    "field": _way("what units of its layers can see: boxes on the picture", "fields", "image layer unit place size", "", True),
+    "effective-field": _way("how much each pixel moves a unit, trained beside its start", "effective", "layer place data split n cache", "", True),
+    "top9": _way("the nine pictures that each map answers most", "top", "layer unit n data split cache pictures", "data"),
+    "filters": _way("a convolution's filters, those that dominate and the dead ones named", "filters",
+                    "layer n data split cache pictures", "", True),
+    "evolution": _way("what maps answer most, and the first filters, at each snapshot of the training", "evolution",
+                      "layer unit n data split cache pictures", "data"),
+    "gradient": _way("the gradient of a score with respect to the pixels", "attribution", _UNIT, "picture"),
+    "saliency": _way("its largest size over the colours", "attribution", _UNIT, "picture"),
+    "input-x-gradient": _way("the pixels times it", "attribution", _UNIT, "picture"),
+    "smoothgrad": _way("its mean over --n noisy copies", "attribution", _UNIT + " n", "picture"),
+    "integrated-gradients": _way("contributions that add up, from --fill to the picture", "attribution", _UNIT + " steps fill", "picture"),
+    "guided-backprop": _way("the gradient, rectified at every ReLU (tells little of the class)", "attribution", _UNIT, "picture"),
+    "cam": _way("where the last maps speak for a class, behind global pooling", "attribution", "target sanity", "picture"),
+    "grad-cam": _way("the same for any network and layer, weighed by mean gradients", "attribution", _UNIT, "picture"),
+    "grad-cam++": _way("weighed by positive gradients, for several objects", "attribution", _UNIT, "picture"),
+    "hirescam": _way("gradients times maps, place by place, with signs", "attribution", _UNIT, "picture"),
+    "layer-cam": _way("positive gradients times maps, for early layers too", "attribution", _UNIT, "picture"),
+    "compare": _way("all of these on one sheet", "attribution", _UNIT + " n steps fill", "picture"),
+    "occlusion": _way("a square over the picture: a map's sum, the class's probability, the label (ZFNet's figure 7)", "occlusion",
+                      "layer unit target size stride fill data split cache pictures", "picture"),
 }
 
 Handler = Callable[["Look"], Shown]

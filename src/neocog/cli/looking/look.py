@@ -15,12 +15,15 @@ from neocog.errors import UserError
 from neocog.explain.inside import pixels_of, shown
 from neocog.explain.targets import class_named, layer_named, map_numbered
 from neocog.pictures.decode import decode
+from neocog.pictures.preprocessing import Preprocessing
 from neocog.runs import Predictor, load_predictor
 
 if TYPE_CHECKING:
     from PIL import Image
 
+    from neocog.arch import Architecture
     from neocog.cli.evaluate_split import Split
+    from neocog.nets import Net
     from neocog.nn import Model
 
 
@@ -128,17 +131,21 @@ def fresh(name: str, seed: int) -> Predictor:
 
     from neocog.nets import resolve
     from neocog.nn import Model
-    from neocog.pictures.preprocessing import Preprocessing
 
     found = resolve(name)
     model = Model(found.build(), torch.Generator().manual_seed(seed)).eval()
-    channels, *sides = model.arch.input if len(model.arch.input) == 3 else (0,)
-    if not sides:
-        raise UserError(f"{name} reads {model.arch.input[0]} numbers, no pictures")
-    card = found.card.preprocessing
-    fits = card is not None and [card.channels, card.height, card.width] == [channels, *sides]
-    plain = Preprocessing(sides[0], sides[1], "L" if channels == 1 else "RGB", "squash", mean=(0.5,), std=(0.25,))
-    record = card if fits and card else plain
+    record = record_for(found, model.arch)
     names = tuple(f"class {i}" for i in range(model.num_classes))
     model.preprocessing, model.classes = record, names
     return Predictor(model, record, names, name)
+
+
+def record_for(net: "Net", arch: "Architecture") -> Preprocessing:
+    """How a network without weights gets its pictures: as its card says, else squashed to its size."""
+    channels, *sides = arch.input if len(arch.input) == 3 else (0,)
+    if not sides:
+        raise UserError(f"{net.name} reads {arch.input[0]} numbers, no pictures")
+    card = net.card.preprocessing
+    if card is not None and [card.channels, card.height, card.width] == [channels, *sides]:
+        return card
+    return Preprocessing(sides[0], sides[1], "L" if channels == 1 else "RGB", "squash", mean=(0.5,), std=(0.25,))

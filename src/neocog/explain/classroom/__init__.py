@@ -31,7 +31,18 @@ class Lesson:
         return self.figure.svg()
 
 
-LESSONS: dict[str, tuple[str, str]] = {}
+LESSONS: dict[str, tuple[str, str]] = {
+    "kernels": ("kernels", "hand-made filters: blur, sharpen, edges, emboss"),
+    "convolution": ("sliding", "a filter slides: the sum at each place, stride, padding (film)"),
+    "sparse-matrix": ("sparse", "a convolution is a full connection with a sparse matrix"),
+    "backward": ("backward", "the gradient to the input: a convolution with the filter turned round (film)"),
+    "shared-gradient": ("shared", "a shared weight's gradient is the sum over the places"),
+    "one-by-one": ("pointwise", "a 1×1 convolution is the same full connection at every pixel"),
+    "unpooling": ("unpooling", "max pooling's switches: the way back, and what MaxUnpool2d loses"),
+    "down-scaling": ("scaling", "s×s means beside dropping pixels"),
+    "stacked": ("stacked", "3×3 stacks against 5×5 and 7×7: field, weights, rectifiers"),
+    "counts": ("counts", "full, local, shared: from 10¹² weights to 100"),
+}
 """name → (module of this package, one line about it). The module holds `show(name, picture, seed) -> Lesson`."""
 
 

@@ -1,0 +1,98 @@
+"""`explain --method field`: what units can see of the picture."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neocog.arch import Architecture, analyse
+from neocog.arch.fit import misfits
+from neocog.cli.looking import Shown
+from neocog.cli.looking.look import Look, record_for
+from neocog.errors import UserError
+from neocog.explain.draw_fields import MOST, draw_fields
+from neocog.explain.fields import UnitField, chosen, fields, growing
+from neocog.explain.placing import on_picture
+from neocog.explain.targets import layer_named
+from neocog.pictures.preprocessing import Preprocessing
+
+USUAL = 6  # layers that are drawn where none is named
+
+
+def network(look: Look) -> tuple[Architecture, Preprocessing, str]:
+    """Architecture, record and name. A field needs no weights, so none are drawn for a network by name."""
+    run = look.args.run
+    if Path(run).exists() or run.startswith("hf:"):
+        return look.model.arch, look.predictor.preprocessing, look.net
+    from neocog.nets import resolve
+
+    found = resolve(run)
+    arch = found.build()
+    return arch, record_for(found, arch), run
+
+
+def run(look: Look) -> Shown:
+    """Boxes of several layers on the picture, or on an empty one."""
+    arch, record, net = network(look)
+    if look.args.size is not None:
+        arch = replace(arch, input=(arch.input[0], look.args.size, look.args.size))
+        record = replace(record, height=look.args.size, width=look.args.size)
+    table = analyse(arch)
+    paths = tuple(layer_named(arch, path) for path in look.args.layer or ()) or chosen(growing(table), USUAL)
+    if not paths:
+        raise UserError(f"{net}: its first layer sees the whole picture at once, so no unit has a field")
+    if len(paths) > MOST:
+        raise UserError(f"--layer: {len(paths)} boxes on one picture cannot be told apart; name at most {MOST}")
+    if look.args.unit is not None:
+        count = table.by_path[paths[-1]].output[0]
+        if not look.args.unit < count:
+            raise UserError(f"{net}: '{paths[-1]}' has {count} maps, numbered 0 to {count - 1}")
+    order = sorted(paths, key=[row.path for row in table.rows].index)
+    found = fields(arch, order, look.args.place)
+    unread = tuple(one for one in misfits(arch) if not one.harmless)
+    if look.args.image is not None:
+        picture, name = np.asarray(look.picture.convert("RGB")), look.name
+    else:
+        picture, name = np.full((record.height, record.width, 3), 236, np.uint8), "no picture"
+    high, wide = picture.shape[:2]
+    unit = "" if look.args.unit is None else f"unit {look.args.unit} of "
+    figure = draw_fields(f"{net}: what {unit}{order[-1]} can see · {name}", picture, record, found, unread)
+    facts = {
+        "file": look.args.image,
+        "input": list(arch.input),
+        "picture": [high, wide],
+        "preprocessing": record.id,
+        "layers": [_facts(one, record, high, wide) for one in found],
+        "unread": [str(one) for one in unread],
+    }
+    words = [_words(one, record, high, wide) for one in found] + [f"{one.path}: {one}" for one in unread]
+    return Shown(figure, facts, words)
+
+
+def _facts(one: UnitField, record: Preprocessing, high: int, wide: int) -> dict[str, Any]:
+    on = on_picture(one.seen, record, high, wide)
+    whole, seen = one.whole, one.seen
+    return {
+        "path": one.path,
+        "place": list(one.place),
+        "receptive_field": None if one.size is None else list(one.size),
+        "stride": None if one.stride is None else list(one.stride),
+        "box": [whole.top, whole.left, whole.bottom, whole.right],
+        "seen": [seen.top, seen.left, seen.bottom, seen.right],
+        "padding": list(one.padding),
+        "reached": round(one.share, 6),
+        "aligned": one.aligned,
+        "gates": list(one.gates),
+        "on_picture": [on.top, on.left, on.bottom, on.right],
+    }
+
+
+def _words(one: UnitField, record: Preprocessing, high: int, wide: int) -> str:
+    on = on_picture(one.seen, record, high, wide)
+    where = f"rows {on.top} to {on.bottom - 1}, columns {on.left} to {on.right - 1} of the picture"
+    if one.size is None:
+        return f"{one.path}: sees everything the network gets, {where}"
+    beyond = f", {sum(one.padding)} rows and columns of padding" if any(one.padding) else ""
+    holes = f", of which {100 * one.share:.3g} % can reach it" if one.share < 1 else ""
+    return f"{one.path} at {one.place[0]},{one.place[1]}: {one.size[1]}×{one.size[0]} pixels of its input{beyond}; {where}{holes}"

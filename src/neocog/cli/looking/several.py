@@ -1,0 +1,148 @@
+"""Several networks side by side, and the pictures that each of them reads: of --data, else noise."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from neocog.cli.looking.look import Look, fresh
+from neocog.errors import UserError
+from neocog.explain.feeding import Batch, batch_size, batches, noise, some
+from neocog.runs import Predictor, load_predictor
+
+if TYPE_CHECKING:
+    from neocog.nn import Model
+
+MOST = 6  # networks in one figure
+
+
+@dataclass(frozen=True)
+class Member:
+    """A network, what to call it, and whether its weights were learned."""
+
+    name: str
+    predictor: Predictor
+    trained: bool
+
+    @property
+    def model(self) -> "Model":
+        """Its Module."""
+        return self.predictor.model
+
+    @property
+    def statistics(self) -> str:
+        """What its BN normalises by: a fresh network has no running means to speak of."""
+        return "running" if self.trained else "batch"
+
+
+def member(run: str, seed: int) -> Member:
+    """Of a run, a weight file of one, or a network by name or text with the weights that it begins with."""
+    if not Path(run).exists() and not run.startswith("hf:"):
+        found = fresh(run, seed)
+        return Member(f"{short(found.net)}, at its start", found, False)
+    found = load_predictor(run)
+    path = Path(run)
+    at = f" at {path.stem}" if path.parent.name == "snapshots" else ""
+    return Member(f"{short(found.net)}, trained{at}", found, True)
+
+
+def beginning(one: Member, seed: int) -> Member:
+    """The same network with weights as its records draw them."""
+    import torch
+
+    from neocog.nn import Model
+
+    of = one.predictor
+    model = Model(of.model.arch, torch.Generator().manual_seed(seed)).eval()
+    model.preprocessing, model.classes = of.preprocessing, of.classes
+    again = Predictor(model, of.preprocessing, of.classes, of.net)
+    return Member(f"{short(of.net)}, at its start", again, False)
+
+
+def members(look: Look, with_start: bool = False) -> list[Member]:
+    """RUN and all of --against. with_start: a run alone is set beside its own beginning."""
+    seed = look.args.seed or 0
+    names = [look.args.run, *(look.args.against or ())]
+    if len(names) > MOST:
+        raise UserError(f"{len(names)} networks: a figure takes {MOST} at most")
+    found = [member(name, seed) for name in names]
+    if with_start and len(found) == 1 and found[0].trained:
+        found = [beginning(found[0], seed), *found]
+    return found
+
+
+def short(name: str, most: int = 48) -> str:
+    """The beginning of a long name: that of a network in the text form."""
+    return name if len(name) <= most else name[: most - 1].rstrip() + "…"
+
+
+@dataclass
+class Feed:
+    """The pictures of one call: n of the split of --data, drawn by --seed, the same for every network; or as many of noise."""
+
+    look: Look
+    n: int | None
+    split: str | None = None
+
+    @property
+    def real(self) -> bool:
+        """Whether they are pictures."""
+        return self.look.args.data is not None
+
+    @cached_property
+    def chosen(self) -> np.ndarray:
+        """Which of the split's pictures."""
+        return some(len(self.look.split.pictures), self.n, self.look.args.seed or 0)
+
+    @property
+    def count(self) -> int:
+        """How many."""
+        return len(self.chosen) if self.real else self.n or 0
+
+    @property
+    def words(self) -> str:
+        """What they are."""
+        if not self.real:
+            return f"{self.count:,} pictures of noise"
+        split = self.look.split
+        of = f" of {len(split.pictures):,}" if self.count < len(split.pictures) else ""
+        return f"{self.count:,}{of} pictures of {Path(split.data['spec']).name} ({split.what})"
+
+    def of(self, one: Member, size: int | None = None, words: str = "") -> Iterator[Batch]:
+        """Batches for one network. Ctrl-C ends them as KeyboardInterrupt."""
+        if self.real:
+            source = batches(one.model, labelled(self.look, one), self.chosen, size or batch_size(one.model))
+        else:
+            source = noise(one.model, self.count, size, self.look.args.seed or 0)
+        return watched(self.look, source, self.count, words or one.name)
+
+
+def watched(look: Look, source: Iterator[Batch], total: int, words: str) -> Iterator[Batch]:
+    """The batches, with the progress bar moved after each; KeyboardInterrupt once Ctrl-C or SIGTERM asked."""
+    done, tell = 0, look.tell(words)
+    for batch in source:
+        if look.stop():
+            raise KeyboardInterrupt
+        yield batch
+        done += len(batch.x)
+        tell(done, total)
+
+
+def labelled(look: Look, one: Member):
+    """The split's pictures under the network's own class numbers. A fresh network takes the data's numbers for its own."""
+    from neocog.evaluate.judge import match_classes
+
+    pictures = look.split.pictures
+    if one.trained:
+        return match_classes(pictures, one.predictor.classes)
+    if len(pictures.classes) > one.model.num_classes:
+        raise UserError(
+            f"{one.predictor.net} tells {one.model.num_classes} classes apart; {look.args.data} has {len(pictures.classes)}"
+        )
+    return pictures
+
+
+Source = Callable[[], Iterator[Batch]]

@@ -1,0 +1,97 @@
+"""What the lessons' boards have in common: a heading, wrapped words, small tables, boxes with arrows, the paper at the foot."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from neocog.arch.drawing.measure import width, wrap
+from neocog.figure.parts import Plot, Series, heading, key, lines
+from neocog.figure.sketch import NORMAL, SMALL, Sketch
+
+WIDE, MARGIN = 860, 28
+
+
+def board(title: str, about: str = "", wide: float = WIDE) -> tuple[Sketch, float]:
+    """An empty board with its title and a line or two about it, and the height at which the next thing may begin."""
+    sheet = Sketch(wide, 0, title)
+    y = heading(sheet, title, margin=MARGIN)
+    return sheet, (prose(sheet, MARGIN, y + 3, wide - 2 * MARGIN, about) + 8 if about else y)
+
+
+def prose(sheet: Sketch, x: float, y: float, room: float, words: str, size: float = NORMAL, ink: str = "soft") -> float:
+    """Words in as many lines as the room asks for, the first on the base line y; the base line after the last."""
+    lines = wrap(words.split(" "), " ", size, room)
+    for i, line in enumerate(lines):
+        sheet.text(x, y + i * size * 1.4, line, size, ink=ink)
+    return y + len(lines) * size * 1.4
+
+
+def close(sheet: Sketch, y: float, source: str) -> Sketch:
+    """The paper's name at the foot, and the board ends there."""
+    y = prose(sheet, MARGIN, y + 12, sheet.wide - 2 * MARGIN, source, SMALL)
+    sheet.high = y + 10
+    return sheet
+
+
+def caption(sheet: Sketch, x: float, y: float, words: str, ink: str = "ink") -> None:
+    """The name of a part of the board."""
+    sheet.text(x, y, words, NORMAL, ink=ink, bold=True)
+
+
+def table(sheet: Sketch, x: float, y: float, heads: Sequence[str], rows: Sequence[Sequence[str]], gap: float = 22,
+          strong: Sequence[int] = (), size: float = NORMAL) -> float:  # fmt: skip
+    """Words in columns, the first from the left and the others to the right, heads above a line; the height below it.
+
+    `strong`: rows in bold. A column is as wide as its widest words.
+    """
+    wide = [max(width(words, size, True) for words in column) for column in zip(heads, *rows, strict=True)]
+    ends = [x + sum(wide[: i + 1]) + i * gap for i in range(len(wide))]
+    line = size * 1.55
+
+    def row(at: float, cells: Sequence[str], ink: str, bold: bool) -> None:
+        sheet.text(x, at, cells[0], size, ink=ink, bold=bold)
+        for end, words in zip(ends[1:], cells[1:], strict=True):
+            sheet.text(end, at, words, size, "end", ink, bold)
+
+    row(y, heads, "soft", False)
+    sheet.line([(x, y + 6), (ends[-1], y + 6)], "soft")
+    for i, cells in enumerate(rows):
+        row(y + 6 + (i + 1) * line - 3, cells, "ink", i in strong)
+    return y + 6 + len(rows) * line + 8
+
+
+def boxed(sheet: Sketch, x: float, y: float, wide: float, high: float, words: str, below: str = "", ink: str = "k0",
+          opacity: float = 0.16) -> None:  # fmt: skip
+    """A part of a network: its name in a tinted frame, and a line of numbers under the name."""
+    sheet.box(x, y, wide, high, ink, opacity)
+    sheet.frame(x, y, wide, high, ink, 1.3)
+    middle = y + high / 2 + (0 if below else 4.5)
+    sheet.text(x + wide / 2, middle - (2 if below else 0), words, NORMAL, "middle", bold=True)
+    if below:
+        sheet.text(x + wide / 2, middle + 13, below, SMALL - 1, "middle", "soft")
+
+
+def printed(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """The same table as lines for a terminal."""
+    wide = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+    return [
+        "  ".join(f"{w:<{n}}" if i == 0 else f"{w:>{n}}" for i, (w, n) in enumerate(zip(row, wide, strict=True))).rstrip()
+        for row in (heads, *rows)
+    ]
+
+
+def tiny(value: float) -> str:
+    """A difference as people read it: 0, 0.012, or 1.2e−07."""
+    return "0" if value == 0 else f"{value:.3f}" if abs(value) >= 0.001 else f"{value:.1e}".replace("-", "−")
+
+
+def signed(value: float, digits: int = 3) -> str:
+    """With its sign, and 0 without one."""
+    text = f"{value:+.{digits}f}".replace("-", "−")
+    return text if float(text.replace("−", "-")) else text[1:]
+
+
+def chart(sheet: Sketch, plot: Plot, series: Sequence[Series], across: str, up: str, **more: Any) -> None:
+    """A chart of lines with its key above it, where no line runs."""
+    lines(sheet, plot, series, across, up, legend=False, **more)
+    if len(series) > 1:
+        key(sheet, plot.x, plot.y - 28, [(one.name, one.ink) for one in series], across=True)

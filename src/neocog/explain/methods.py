@@ -1,0 +1,86 @@
+"""Every attribution method under one signature: what of a picture a unit's value comes from."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor, nn
+
+from neocog.explain import cam as _cam
+from neocog.explain import gradients as _gradients
+from neocog.explain.rules import backward, undefined
+from neocog.explain.targets import Target
+from neocog.nn import Model
+
+Undefined = Callable[[nn.Module], str | None]
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to attribute.
+
+    run(model, x N×C×H×W, target, **settings) gives N×C×H×W, or a map a picture, N×h×w, of any size; each picture's as if it were
+    alone, the model left as it was. undefined(model) says why it means nothing for a network, or None. signed: whether negative
+    numbers can come out and mean "against". adds: whether the numbers of a place's colours are contributions, whose sum is the
+    place's; else the largest, by size, speaks for it. settings: what run takes besides, with what it takes unasked.
+    warning: what must be said with every picture.
+    """
+
+    name: str
+    title: str
+    source: str
+    run: Callable[..., Tensor]
+    undefined: Undefined
+    signed: bool = True
+    adds: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    warning: str = ""
+
+    def one_map(self, found: Tensor) -> Tensor:
+        """N×C×H×W or N×h×w, as `run` gives it, to one number a place, N×h×w."""
+        if found.dim() == 3:
+            return found
+        return found.sum(1) if self.adds else found.abs().amax(1)
+
+
+def _by_rule(rule: str) -> Undefined:
+    return lambda model: undefined(model, rule)
+
+
+def _weighs_maps(model: nn.Module) -> str | None:
+    """CAMs of a layer: gradients must reach it, and there must be maps."""
+    if isinstance(model, Model) and _cam.last_maps(model.arch) is None:
+        return _cam.NO_MAPS
+    return undefined(model, "gradient")
+
+
+def _integrated(model: nn.Module, x: Tensor, target: Target, **settings: Any) -> Tensor:
+    return _gradients.integrated_gradients(model, x, target, **settings).maps
+
+
+def _deconvnet(model: nn.Module, x: Tensor, target: Target) -> Tensor:
+    return backward(model, x, target, rule="deconvnet")
+
+
+_PLAIN, _LAYER = _by_rule("gradient"), {"layer": None}
+_ALL = (
+    Method("gradient", "Gradient", "Simonyan et al. 2014", _gradients.gradient, _PLAIN),
+    Method("saliency", "Saliency", "Simonyan et al. 2014", _gradients.saliency, _PLAIN, signed=False),
+    Method("input-x-gradient", "Input × gradient", "Shrikumar et al. 2016", _gradients.input_x_gradient, _PLAIN, adds=True),
+    Method("smoothgrad", "SmoothGrad", "Smilkov et al. 2017", _gradients.smoothgrad, _PLAIN,
+           settings={"samples": 25, "noise": 0.15, "seed": 0}),
+    Method("integrated-gradients", "Integrated gradients", "Sundararajan et al. 2017", _integrated, _PLAIN, adds=True,
+           settings={"steps": 50, "baseline": "mean"}),
+    Method("guided-backprop", "Guided backprop", "Springenberg et al. 2015", _gradients.guided_backprop, _by_rule("guided"),
+           warning="it shows edges of the picture even where the weights are random (Adebayo et al. 2018): it does not tell "
+                   "what speaks for a class"),
+    Method("deconvnet", "Deconvnet", "Zeiler & Fergus 2014", _deconvnet, _by_rule("deconvnet"),
+           warning="made to show what excites an inner map; for a class it hardly tells one class from another"),
+    Method("cam", "CAM", "Zhou et al. 2016", _cam.cam, _cam.cam_undefined),
+    Method("grad-cam", "Grad-CAM", "Selvaraju et al. 2017", _cam.grad_cam, _weighs_maps, signed=False, settings=_LAYER),
+    Method("grad-cam++", "Grad-CAM++", "Chattopadhay et al. 2018", _cam.grad_cam_plus_plus, _weighs_maps, signed=False,
+           settings=_LAYER),
+    Method("hirescam", "HiResCAM", "Draelos & Carin 2020", _cam.hirescam, _weighs_maps, settings=_LAYER),
+    Method("layer-cam", "LayerCAM", "Jiang et al. 2021", _cam.layer_cam, _weighs_maps, signed=False, settings=_LAYER),
+)  # fmt: skip
+METHODS: dict[str, Method] = {method.name: method for method in _ALL}
