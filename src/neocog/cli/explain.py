@@ -32,7 +32,7 @@ COMMON = {"run", "image", "method", "out", "arrays", "json", "seed"}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.add_argument("run", metavar="RUN", help="a run folder, or a weight file of one")
-    parser.add_argument("image", metavar="IMAGE", nargs="?", help="the picture to explain, for the methods that look at one")
+    parser.add_argument("image", metavar="IMAGE", nargs="?", help="the picture to explain: a file, or a name as test[12] of --data or of the run's own data")
     parser.add_argument("--method", required=True, choices=tuple(WAYS), metavar="M", help="how to look, as listed above")
     parser.add_argument("--out", required=True, metavar="FILE", help="the figure to write, F.png or F.svg")
     parser.add_argument("--arrays", metavar="F.npz", help="write the numbers too, as numpy reads them")

@@ -1,7 +1,7 @@
 """Small exact demonstrations of what the layers do: a drawing, and the numbers that prove it.
 
 Without a name: the list of lessons. --out F.svg or F.png writes the drawing, F.gif the film of a lesson that moves. In a
-notebook, `from neocog.explain import lesson; lesson("kernels")` shows it.
+notebook, `from neocog.explain import lesson; lesson("kernels")` shows it. Every number printed was computed just then.
 
 examples:
   neocog lesson
@@ -10,21 +10,18 @@ examples:
 """
 
 import argparse
-import io
 import json
 from pathlib import Path
 
 from neocog.cli import DONE
-from neocog.explain.classroom import LESSONS, Lesson, lesson
-
-FRAME = 450  # milliseconds
+from neocog.explain.classroom import LESSONS, LOOKING, Lesson, lesson
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.add_argument("name", metavar="NAME", nargs="?", help="a lesson; without it, the list")
     parser.add_argument("--out", metavar="FILE", help="write the drawing: F.svg, F.png; F.gif for a lesson that moves")
-    parser.add_argument("--picture", metavar="IMAGE", help="a picture of yours, for the lessons that look at one")
+    parser.add_argument("--picture", metavar="IMAGE", help=f"a picture of yours, for {', '.join(LOOKING)}")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="of whatever is drawn at random (default: 0)")
     parser.add_argument("--json", action="store_true", help="one object: name, title, and the numbers; a list without NAME")
 
@@ -48,8 +45,13 @@ def run(args: argparse.Namespace) -> int:
         _write(Path(args.out), found)
     if args.json:
         print(json.dumps({"name": found.name, "title": found.title, "out": args.out, **found.facts}, ensure_ascii=False))
-    else:
-        print("\n".join((found.title, "", *found.words, *([f"\n{args.out}: written"] if args.out else []))))
+        return DONE
+    lines = [found.title, "", *found.words]
+    if args.out:
+        lines += ["", f"{args.out}: written"]
+    if found.frames and not (args.out or "").lower().endswith(".gif"):
+        lines += ["", f"It moves: --out {found.name}.gif writes the film, {len(found.frames)} frames."]
+    print("\n".join(lines))
     return DONE
 
 
@@ -58,10 +60,7 @@ def _write(out: Path, found: Lesson) -> None:
     from neocog.files import write_bytes
 
     out.parent.mkdir(parents=True, exist_ok=True)
-    if out.suffix.lower() == ".gif" and found.frames:
-        first, *rest = [frame.pixels(1) for frame in found.frames]
-        stream = io.BytesIO()
-        first.save(stream, "GIF", save_all=True, append_images=rest, duration=FRAME, loop=0)
-        write_bytes(out, stream.getvalue())
+    if out.suffix.lower() == ".gif":
+        write_bytes(out, found.film())
     else:
         write_picture(out, found.figure)

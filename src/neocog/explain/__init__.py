@@ -7,6 +7,8 @@ from neocog.lazy import lazy
 if TYPE_CHECKING:
     from neocog.explain.attribution import Attribution as Attribution
     from neocog.explain.attribution import attribute as attribute
+    from neocog.explain.attribution_figure import draw_attribution as draw_attribution
+    from neocog.explain.attribution_figure import draw_comparison as draw_comparison
     from neocog.explain.baselines import baseline_of as baseline_of
     from neocog.explain.cam import cam_layer as cam_layer
     from neocog.explain.classroom import LESSONS as LESSONS
@@ -17,9 +19,11 @@ if TYPE_CHECKING:
     from neocog.explain.deconvnet import project as project
     from neocog.explain.draw import draw_planes as draw_planes
     from neocog.explain.draw import draw_templates as draw_templates
-    from neocog.explain.attribution_figure import draw_attribution as draw_attribution
-    from neocog.explain.attribution_figure import draw_comparison as draw_comparison
     from neocog.explain.draw_deconvnet import draw_projection as draw_projection
+    from neocog.explain.filters import Filters as Filters
+    from neocog.explain.filters import draw_filters as draw_filters
+    from neocog.explain.filters import filters_of as filters_of
+    from neocog.explain.filters import relu_of as relu_of
     from neocog.explain.hog import Spoken as Spoken
     from neocog.explain.hog import Strokes as Strokes
     from neocog.explain.hog import draw_strokes as draw_strokes
@@ -56,6 +60,10 @@ if TYPE_CHECKING:
     from neocog.explain.top import strongest as strongest
 
 _HOME = {
+    "Filters": "filters",
+    "draw_filters": "filters",
+    "filters_of": "filters",
+    "relu_of": "filters",
     "Attribution": "attribution",
     "attribute": "attribution",
     "baseline_of": "baselines",

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from neocog.errors import Interrupted
 from neocog.explain.inside import device_of, record_of
 from neocog.explain.resuming import State
 from neocog.nn import Model
@@ -59,7 +58,7 @@ def climb(pixels: Tensor, loss_of: Callable[[Tensor, int], Tensor], steps: int, 
     """(pixels, losses of every step) after `steps` steps of Adam with a rate that falls to 0 as a cosine, in pixel values.
 
     loss_of(pixels, step): N losses or one. after(pixels, step) may change them in place. A run that `stop` ended, or that was
-    killed, goes on from `state` to the same end. Raises Interrupted once `stop` asked.
+    killed, goes on from `state` to the same end. Raises KeyboardInterrupt once `stop()`.
     """
     pixels = pixels.detach().clone().requires_grad_()
     optimiser = torch.optim.Adam([pixels], lr=rate, betas=(0.9, 0.99))
@@ -68,7 +67,7 @@ def climb(pixels: Tensor, loss_of: Callable[[Tensor, int], Tensor], steps: int, 
     for step in range(first, steps):
         if stop is not None and stop():
             _keep(state, pixels, optimiser, losses, step, now=True)
-            raise Interrupted("stopped: the same command goes on from here")
+            raise KeyboardInterrupt
         optimiser.param_groups[0]["lr"] = rate * 0.5 * (1 + math.cos(math.pi * step / steps))
         with torch.enable_grad():
             loss = loss_of(pixels, step)

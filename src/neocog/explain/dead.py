@@ -15,6 +15,7 @@ from neocog.arch import Architecture, HardSigmoid, ReLU, ReLU6, Sigmoid, Tanh, a
 from neocog.arch.depth import depths
 from neocog.arch.record import Leaf
 from neocog.errors import UserError
+from neocog.explain.feeding import Batch
 from neocog.explain.inside import undisturbed, values_at
 from neocog.nn import Model
 
@@ -24,7 +25,8 @@ FLAT = 0.05  # of the steepest slope: below this a unit is saturated
 @dataclass(frozen=True, eq=False)
 class Layer:
     """The C units (maps or features) of one layer of non-linearities. `top`: C, the largest answer of each on any picture;
-    `share`: C, the part of the pictures on which it answered above 0 at some place; `zeros` and `flat`: the parts of all
+    `share`: C, the part of the pictures on which it answered above 0 at some place; `live`: C, the part of its answers, over pictures
+    and places, that are neither 0 nor saturated; `zeros` and `flat`: the parts of all
     answers that are exactly 0, or saturated; `flat_units`: C, that of each unit."""
 
     path: str
@@ -32,6 +34,7 @@ class Layer:
     depth: int
     top: np.ndarray
     share: np.ndarray
+    live: np.ndarray
     zeros: float
     flat: float
     flat_units: np.ndarray
@@ -104,14 +107,15 @@ class Tally:
         if not self.paths:
             raise UserError(f"{model.arch.name} has no ReLU, sigmoid or tanh, whose units could be dead or saturated")
         table = analyse(model.arch)
-        self.state: dict[str, np.ndarray] = {"n": np.zeros(1, np.int64)}
+        self.state: dict[str, np.ndarray] = {"n": np.zeros(1, np.int64), "end": np.zeros(1, np.int64)}
         for path in self.paths:
             units = table.by_path[path].output[0]
             self.state |= {f"top/{path}": np.full(units, -np.inf), **{f"{what}/{path}": np.zeros(units, np.int64)
                            for what in ("woke", "zeros", "flat", "count")}}  # fmt: skip
 
-    def add(self, model: Model, x: Tensor) -> None:
-        """A batch, N×C×H×W."""
+    def add(self, model: Model, batch: Batch) -> None:
+        """More pictures."""
+        x = batch.x
         values = values_at(model, x, self.paths)
         for path in self.paths:
             a = values[path].flatten(2) if values[path].dim() > 2 else values[path][..., None]
@@ -125,6 +129,7 @@ class Tally:
             if flat is not None:
                 s[f"flat/{path}"] += flat.sum((0, 2)).cpu().numpy()
         self.state["n"] += len(x)
+        self.state["end"][:] = batch.end
 
     def found(self, model: Model) -> Idle:
         """The figures of what was seen."""
@@ -135,14 +140,15 @@ class Tally:
         for path in self.paths:
             count, flat = s[f"count/{path}"], s[f"flat/{path}"]
             kind = type(model.arch.by_path[path].record).__name__
-            layers.append(Layer(path, kind, deep[path], s[f"top/{path}"], s[f"woke/{path}"] / n,
+            idle = flat + (s[f"zeros/{path}"] if kind.startswith("ReLU") else 0)
+            layers.append(Layer(path, kind, deep[path], s[f"top/{path}"], s[f"woke/{path}"] / n, 1 - idle / count,
                                 float(s[f"zeros/{path}"].sum() / count.sum()), float(flat.sum() / count.sum()), flat / count))  # fmt: skip
         return Idle(model.arch.name, tuple(layers), n)
 
 
 def dead_units(
     model: Model,
-    batches: Iterable[tuple[Tensor, object, object]],
+    batches: Iterable[Batch],
     begun: Mapping[str, np.ndarray] | None = None,
     keep: Callable[[Mapping[str, np.ndarray]], None] | None = None,
 ) -> Idle:
@@ -152,8 +158,8 @@ def dead_units(
     if begun is not None:
         tally.state = {name: np.array(begun[name]) for name in tally.state}
     with undisturbed(model), torch.inference_mode():
-        for x, *_ in batches:
-            tally.add(model, x)
+        for batch in batches:
+            tally.add(model, batch)
             if keep is not None:
                 keep(tally.state)
     return tally.found(model)

@@ -5,22 +5,23 @@ import numpy as np
 from neocog.explain.dead import FLAT, Idle, Layer
 from neocog.explain.flow_figure import MARGIN, WIDE, fitted
 from neocog.figure.parts import heading, pixels_of_map, scale_bar
-from neocog.figure.sketch import SMALL, Sketch
+from neocog.figure.sketch import NORMAL, SMALL, Sketch
 
 ROW, NAME, WORDS = 18, 170, 300
 
 
-def draw_dead(title: str, about: str, found: Idle) -> Sketch:
+def draw_dead(about: str, found: Idle) -> Sketch:
     """Rows in the order of the layers; each strip holds a layer's units, the busiest first, by what the layer can be caught at."""
+    title = f"{found.dead:,} of {found.units:,} units never answer"
+    title += f", {found.saturated:,} are saturated" if any(layer.kind != "ReLU" for layer in found.layers) else ""
     sheet = Sketch(WIDE, 96 + ROW * len(found.layers) + 110, title)
-    y = heading(sheet, title, about) + 30
+    y = heading(sheet, title, fitted(about, WIDE - 2 * MARGIN, NORMAL)) + 30
     strip = WIDE - 2 * MARGIN - NAME - WORDS
     sheet.text(MARGIN + NAME, y - 8, "units, the busiest first", SMALL, ink="soft")
     sheet.text(MARGIN + NAME + strip + 12, y - 8, "units that never answered, and answers that are 0", SMALL, ink="soft")
     for layer in found.layers:
         sheet.text(MARGIN, y + ROW - 6, fitted(f"{layer.path} {layer.kind}", NAME - 10), SMALL)
-        busy = layer.share if layer.dies else 1 - layer.flat_units
-        sheet.picture(MARGIN + NAME, y + 1, pixels_of_map(np.sort(busy)[::-1][None], 1.0), strip, ROW - 4)
+        sheet.picture(MARGIN + NAME, y + 1, pixels_of_map(np.sort(layer.live)[::-1][None], 1.0), strip, ROW - 4)
         gone = len(layer.dead) or len(layer.saturated)
         if gone:
             wide = strip * gone / len(layer.top)
@@ -28,7 +29,15 @@ def draw_dead(title: str, about: str, found: Idle) -> Sketch:
         sheet.text(MARGIN + NAME + strip + 12, y + ROW - 6, _words(layer), SMALL, ink="ink" if gone else "soft")
         y += ROW
     y += 22
-    scale_bar(sheet, MARGIN + NAME, y, 180, 1.0, False, "part of the pictures it answers to; of tanh and sigmoid, of answers not flat")
+    scale_bar(
+        sheet,
+        MARGIN + NAME,
+        y,
+        180,
+        1.0,
+        False,
+        "part of a unit's answers, over pictures and places, that are neither 0 nor saturated",
+    )
     sheet.box(MARGIN, y, 14, 10, "k1")
     sheet.text(MARGIN + 20, y + 9, "dead or saturated", SMALL, ink="soft")
     sheet.text(MARGIN, y + 50, f"Dead: 0 at every place of every picture. Saturated: slope below {100 * FLAT:.0f} % of the steepest, "

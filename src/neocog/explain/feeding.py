@@ -20,11 +20,13 @@ PIXELS = 16 * 224 * 224  # of the pictures of a batch at most, so that the maps 
 
 
 class Batch(NamedTuple):
-    """x N×C×H×W as the network reads them, labels N, and the pictures' numbers in their split, N (-1: noise)."""
+    """x N×C×H×W as the network reads them, labels N, the pictures' numbers in their split, N (-1: noise), and how many pictures
+    have been come to with it."""
 
     x: Tensor
     labels: Tensor
     indices: np.ndarray
+    end: int
 
 
 def batch_size(model: Model, most: int = 128) -> int:
@@ -40,21 +42,22 @@ def some(count: int, n: int | None, seed: int = 0) -> np.ndarray:
     return np.sort(np.random.default_rng(seed).choice(count, n, replace=False))
 
 
-def batches(model: Model, pictures: Pictures, among: np.ndarray | None = None, size: int | None = None) -> Iterator[Batch]:
+def batches(model: Model, pictures: Pictures, among: np.ndarray | None = None, size: int | None = None,
+            begin: int = 0) -> Iterator[Batch]:  # fmt: skip
     """The pictures `among` (None: all) that can be read, in an order that mixes the classes and is always the same.
 
-    `pictures` have the network's own class numbers. Raises UserError where none can be read.
+    `pictures` have the network's own class numbers. begin: how many were come to before, an earlier `end`. Raises UserError where none can be read.
     """
     among = np.arange(len(pictures)) if among is None else among
     among = np.random.default_rng(0).permutation(among)
-    size, seen = size or batch_size(model), 0
+    size, seen = size or batch_size(model), begin
     store = Store(pictures, record_of(model), limit=0, resize=torch_resize)
     try:
-        for start in range(0, len(among), size):
+        for start in range(begin, len(among), size):
             pixels, kept = store.get(among[start : start + size])
             if len(kept):
                 labels = torch.from_numpy(pictures.labels[kept]).to(device_of(model))
-                yield Batch(input_of(model, pixels), labels, kept)
+                yield Batch(input_of(model, pixels), labels, kept, min(start + size, len(among)))
             seen += len(kept)
     finally:
         store.close()
@@ -70,7 +73,7 @@ def noise(model: Model, n: int, size: int | None = None, seed: int = 0) -> Itera
         count = min(size, n - start)
         pixels = draws.integers(0, 256, (count, record.height, record.width, record.channels), np.uint8)
         labels = torch.from_numpy(draws.integers(0, model.num_classes, count)).to(device_of(model))
-        yield Batch(input_of(model, pixels), labels, np.full(count, -1))
+        yield Batch(input_of(model, pixels), labels, np.full(count, -1), start + count)
 
 
 @contextmanager

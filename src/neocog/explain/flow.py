@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from neocog.arch import BatchNorm2d, Sigmoid, analyse
 from neocog.arch.depth import depths, weighted
 from neocog.errors import UserError
-from neocog.explain.feeding import batch_statistics
+from neocog.explain.feeding import Batch, batch_statistics
 from neocog.explain.inside import undisturbed, values_at
 from neocog.explain.joins import chain, joins
 from neocog.explain.steepness import steepness
@@ -88,10 +88,8 @@ def weight_layers(model: Model) -> tuple[str, ...]:
     return found
 
 
-def gradient_flow(
-    model: Model, batches: Iterable[tuple[Tensor, Tensor, object]], statistics: str = "batch", loss: Loss = F.cross_entropy
-) -> Flow:
-    """Of batches (x N×C×H×W, labels N, anything). Dropout is off and auxiliary heads are left out.
+def gradient_flow(model: Model, batches: Iterable[Batch], statistics: str = "batch", loss: Loss = F.cross_entropy) -> Flow:
+    """Of batches (x N×C×H×W, labels N). Dropout is off and auxiliary heads are left out.
 
     statistics: what BN normalises by, the "batch" as in training or the "running" ones. loss: mean over the batch.
     Raises UserError for a network that no gradient goes through.
@@ -104,7 +102,7 @@ def gradient_flow(
     with undisturbed(model), torch.enable_grad():
         for param in params:
             param.requires_grad_(True)
-        for x, labels, _ in batches:
+        for x, labels, *_ in batches:
             values = _values(model, x, tuple(keep), statistics)
             scores = values[model.arch.output]
             total = loss(scores.flatten(2).mean(2) if scores.dim() > 2 else scores, labels) * len(x)

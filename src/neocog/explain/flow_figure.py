@@ -30,8 +30,20 @@ def draw_flow(found: Sequence[tuple[str, Flow]], about: str) -> Sketch:
     for i, (name, flow) in enumerate(found):
         if np.isfinite(flow.quarter[0]) and flow.quarter[0] < flow.quarter[-1]:
             dashed.append(Series(f"{name}: 1/4 a sigmoid", flow.depths, flow.quarter.tolist(), f"k{i}", dashed=True))
-    _chart(sheet, left, [(f, f.outputs, f"k{i}") for i, (_, f) in enumerate(found)], "‖∂L/∂z‖ at the layers' outputs, one picture", dashed)
-    _chart(sheet, right, [(f, f.weights, f"k{i}") for i, (_, f) in enumerate(found)], "‖∂L/∂W‖ of the layers' weights, mean loss", [])
+    _chart(
+        sheet,
+        left,
+        [(f, f.outputs, f"k{i}") for i, (_, f) in enumerate(found)],
+        "‖∂L/∂z‖ at the layers' outputs, one picture",
+        dashed,
+    )
+    _chart(
+        sheet,
+        right,
+        [(f, f.weights, f"k{i}") for i, (_, f) in enumerate(found)],
+        "‖∂L/∂W‖ of the layers' weights, mean loss",
+        [],
+    )
     if blocks:
         plot = Plot(left.x, below + 30, WIDE - MARGIN - left.x - 8, HIGH * 0.62)
         series = [
@@ -79,12 +91,20 @@ def _notes(found: Sequence[tuple[str, Flow]], bounded: bool, blocks: bool) -> li
     by = f" BN by the {found[0][1].statistics}'s statistics." if any(flow.normalised for _, flow in found) else ""
     notes = [f"Lines: median of the batches; bands: smallest to largest. L is softmax cross-entropy; norms are Euclidean.{by}"]
     if any(np.isfinite(flow.quarter[0]) for _, flow in found):
-        notes.append("Dashed: 1/4 for each sigmoid behind the layer, the steepest that a sigmoid can be, and weights of norm 1.")
+        notes.append(
+            "Dashed: 1/4 for each sigmoid behind the layer, the steepest that a sigmoid can be, and weights of norm 1."
+        )
     for name, flow in found if bounded else ():
         if np.isfinite(flow.bound[0]):
             measured = np.median(flow.outputs[:, 0])
-            notes.append(f"{fitted(name, 420)}: the product of the layers' norms allows {plain(flow.bound[0])} at the first; {plain(measured)} came.")
+            notes.append(
+                f"{fitted(name, 420)}: the product of the layers' norms allows {plain(flow.bound[0])} at the first; {plain(measured)} came."
+            )
     if blocks:
-        notes.append("A share is ⟨c, g⟩/‖g‖² of the gradient g at the entrance and its part c by the shortcut: the ways' shares add up to 100 %;")
-        notes.append("above 100 % where the other way's part points against it. In a highway block the shortcut is x·(1 − T), its gate's part included.")
+        notes.append(
+            "A share is ⟨c, g⟩/‖g‖² of the gradient g at the entrance and its part c by the shortcut: the ways' shares add up to 100 %;"
+        )
+        notes.append(
+            "above 100 % where the other way's part points against it. In a highway block the shortcut is x·(1 − T), its gate's part included."
+        )
     return notes

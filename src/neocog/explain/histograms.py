@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from neocog.errors import UserError
 from neocog.explain.counting import Counter, Counts
-from neocog.explain.feeding import batch_statistics
+from neocog.explain.feeding import Batch, batch_statistics
 from neocog.explain.flow import Loss, weight_layers, weight_of
 from neocog.explain.inside import undisturbed, values_at
 from neocog.explain.targets import listed
@@ -33,14 +33,16 @@ class Moment:
 
 
 def moment(
-    model: Model, batches: Iterable[tuple[Tensor, Tensor, object]], name: str = "", layers: Sequence[str] | None = None,
+    model: Model, batches: Iterable[Batch], name: str = "", layers: Sequence[str] | None = None,
     loss: Loss = F.cross_entropy,
 ) -> Moment:  # fmt: skip
-    """Of batches (x N×C×H×W, labels N, …); BN by the batch's statistics, as in training, dropout off."""
+    """Of batches (x N×C×H×W, labels N); BN by the batch's statistics, as in training, dropout off."""
     trained = weight_layers(model)
     paths = trained if layers is None else tuple(layers)
     if odd := [path for path in paths if path not in trained]:
-        raise UserError(f"{model.arch.name}: '{odd[0]}' has no weights that a gradient trains; those that have: {listed(trained)}")
+        raise UserError(
+            f"{model.arch.name}: '{odd[0]}' has no weights that a gradient trains; those that have: {listed(trained)}"
+        )
     weights = [weight_of(model, path) for path in paths]
     counters = {kind: [Counter() for _ in paths] for kind in KINDS}
     for counter, weight in zip(counters["weights"], weights, strict=True):
@@ -49,7 +51,7 @@ def moment(
     with undisturbed(model), torch.enable_grad():
         for weight in weights:
             weight.requires_grad_(True)
-        for x, labels, _ in batches:
+        for x, labels, *_ in batches:
             with batch_statistics(model):
                 values = values_at(model, x, keep)
             scores = values[model.arch.output]

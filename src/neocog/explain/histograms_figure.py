@@ -30,7 +30,9 @@ def draw_histograms(title: str, about: str, moments: Sequence[Moment], layers: S
         for j, kind in enumerate(KINDS):
             _cell(sheet, MARGIN + NAME + j * (wide + GAP), y + 8, wide, moments, kind, i)
         y += row
-    words = [f"Each cell shows {100 * SHOWN:.1f} % of its numbers; every ridge is as high as its highest bar. Below: ± its range and the root mean square."]
+    words = [
+        f"Each cell shows {100 * SHOWN:.1f} % of its numbers; every ridge is as high as its highest bar. Below: ± its range and the root mean square."
+    ]
     if count > 1:
         words.append(f"Ridges from back to front: {moments[0].name} … {moments[-1].name}; the last is blue.")
     for i, line in enumerate(words):

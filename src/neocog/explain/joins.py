@@ -43,7 +43,9 @@ def chain(arch: Architecture) -> tuple[Node, ...] | None:
 def gates(arch: Architecture) -> tuple[str, ...]:
     """The transform gates T of a highway network: sigmoids that multiply one value and, as 1 − T, another."""
     carried = {
-        node.inputs[0] for node in arch.nodes if isinstance(node.record, Scale) and (node.record.factor, node.record.shift) == (-1, 1)
+        node.inputs[0]
+        for node in arch.nodes
+        if isinstance(node.record, Scale) and (node.record.factor, node.record.shift) == (-1, 1)
     }
     times = {name for node in arch.nodes if isinstance(node.record, Mul) for name in node.inputs}
     return tuple(n.path for n in arch.nodes if isinstance(n.record, Sigmoid) and n.path in carried and n.path in times)

@@ -86,7 +86,7 @@ def _legend(sheet: Sketch, y: float, found: Sequence[Exemplars], why: str) -> fl
 def _block(sheet: Sketch, y: float, arch: Architecture, plan: _Plan, classes: Sequence[str]) -> float:
     found, row = plan.found, analyse(arch).by_path[plan.found.path]
     count, (high, wide) = row.output[0], row.output[1:]
-    gap = (sheet.wide - 2 * MARGIN - plan.across * plan.cell) / max(1, plan.across - 1) if len(found.maps) > plan.across else GAP
+    gap = min(3 * GAP, (sheet.wide - 2 * MARGIN - plan.across * plan.cell) / max(1, plan.across - 1))
     sheet.line([(MARGIN, y), (sheet.wide - MARGIN, y)])
     y += 26
     sheet.text(MARGIN, y, found.path, 15, bold=True)

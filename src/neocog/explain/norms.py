@@ -11,7 +11,7 @@ from torch import Tensor
 from neocog.arch import LRN, BatchNorm2d, analyse
 from neocog.errors import UserError
 from neocog.explain.counting import Counter, Counts
-from neocog.explain.feeding import batch_statistics
+from neocog.explain.feeding import Batch, batch_statistics
 from neocog.explain.inside import undisturbed, values_at
 from neocog.explain.responses import Moments
 from neocog.nn import Model
@@ -64,7 +64,7 @@ def norm_layers(model: Model) -> tuple[str, ...]:
 
 
 def norms(
-    model: Model, batches: Iterable[tuple[Tensor, object, object]], layers: Sequence[str], statistics: str = "running"
+    model: Model, batches: Iterable[Batch], layers: Sequence[str], statistics: str = "running"
 ) -> tuple[BatchNormed | Damped, ...]:
     """What each of `layers` does to the pictures of the batches (x N×C×H×W, …), in one pass.
 

@@ -8,18 +8,18 @@ from neocog.explain.counting import Counts
 from neocog.explain.flow_figure import MARGIN, WIDE, fitted
 from neocog.explain.norms import BatchNormed, Damped
 from neocog.figure.parts import Plot, heading, histogram, number
-from neocog.figure.sketch import SMALL, Sketch
+from neocog.figure.sketch import NORMAL, SMALL, Sketch
 
 HIGH, ROW, GAP, SHOWN = 92, 176, 30, 0.998
 PANEL = (WIDE - 2 * MARGIN - 3 * GAP) / 4
 
 
-def draw_norms(title: str, about: str, layers: Sequence[BatchNormed | Damped]) -> Sketch:
+def draw_norms(about: str, layers: Sequence[BatchNormed | Damped]) -> Sketch:
     """Left to right: before, after; of BN the running means beside those of the pictures and γ, of LRN factors and maps."""
     kinds = {type(layer) for layer in layers}
     notes = _notes(kinds)
     sheet = Sketch(WIDE, 92 + ROW * len(layers) + 16 * len(notes) + 14, title)
-    y = heading(sheet, title, about) + 24
+    y = heading(sheet, title, fitted(about, WIDE - 2 * MARGIN, NORMAL)) + 24
     for layer in layers:
         words = f"{layer.path}: deviation {number(layer.before.std)} → {number(layer.after.std)}, " + _about(layer)
         sheet.text(MARGIN, y, fitted(words, WIDE - 2 * MARGIN), SMALL, bold=True)
@@ -100,8 +100,12 @@ def _damped(sheet: Sketch, y: float, layer: Damped) -> None:
 
 def _about(layer: BatchNormed | Damped) -> str:
     if isinstance(layer, BatchNormed):
-        return f"by the {layer.statistics}'s statistics" if layer.statistics == "batch" else (
-            f"by running statistics, whose means lie {number(layer.drift)} deviations off (median of {len(layer.seen)} maps)"
+        return (
+            f"by the {layer.statistics}'s statistics"
+            if layer.statistics == "batch"
+            else (
+                f"by running statistics, whose means lie {number(layer.drift)} deviations off (median of {len(layer.seen)} maps)"
+            )
         )
     silent = int((~np.isfinite(layer.maps)).sum())
     return f"mean factor {number(layer.mean[0])}, at most {number(layer.most)}; {silent} maps silent"
@@ -113,5 +117,7 @@ def _notes(kinds: set[type]) -> list[str]:
         notes.append("BN: dots on the dashed line are maps whose running mean is that of these pictures.")
     if Damped in kinds:
         notes.append("LRN: after/before of all answers that are not 0, as the network has it and under the other reading of α;")
-        notes.append("maps: the sum of what is left of each over that of what came, the most damped first; full height is k^−β.")
+        notes.append(
+            "maps: the sum of what is left of each over that of what came, the most damped first; full height is k^−β."
+        )
     return notes

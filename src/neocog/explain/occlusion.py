@@ -295,3 +295,14 @@ class _Asker:
             if hook is not None:
                 hook.remove()
         return scores, (kept[-1] if kept else None)
+
+
+def importance(found: Occlusion) -> np.ndarray:
+    """H×W: of each pixel, the mean fall of the class's probability over the squares that cover it. An average, unlike the map
+    of positions; for what needs one number a pixel."""
+    total, count = np.zeros(found.sides), np.zeros(found.sides)
+    for i, top in enumerate(found.tops):
+        for j, left in enumerate(found.lefts):
+            total[top : top + found.size, left : left + found.size] += found.drop[i, j]
+            count[top : top + found.size, left : left + found.size] += 1
+    return total / np.maximum(count, 1)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from neocog.arch.drawing.measure import clip, width, wrap
+from neocog.arch.drawing.measure import clip, wrap
 from neocog.explain.deconvnet import Projection, contrast
 from neocog.explain.draw_deconvnet import reconstruction
 from neocog.explain.occlusion import Occlusion
@@ -33,7 +33,7 @@ def draw_occlusion(
     map, or why there is none. others: what the same map answers to elsewhere."""
     height, wide = found.sides
     scale = PANEL / max(height, wide)
-    high = TOP + height * scale + (214 if others is not None else 126)
+    high = TOP + height * scale + (284 if others is not None else 102)
     sheet = Sketch(2 * MARGIN + 5 * PANEL + 4 * GAP, high, title)
     heading(sheet, title)
     squares = f"{len(found.tops)}×{len(found.lefts)} positions, one number each, nothing averaged"
@@ -65,7 +65,7 @@ def _picture(sheet: Sketch, x: float, view: np.ndarray, cover: np.ndarray, found
     shown = coloured(view).copy()
     shown[top:bottom, left:right] = coloured(cover)[top:bottom, left:right]
     height, wide = found.sides
-    _titles(sheet, x, "(a) the picture", "and the square that lowers the class most")
+    _titles(sheet, x, "(a) the picture", "the square that costs the class most")
     sheet.picture(x, TOP, shown, wide * scale, height * scale)
     box = x + left * scale, TOP + top * scale, (right - left) * scale, (bottom - top) * scale
     sheet.frame(*box, "dark", 3)
@@ -84,7 +84,7 @@ def _activation(sheet: Sketch, x: float, found: Occlusion, scale: float) -> None
         _titles(sheet, x, "(b) a map's activation", "")
         _nothing(sheet, x, found, scale, "The network has no maps of more than one place.")
         return
-    _titles(sheet, x, f"(b) map {found.unit} of {found.layer}", "its sum over space, at each position of the square")
+    _titles(sheet, x, f"(b) map {found.unit} of {found.layer}", "its sum, at each of the square's positions")
     values = np.maximum(found.activation, 0)
     top = max(float(values.max()), found.clean.activation)
     _map(sheet, x, found, values, top, scale)
@@ -182,13 +182,16 @@ def _scale(sheet: Sketch, x: float, found: Occlusion, scale: float, top: float, 
     y = TOP + found.sides[0] * scale + 12
     sheet.picture(x, y, np.repeat(strip(INK), 8, 0), PANEL, 10)
     at = x + PANEL * (clean / top if top > 0 else 0)
-    sheet.area([(at, y + 10), (at - 4, y + 17), (at + 4, y + 17)], "ink", 1.0)
+    sheet.area([(at, y), (at - 4, y - 7), (at + 4, y - 7)], "ink", 1.0)
     sheet.text(x, y + 24, "0", SMALL, ink="soft")
-    sheet.text(x + PANEL, y + 24, number(top), SMALL, "end", "soft")
-    words = f"without the square {number(clean)}"
-    half = width(words, SMALL) / 2
-    sheet.text(min(max(at, x + half), x + PANEL - half), y + 39, words, SMALL, "middle", "ink")
-    sheet.text(x, y + 56, "a cell stands where the square's middle was", SMALL, ink="soft")
+    sheet.text(x + PANEL, y + 24, _short(top), SMALL, "end", "soft")
+    sheet.text(x, y + 41, f"▾ without the square: {_short(clean)}", SMALL)
+    sheet.text(x, y + 57, "a cell lies at the square's middle", SMALL, ink="soft")
+
+
+def _short(value: float) -> str:
+    """Three digits; whole thousands without powers of ten."""
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e6 else number(value)
 
 
 def _signed(sheet: Sketch, x: float, y: float, most: float, colours: bool) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor
 from neocog.arch import Architecture, BatchNorm2d, analyse
 from neocog.arch.depth import depths, weighted
 from neocog.errors import UserError
-from neocog.explain.feeding import batch_statistics
+from neocog.explain.feeding import Batch, batch_statistics
 from neocog.explain.inside import undisturbed, values_at
 from neocog.explain.joins import gates, joins
 from neocog.nn import Model
@@ -92,7 +92,7 @@ def _between(arch: Architecture, path: str, entrance: str) -> set[str]:
     return arch.ancestors(path) - (arch.ancestors(entrance) if entrance != "input" else set())
 
 
-def responses(model: Model, batches: Iterable[tuple[Tensor, object, object]], statistics: str = "running") -> Responses:
+def responses(model: Model, batches: Iterable[Batch], statistics: str = "running") -> Responses:
     """Of batches (x N×C×H×W, …). Raises UserError for a network without such layers, and for no pictures."""
     arch, deep = model.arch, depths(model.arch)
     paths, blocks, opened = answering(arch), joins(arch), gates(arch)

@@ -15,7 +15,7 @@ from neocog.explain.top import natural_layers
 
 def run(look: Look) -> Shown:
     """A class's score, the units that were named, or of every layer the maps that answer most."""
-    args, model = look.args, look.model
+    args = look.args
     if args.target is not None and args.layer:
         raise UserError("--class is the network's answer, --layer an inner layer: name one of them")
     if (args.unit is not None or args.place is not None) and len(args.layer or ()) != 1:

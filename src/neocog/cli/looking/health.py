@@ -78,7 +78,9 @@ def _histograms(look: Look) -> Shown:
     for path in paths:
         one = member(path, seed)
         layers = look.layers((), maps=False) or None
-        found.append(moment(one.model, feed.of(one, words=Path(path).stem), Path(path).stem if len(paths) > 1 else one.name, layers))
+        found.append(
+            moment(one.model, feed.of(one, words=Path(path).stem), Path(path).stem if len(paths) > 1 else one.name, layers)
+        )
         chosen = spread(len(found[0].paths), ROWS) if layers is None else None
     facts = [
         {"path": path, **{kind: [counted(m.counts[kind][i]) for m in found] for kind in KINDS}}
@@ -93,7 +95,11 @@ def _histograms(look: Look) -> Shown:
     arrays |= {f"top_{name}": [one.top for one in m.counts[kind]] for k, m in enumerate(found) for kind in KINDS
                for name in (f"{kind}_{k}",)}  # fmt: skip
     of = f", {len(found)} moments" if len(found) > 1 else ""
-    left = f"; {len(chosen)} of {len(found[0].paths)} layers, --layer names others" if chosen and len(chosen) < len(found[0].paths) else ""
+    left = (
+        f"; {len(chosen)} of {len(found[0].paths)} layers, --layer names others"
+        if chosen and len(chosen) < len(found[0].paths)
+        else ""
+    )
     title = f"{short(look.net, 60)}: weights, outputs, gradients"
     return Shown(draw_histograms(title, f"{feed.words}, seed {seed}{of}{left}", found, chosen),
                  {"pictures": feed.words, "moments": [m.name for m in found], "layers": facts}, words, arrays)  # fmt: skip

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from neocog.cli.looking import WAYS
+from neocog.cli.looking.named_picture import named_picture
 from neocog.cli.progress import Progress
 from neocog.errors import UserError
 from neocog.explain.inside import pixels_of, shown
 from neocog.explain.targets import class_named, layer_named, map_numbered
-from neocog.pictures.decode import decode
 from neocog.pictures.preprocessing import Preprocessing
 from neocog.runs import Predictor, load_predictor
 
@@ -65,8 +65,8 @@ class Look:
 
     @cached_property
     def picture(self) -> "Image.Image":
-        """The picture as it lies on disk."""
-        return decode(Path(self.args.image))
+        """The picture as it lies on disk, or in the data that its name is of."""
+        return named_picture(self.args.image, self.args.run, self.args.data)
 
     @cached_property
     def pixels(self) -> np.ndarray:

@@ -43,8 +43,7 @@ def _flow(look: Look) -> Shown:
     }
     words = [
         f"{name}: ‖∂L/∂z‖ first/last of {len(flow.paths)} layers {flow.ratio:.3g} (×{flow.a_layer:.3f} a layer), "
-        f"‖∂L/∂W‖ {flow.weight_ratio:.3g}"
-        + (f"; shortcuts carried {100 * flow.shares.mean():.0f} %" if flow.blocks else "")
+        f"‖∂L/∂W‖ {flow.weight_ratio:.3g}" + (f"; shortcuts carried {100 * flow.shares.mean():.0f} %" if flow.blocks else "")
         for name, flow in found
     ]
     arrays = {}
@@ -73,4 +72,9 @@ def _responses(look: Look) -> Shown:
         )
         arrays |= {f"{i}_paths": one.paths, f"{i}_depths": one.depths, f"{i}_mean": one.mean, f"{i}_std": one.std,
                    f"{i}_ratios": one.ratios, **{f"{i}_gate_{p}": g for p, g in zip(one.gate_paths, one.gates, strict=True)}}  # fmt: skip
-    return Shown(draw_responses(found, f"{feed.words}, seed {look.args.seed or 0}"), {"pictures": feed.words, "networks": networks}, words, arrays)
+    return Shown(
+        draw_responses(found, f"{feed.words}, seed {look.args.seed or 0}"),
+        {"pictures": feed.words, "networks": networks},
+        words,
+        arrays,
+    )

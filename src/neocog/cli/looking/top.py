@@ -60,7 +60,7 @@ def run(look: Look) -> Shown:
         arrays[f"{one.path}.maps"], arrays[f"{one.path}.patches"] = np.asarray(one.maps), one.patches
         if one.projections is not None:
             arrays[f"{one.path}.projections"] = one.projections
-    about = f"{look.net}: of {top.looked:,} pictures ({data_words(look)}) the {found[0].values.shape[1]} with the strongest single answers"
+    about = f"{short(look.net)}: of {top.looked:,} pictures ({data_words(look)}) the {found[0].values.shape[1]} with the strongest single answers"
     sheet = draw_top("What its maps look for", about, arch, found, pictures.classes)
     return Shown(sheet, facts, words, arrays, (*look.split.skipped, *top.failed))
 
@@ -105,6 +105,11 @@ def chosen_pictures(look: Look, pictures: Pictures | None = None) -> Pictures:
 def kept_in(look: Look) -> Path:
     """Where long work is kept."""
     return Path(look.args.cache) if look.args.cache else cache_folder() / "explain"
+
+
+def short(name: str) -> str:
+    """A network's name; of a text that is one, its beginning."""
+    return name if len(name) <= 60 else name[:57].rstrip() + "…"
 
 
 def data_words(look: Look) -> str:

@@ -4,6 +4,7 @@
 family of lessons, in the order in which a course would take them.
 """
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -13,6 +14,9 @@ from neocog.errors import UserError, nearest
 
 if TYPE_CHECKING:
     from neocog.figure.sketch import Sketch
+
+FRAME = 450
+"""Milliseconds that a frame of a film stays."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +34,18 @@ class Lesson:
     def _repr_svg_(self) -> str:
         return self.figure.svg()
 
+    def film(self, milliseconds: int = FRAME) -> bytes:
+        """The frames as a GIF that goes round; for a notebook, `IPython.display.Image(lesson("convolution").film())`.
+
+        Raises UserError for a lesson that stands still.
+        """
+        if not self.frames:
+            raise UserError(f"the lesson '{self.name}' does not move: it is a drawing, F.svg or F.png")
+        stream = io.BytesIO()
+        first, *rest = [frame.pixels(1) for frame in self.frames]
+        first.save(stream, "GIF", save_all=True, append_images=rest, duration=milliseconds, loop=0)
+        return stream.getvalue()
+
 
 LESSONS: dict[str, tuple[str, str]] = {
     "kernels": ("kernels", "hand-made filters: blur, sharpen, edges, emboss"),
@@ -42,14 +58,25 @@ LESSONS: dict[str, tuple[str, str]] = {
     "down-scaling": ("scaling", "s×s means beside dropping pixels"),
     "stacked": ("stacked", "3×3 stacks against 5×5 and 7×7: field, weights, rectifiers"),
     "counts": ("counts", "full, local, shared: from 10¹² weights to 100"),
+    "separable": ("separable", "rank-1 filters, 7×1 and 1×7, depthwise separable costs"),
 }
 """name → (module of this package, one line about it). The module holds `show(name, picture, seed) -> Lesson`."""
 
+LOOKING = ("kernels", "one-by-one", "down-scaling")
+"""The lessons that look at a picture of the reader's; the others work with numbers of their own."""
+
 
 def lesson(name: str, picture: Any = None, seed: int = 0) -> Lesson:
-    """Carry out one lesson. picture: a Pillow picture, for those that look at one. Raises UserError for no such lesson."""
+    """Carry out one lesson. picture: a Pillow picture, for those that look at one (`LOOKING`); seed: 0 or more.
+
+    Raises UserError for no such lesson, and for a picture given to one that looks at none.
+    """
     if name not in LESSONS:
         near = nearest(name, LESSONS)
         more = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(LESSONS)}"
         raise UserError(f"no lesson '{name}': {more}")
+    if picture is not None and name not in LOOKING:
+        raise UserError(f"the lesson '{name}' looks at no picture; {', '.join(LOOKING)} do")
+    if seed < 0:
+        raise UserError(f"a seed is 0 or more, not {seed}")
     return import_module(f"neocog.explain.classroom.{LESSONS[name][0]}").show(name, picture, seed)

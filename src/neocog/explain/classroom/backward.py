@@ -9,7 +9,6 @@ from neocog.explain.classroom import Lesson
 from neocog.explain.classroom.blackboard import (
     MARGIN, begin, caption, draw, finish, gap, grid, normal, plain, products, sign, signed, tiny, window,
 )  # fmt: skip
-from neocog.explain.classroom.picture import no_picture
 from neocog.explain.classroom.sliding import flipped
 from neocog.explain.classroom.sparse import matrix_of
 from neocog.figure.sketch import NORMAL, SMALL, Sketch
@@ -65,7 +64,6 @@ def differences(seed: int, stride: int, padding: int) -> dict[str, float]:
 
 
 def show(name: str, picture: object, seed: int) -> Lesson:
-    no_picture(name, picture)
     w, g = draw(seed, K, K), draw(seed + 1, N - K + 1, N - K + 1)
     x = draw(seed + 2, N, N)
     back = to_input(g[None], w[None, None], (N, N))[0]

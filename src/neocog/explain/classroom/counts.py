@@ -7,7 +7,6 @@ from neocog.arch.record import Leaf
 from neocog.arch.window import size
 from neocog.explain.classroom import Lesson
 from neocog.explain.classroom.blackboard import MARGIN, begin, finish
-from neocog.explain.classroom.picture import no_picture
 from neocog.figure.sketch import NORMAL, SMALL, Sketch
 from neocog.nets import resolve
 
@@ -67,7 +66,6 @@ def power(value: int) -> str:
 
 
 def show(name: str, picture: object, seed: int) -> Lesson:
-    no_picture(name, picture)
     steps, real = ladder(), first_layer()
     facts = {"1000×1000, grey": steps, "AlexNet's first layer": real}
     full, local, shared, many = steps.values()

@@ -23,12 +23,6 @@ def seen(picture: Image.Image | None, seed: int, colour: bool = False, side: int
     return np.array(found if colour else found.convert("L"))
 
 
-def no_picture(name: str, picture: object) -> None:
-    """Raises UserError where a picture is given to a lesson that works with numbers of its own."""
-    if picture is not None:
-        raise UserError(f"the lesson '{name}' looks at no picture: leave --picture out (--seed gives it other numbers)")
-
-
 def scene(seed: int, side: int = SIDE) -> Image.Image:
     """A shaded ball, a tilted card, stripes that grow finer, under a soft sky, with a little noise of the seed."""
     big = 4 * side

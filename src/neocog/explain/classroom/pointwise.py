@@ -7,12 +7,13 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from neocog.arch import Architecture, Conv2d, Sequential, analyse, architecture
+from neocog.arch import Conv2d, Sequential, analyse, architecture
 from neocog.explain.classroom import Lesson
 from neocog.explain.classroom.blackboard import MARGIN, begin, caption, finish, gap, grid, normal, plain, sign, signed, tiny
 from neocog.explain.classroom.picture import SIDE, seen
 from neocog.figure.parts import pixels_of_map, scale_bar
 from neocog.figure.sketch import NORMAL, SMALL, Sketch
+from neocog.nets import resolve
 
 # JFIF 1.02 (Rec. 601): Y, Cb and Cr as sums of red, green and blue; the rows of Cb and Cr add up to 0.
 YCBCR = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))
@@ -45,11 +46,22 @@ def difference(seed: int, channels: int, out: int) -> float:
         return gap(layer(x), per_pixel(x, layer))
 
 
-def reduced(channels: int, between: int, out: int, side: int) -> tuple[Architecture, Architecture]:
-    """A 5×5 convolution alone, and behind a 1×1 convolution to `between` maps."""
-    five, shape = Conv2d(out, 5, padding=2, bias=False), (channels, side, side)
-    one = Conv2d(between, 1, bias=False)
-    return architecture("5×5", shape, Sequential(conv=five)), architecture("1×1, 5×5", shape, Sequential(reduce=one, conv=five))
+def compared(channels: int, between: int, out: int, side: int) -> dict[str, float]:
+    """A 5×5 convolution alone, and behind a 1×1 convolution to `between` maps, by their layer tables (no biases)."""
+    five, one, shape = Conv2d(out, 5, padding=2, bias=False), Conv2d(between, 1, bias=False), (channels, side, side)
+    alone = analyse(architecture("5×5", shape, Sequential(conv=five)))
+    behind = analyse(architecture("1×1, 5×5", shape, Sequential(reduce=one, conv=five)))
+    found = {f"{key}{end}": net.total(key) for key in ("params", "macs") for net, end in ((alone, ""), (behind, "_reduced"))}
+    return found | {"ratio": found["macs"] / found["macs_reduced"]}
+
+
+def reductions() -> dict[str, dict[str, float]]:
+    """The usual example, and the 5×5 branch of GoogLeNet's first module as the architecture has it."""
+    rows = analyse(resolve("googlenet").build()).by_path
+    one, five = rows["inception3a.branch3.0.conv"], rows["inception3a.branch3.1.conv"]
+    real = (one.inputs[0][0], one.output[0], five.output[0], five.output[1])
+    cases = {"": (128, 32, 256, 28), "GoogLeNet 3a: ": real}
+    return {f"{name}{a} maps to {c} by way of {b}, {side}×{side}": compared(a, b, c, side) for name, (a, b, c, side) in cases.items()}
 
 
 def show(name: str, picture: Any, seed: int) -> Lesson:
@@ -61,14 +73,7 @@ def show(name: str, picture: Any, seed: int) -> Lesson:
         layer.bias.copy_(torch.tensor(OFFSET, dtype=torch.float64))
         maps, dense = layer(x)[0], per_pixel(x, layer)[0]
     pillow = torch.from_numpy(np.array(Image.fromarray(pixels).convert("YCbCr"))).double().permute(2, 0, 1)
-    costs = {}
-    for words, sizes in (("128 maps to 256 at 28×28, by way of 32", (128, 32, 256, 28)), ("GoogLeNet 3a: 192 maps to 32, by way of 16", (192, 16, 32, 28))):  # fmt: skip
-        alone, behind = (analyse(net) for net in reduced(*sizes))
-        costs[words] = {
-            "params": alone.total("params"), "params_reduced": behind.total("params"),
-            "macs": alone.total("macs"), "macs_reduced": behind.total("macs"),
-            "ratio": alone.total("macs") / behind.total("macs"),
-        }  # fmt: skip
+    costs = reductions()
     facts = {
         "max_difference": gap(maps, dense),
         "pillow_max_difference": gap(maps, pillow),
@@ -143,7 +148,7 @@ def mixing(page: Sketch, top: float, pixels: np.ndarray, maps: Tensor) -> float:
 
 def table(page: Sketch, y: float, costs: dict[str, dict[str, float]]) -> float:
     """What a 1×1 convolution before a 5×5 one saves, from architectures of both."""
-    heads, places = ("weights alone", "with 1×1", "MACs alone", "with 1×1", "saves"), (440, 540, 690, 810, 900)
+    heads, places = ("weights alone", "with 1×1", "MACs alone", "with 1×1", "saves"), (490, 590, 720, 832, 908)
     page.text(MARGIN, y, "its use: thinner maps before a dear 5×5", bold=True)
     for at, words in zip(places, heads, strict=True):
         page.text(at, y, words, SMALL, "end", "soft")

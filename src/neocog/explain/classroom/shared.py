@@ -8,7 +8,6 @@ from neocog.explain.classroom import Lesson
 from neocog.explain.classroom.blackboard import (
     MARGIN, begin, caption, draw, finish, gap, grid, normal, plain, sign, signed, tiny, window,
 )  # fmt: skip
-from neocog.explain.classroom.picture import no_picture
 from neocog.figure.sketch import SMALL
 from neocog.nn.local import LocallyConnected2d
 
@@ -43,7 +42,6 @@ def together(x: Tensor, w: Tensor, g: Tensor, stride: int = 1) -> tuple[Tensor, 
 
 
 def show(name: str, picture: object, seed: int) -> Lesson:
-    no_picture(name, picture)
     x, w, g = draw(seed, N, N, low=0, high=4), draw(seed + 1, K, K), draw(seed + 2, N - K + 1, N - K + 1)
     if not g.any():
         g[0, 0] = 1  # nothing to add up otherwise

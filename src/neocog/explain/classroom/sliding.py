@@ -10,7 +10,6 @@ from neocog.explain.classroom import Lesson
 from neocog.explain.classroom.blackboard import (
     MARGIN, begin, bracket, caption, draw, finish, gap, grid, plain, products, sign, signed, tiny, window,
 )  # fmt: skip
-from neocog.explain.classroom.picture import no_picture
 from neocog.figure.sketch import NORMAL, SMALL, Sketch
 
 N, K = 5, 3
@@ -42,7 +41,6 @@ def convolved(x: Tensor, w: Tensor) -> Tensor:
 
 
 def show(name: str, picture: object, seed: int) -> Lesson:
-    no_picture(name, picture)
     x, w = draw(seed, N, N, low=0, high=4), draw(seed + 1, K, K)
     if torch.equal(w, flipped(w)):
         w[0, 0] += 1  # else nobody could see which way it lies

@@ -12,7 +12,6 @@ from neocog.explain.classroom import Lesson
 from neocog.explain.classroom.blackboard import (
     MARGIN, begin, caption, draw, finish, gap, grid, normal, plain, sign, signed, tiny, window,
 )  # fmt: skip
-from neocog.explain.classroom.picture import no_picture
 from neocog.figure.sketch import NORMAL, SMALL, Sketch
 from neocog.nets import resolve
 
@@ -59,7 +58,6 @@ def census(row: Row) -> dict[str, int | float | str]:
 
 
 def show(name: str, picture: object, seed: int) -> Lesson:
-    no_picture(name, picture)
     x, w = draw(seed, N, N, low=0, high=4), draw(seed + 1, K, K, low=1, high=5)
     matrix = matrix_of(w[None, None], (N, N))
     y1 = F.conv2d(x[None, None], w[None, None])

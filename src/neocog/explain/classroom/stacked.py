@@ -7,7 +7,6 @@ from torch.nn import functional as F
 from neocog.arch import Architecture, Conv2d, ReLU, Sequential, analyse, architecture
 from neocog.explain.classroom import Lesson
 from neocog.explain.classroom.blackboard import MARGIN, begin, finish, gap, normal, tiny
-from neocog.explain.classroom.picture import no_picture
 from neocog.figure.sketch import NORMAL, SMALL, Sketch
 
 MAPS, SIDE = 64, 56
@@ -62,7 +61,6 @@ def in_a_row(x: Tensor, filters: list[Tensor], relu: bool) -> Tensor:
 
 
 def show(name: str, picture: object, seed: int) -> Lesson:
-    no_picture(name, picture)
     filters, x = [normal(seed + i, 3, 3) for i in range(3)], normal(seed + 9, 20, 20)
     whole = merged(filters)
     facts: dict = {
@@ -88,7 +86,7 @@ def show(name: str, picture: object, seed: int) -> Lesson:
     title = "Stacks of 3×3 instead of 5×5 and 7×7"
     page, y = begin(title, "Each 3×3 layer sees one pixel further on every side. Two see 5 pixels across, three see 7, as one large filter does.")
     for i, (depth, kernel) in enumerate(PAIRS):
-        cone(page, MARGIN + 20 + i * 440, y + 30, depth, kernel, facts[f"{depth} of 3×3, or {kernel}×{kernel}"])
+        cone(page, MARGIN + 20 + i * 404, y + 30, depth, kernel, facts[f"{depth} of 3×3, or {kernel}×{kernel}"])
     y = bars(page, y + 268, two, three)
     return Lesson(name, title, finish(page, y, proved, SOURCE), proved, facts)
 
@@ -124,7 +122,7 @@ def bars(page: Sketch, y: float, two: dict, three: dict) -> float:
     page.text(MARGIN, y, f"{MAPS} maps of {SIDE}×{SIDE}", bold=True)
     heads = (("weights", "params"), ("MACs of a picture", "macs"), ("numbers kept for training", "activations"), ("rectifiers", "rectifiers"))
     rows = (("2 × 3×3", two["stack"], "k0"), ("1 × 5×5", two["one"], "k1"), ("3 × 3×3", three["stack"], "k0"), ("1 × 7×7", three["one"], "k1"))
-    wide, left = 118, MARGIN + 74
+    wide, left = 108, MARGIN + 74
     for k, (words, key) in enumerate(heads):
         at = left + k * 204
         page.text(at, y + 22, words, SMALL, ink="soft")
@@ -133,7 +131,7 @@ def bars(page: Sketch, y: float, two: dict, three: dict) -> float:
             top = y + 34 + i * 26 + (8 if i > 1 else 0)
             long = wide * found[key] / most
             page.box(at, top, max(long, 1), 16, ink, 0.75)
-            page.text(at + long + 6, top + 13, f"{found[key]:,}" if found[key] < 1e6 else f"{found[key] / 1e6:,.0f} M", SMALL)
+            page.text(at + long + 6, top + 13, f"{found[key]:,}" if found[key] < 1e7 else f"{found[key] / 1e6:,.0f} M", SMALL)
     for i, (words, _, _) in enumerate(rows):
         page.text(MARGIN, y + 47 + i * 26 + (8 if i > 1 else 0), words)
     return y + 34 + 4 * 26 + 34

@@ -7,7 +7,6 @@ from torch.nn import functional as F
 
 from neocog.explain.classroom import Lesson
 from neocog.explain.classroom.blackboard import MARGIN, begin, caption, finish, gap, grid, normal, plain, sign, signed, tiny, window
-from neocog.explain.classroom.picture import no_picture
 from neocog.figure.sketch import SMALL, Sketch
 
 SOURCE = (
@@ -58,7 +57,6 @@ def overlaps(seed: int) -> dict[str, float]:
 
 
 def show(name: str, picture: object, seed: int) -> Lesson:
-    no_picture(name, picture)
     cases = [case(numbers(seed, 4, False), 2, 2), case(numbers(seed + 1, 5, True), 3, 2)]
     facts = {"2×2, stride 2": cases[0][1], "3×3, stride 2": cases[1][1], "maps of 55×55": overlaps(seed)}
     more = facts["maps of 55×55"]
