@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -78,8 +78,9 @@ NETS: dict[str, object] = {
     "overlapping pools": Sequential(conv(), MaxPool2d(3, 2), conv(5), MaxPool2d(3, 1), end()),
     "groups": Sequential(conv(4, padding=1), conv(6, groups=2), end()),
     "sum and BN": Sequential(
-        Conv2d(4, 3, bias=False), BatchNorm2d(), ReLU(),
-        Sum(Sequential(Conv2d(4, 3, padding=1), BatchNorm2d(), ReLU(), Conv2d(4, 3, padding=1), BatchNorm2d()), Identity()),
+        Conv2d(4, 3, bias=False), BatchNorm2d(eps=0), ReLU(),
+        Sum(Sequential(Conv2d(4, 3, padding=1), BatchNorm2d(eps=0), ReLU(), Conv2d(4, 3, padding=1), BatchNorm2d(eps=0)),
+            Identity()),
         ReLU(), end()),
     "concatenation": Sequential(
         conv(padding=1), Concat(conv(2, 1), conv(3, 3, padding=1), Sequential(MaxPool2d(3, 1, 1), conv(2, 1))), end()),
@@ -109,7 +110,7 @@ NETS: dict[str, object] = {
     "shuffle and slice": Sequential(
         conv(6), ChannelShuffle(3), Concat(Slice(0, 2), Sequential(Slice(2, 6), conv(3, 1, groups=1))), end()),
     "table, sums": Sequential(
-        conv(3), Subsampling(), ReLU(), TableConv2d(((0,), (1, 2), (0, 1, 2)), 3), ReLU(), end()),
+        conv(3), Subsampling(), ReLU(), TableConv2d(((0, 1), (1, 2), (0, 1, 2)), 3), ReLU(), end()),
     "global average": Sequential(conv(4), conv(3, 1), AdaptiveAvgPool2d(1), Flatten()),
     "average to 3×2": Sequential(conv(4), AdaptiveAvgPool2d((3, 2)), conv(3, 1), end()),
 }  # fmt: skip
@@ -117,17 +118,17 @@ ROUNDED = {"LRN", "gate", "hard gate", "highway", "average pools", "global avera
 TOLERANCE = 1e-12
 
 
-def whole_numbers(net: object, shape: tuple[int, ...] = SHAPE, seed: int = 0) -> Model:
+def whole_numbers(net: object, shape: tuple[int, ...] = SHAPE, seed: int = 1) -> Model:
     """A network whose arithmetic is exact in float64: small whole weights, BN factors that are powers of two."""
     arch = net if isinstance(net, Architecture) else architecture("net", shape, net)
     model = Model(arch).double().eval()
     draw = torch.Generator().manual_seed(seed)
     for module in model.modules():
-        for param in module.parameters(recurse=False):
-            param.data.copy_(torch.randint(-2, 3, param.shape, generator=draw))
+        for name, param in module.named_parameters(recurse=False):
+            low = 0 if name == "bias" else -2  # or half of the network would be silent
+            param.data.copy_(torch.randint(low, 3, param.shape, generator=draw))
         if isinstance(module, nn.BatchNorm2d):
             powers = 2.0 ** torch.randint(-1, 2, module.running_var.shape, generator=draw)  # type: ignore[union-attr]
-            module.eps = 0.0
             module.running_var.copy_(powers**2)  # type: ignore[union-attr]
             module.running_mean.copy_(torch.randint(-2, 3, powers.shape, generator=draw))  # type: ignore[union-attr]
     return model
@@ -201,8 +202,10 @@ def check_graph(seed: int) -> bool:
     if (why := undefined(model, "deconvnet", path)) is not None:
         with pytest.raises(UserError):
             backward(model, x, target, "deconvnet")
-        return "not defined" in why and "not defined" in (undefined(Foreign(model), "deconvnet", None, x) or "")
+        words = "not defined" if "not defined" in why else "has no ReLU"
+        return words in why and words in (undefined(Foreign(model), "deconvnet", None, x) or "")
     loop = Loop(model, x)
+    assume(bool(loop.values[path].isfinite().all()))  # a pool may stand on nothing but padding
     for channel in range(loop.values[path].shape[1]):
         check(model, x, path, channel, loop, TOLERANCE)
     return True
@@ -345,18 +348,26 @@ class Inner(nn.Module):
         return self.call(self.net, x)
 
 
-def test_checkpointed_and_compiled_modules_are_as_any():
+@pytest.mark.slow  # torch loads much for it
+def test_a_checkpointed_module_is_as_any():
     from torch.utils.checkpoint import checkpoint
 
     x = torch.randn(1, 2, 9, 7, generator=torch.Generator().manual_seed(3)).double()
     wanted = backward(Called(F.relu), x, classes([5]), "deconvnet")
     again = Inner(lambda net, x: checkpoint(net, x, use_reentrant=False))  # type: ignore[arg-type, return-value]
     assert torch.equal(backward(again, x, classes([5]), "deconvnet"), wanted)
+
+
+@pytest.mark.slow  # torch's compiler takes seconds to load
+def test_a_compiled_module_is_as_any():
+    x = torch.randn(1, 2, 9, 7, generator=torch.Generator().manual_seed(3)).double()
+    wanted = backward(Called(F.relu), x, classes([5]), "deconvnet")
     compiled = torch.compile(Called(F.relu), backend="aot_eager")
     compiled(x)  # compiled once: its graph would be one opaque node
     assert torch.equal(backward(compiled, x, classes([5]), "deconvnet"), wanted)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_the_old_way_of_checkpointing_is_refused():
     from torch.utils.checkpoint import checkpoint
 
@@ -379,21 +390,21 @@ SILENT: dict[str, tuple[Callable[[Tensor], Tensor], str]] = {
     "a part in place": (lambda x: (F.relu_(x[:, :2]), x)[1], "CopySlices"),
     "layer norm": (lambda x: F.layer_norm(x, x.shape[1:]).relu(), "NativeLayerNorm"),
     "instance norm": (lambda x: F.instance_norm(x).relu(), "BatchNorm"),
-    "norm by hand": (lambda x: (x / x.abs().amax()).relu(), "Div"),
+    "norm by hand": (lambda x: (x / x.sum()).relu(), "Div"),
 }
 
 
 @pytest.mark.parametrize("unit", SILENT)
 def test_what_has_no_rule_is_refused_and_named(unit: str):
     call, named = SILENT[unit]
-    model, x = Called(call), torch.randn(1, 2, 9, 7).double()
-    for rule in ("deconvnet", "guided") if unit not in ("sigmoid", "norm by hand", "swish by hand") else ("deconvnet",):
+    model, x = Called(call), torch.randn(1, 2, 9, 7, generator=torch.Generator().manual_seed(0)).double()
+    for rule in ("deconvnet", "guided"):
         with pytest.raises(UserError, match=rule) as refusal:
             backward(model, x, classes([0]), rule)
-        if "hard swish" not in unit or rule == "deconvnet":
-            assert named in str(refusal.value) and "gradient or occlusion" in str(refusal.value)
-            assert undefined(model, rule, x=x) == str(refusal.value)
-    assert backward(model, x, classes([0]), "gradient").any()
+        assert named in str(refusal.value) and "gradient or occlusion" in str(refusal.value)
+        assert undefined(model, rule, x=x) == str(refusal.value)
+    best = classes(model(x).argmax(1))
+    assert backward(model, x, best, "gradient").any()
 
 
 @pytest.mark.parametrize("record", [Tanh(), SiLU(), HardSwish(), LayerNorm2d(), Abs(), Sigmoid()], ids=repr)
@@ -467,16 +478,16 @@ def test_without_rectifiers_on_the_way_it_is_the_gradient():
 def test_scale_and_two_units():
     """T5: positively homogeneous in the seed. T6: two units that see different pixels, and meet in no ReLU, add up."""
     model, x = whole_numbers(Sequential(conv(4), conv(3), Scale(3.0), conv(2, 1))), picture()
-    one = backward(model, x, Target("1", torch.tensor([0]), torch.tensor([[0, 0]])), "deconvnet")
+    one = backward(model, x, Target("1.1", torch.tensor([0]), torch.tensor([[0, 0]])), "deconvnet")
     three = backward(model, x, Target("2", torch.tensor([0]), torch.tensor([[0, 0]])), "deconvnet")
     assert one.any() and torch.equal(three, 3 * one)
 
     class Both(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
-            maps = values_at(model, x, ("1",))["1"]
+            maps = values_at(model, x, ("1.1",))["1.1"]
             return (maps[:, 0, 0, 0] + maps[:, 1, 10, 7])[:, None]
 
-    other = backward(model, x, Target("1", torch.tensor([1]), torch.tensor([[10, 7]])), "deconvnet")
+    other = backward(model, x, Target("1.1", torch.tensor([1]), torch.tensor([[10, 7]])), "deconvnet")
     assert other.any() and torch.equal(backward(Both(), x, classes([0]), "deconvnet"), one + other)
 
 
@@ -501,9 +512,8 @@ def test_the_hand_example():
     assert values.tolist() == [9 * 6, 9 * (1 - 2) + 8 * (3 + 4)]
     gradient = backward(model, x, target, "gradient")
     assert gradient[1, 0, 0, 1] == -1 and gradient[1, 0, 3, 1] == 7
-    mistaken = F.max_unpool2d(
-        torch.tensor([[[[1.0, -2], [3, 4]]]]), torch.full((1, 1, 2, 2), 5), [3], [1], output_size=(4, 4)
-    )  # overlapping windows: the last one wins instead of the sum
+    weights, switches = torch.tensor([[[[1.0, -2], [3, 4]]]]), torch.full((1, 1, 2, 2), 5)
+    mistaken = nn.MaxUnpool2d(3, 1)(weights, switches, output_size=[4, 4])  # where windows overlap, one of them wins
     assert mistaken[0, 0, 1, 1] == 4
 
 
@@ -559,22 +569,22 @@ def test_the_model_is_left_as_it_was(fail: bool):
 
 
 def test_memory_does_not_grow():
-    """300 calls leave no tensor behind, and the process no larger than by a tenth of what they would take."""
+    """100 calls leave no tensor behind, and the process no larger than by half of one picture's maps a call."""
     model, x = whole_numbers(NETS["LRN"], (2, 63, 60)), picture((2, 63, 60))
 
     def tensors() -> int:
         gc.collect()
-        return sum(1 for one in gc.get_objects() if isinstance(one, Tensor))
+        return sum(1 for one in gc.get_objects() if type(one) in (Tensor, nn.Parameter))
 
-    for _ in range(20):
+    for _ in range(5):
         backward(model, x, classes([0]), "deconvnet")
     count, size = tensors(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    for _ in range(300):
+    for _ in range(100):
         backward(model, x, classes([0]), "deconvnet")
     assert tensors() == count
     if sys.platform == "linux":
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - size  # KiB
-        assert grown < 300 * x.numel() * 8 * 4 / 1024 / 2, f"{grown} KiB more"
+        assert grown < 100 * x.numel() * 8 * 7 / 2 / 2 / 1024, f"{grown} KiB more"
 
 
 def test_undisturbed_is_enough_for_dropout_and_batch_norm():

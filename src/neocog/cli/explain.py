@@ -54,6 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--fill", metavar="WITH", help="mean, grey, black, white, blur or a colour as 128,128,128")
     how.add_argument("--steps", type=_count, metavar="N", help="of an integral, an optimisation")
     how.add_argument("--sanity", action="store_true", default=None, help="measure what the map is worth here: its badge")
+    how.add_argument("--distance", choices=("euclidean", "cosine"), help="between features")
     how.add_argument("--cache", metavar="FOLDER", help="where long work is kept, and gone on with")
 
 

@@ -20,6 +20,14 @@ if TYPE_CHECKING:
     from neocog.explain.draw import draw_planes as draw_planes
     from neocog.explain.draw import draw_templates as draw_templates
     from neocog.explain.draw_deconvnet import draw_projection as draw_projection
+    from neocog.explain.effective import EffectiveField as EffectiveField
+    from neocog.explain.effective import effective_field as effective_field
+    from neocog.explain.effective import initial_field as initial_field
+    from neocog.explain.effective_figure import draw_effective as draw_effective
+    from neocog.explain.fields import UnitField as UnitField
+    from neocog.explain.fields import unit_field as unit_field
+    from neocog.explain.fields import unit_fields as unit_fields
+    from neocog.explain.fields_figure import draw_fields as draw_fields
     from neocog.explain.filters import Filters as Filters
     from neocog.explain.filters import draw_filters as draw_filters
     from neocog.explain.filters import filters_of as filters_of
@@ -33,11 +41,22 @@ if TYPE_CHECKING:
     from neocog.explain.inside import pixels_of as pixels_of
     from neocog.explain.inside import undisturbed as undisturbed
     from neocog.explain.inside import values_at as values_at
+    from neocog.explain.inversion import Inversion as Inversion
+    from neocog.explain.inversion import InversionSettings as InversionSettings
+    from neocog.explain.inversion import invert as invert
+    from neocog.explain.inversion import invert_layers as invert_layers
+    from neocog.explain.inversion_figure import draw_inversion as draw_inversion
     from neocog.explain.linear import Templates as Templates
     from neocog.explain.linear import templates as templates
     from neocog.explain.maps import Planes as Planes
     from neocog.explain.maps import default_layers as default_layers
     from neocog.explain.maps import planes as planes
+    from neocog.explain.maximisation import AscentSettings as AscentSettings
+    from neocog.explain.maximisation import Best as Best
+    from neocog.explain.maximisation import Maxima as Maxima
+    from neocog.explain.maximisation import best_of as best_of
+    from neocog.explain.maximisation import maximise as maximise
+    from neocog.explain.maximisation_figure import draw_maxima as draw_maxima
     from neocog.explain.methods import METHODS as METHODS
     from neocog.explain.methods import Method as Method
     from neocog.explain.nines import draw_top as draw_top
@@ -45,6 +64,8 @@ if TYPE_CHECKING:
     from neocog.explain.patches import boxes_of as boxes_of
     from neocog.explain.patches import exemplars as exemplars
     from neocog.explain.patches import telling_maps as telling_maps
+    from neocog.explain.placing import Box as Box
+    from neocog.explain.placing import on_picture as on_picture
     from neocog.explain.rules import RULES as RULES
     from neocog.explain.rules import backward as backward
     from neocog.explain.rules import undefined as undefined
@@ -60,6 +81,27 @@ if TYPE_CHECKING:
     from neocog.explain.top import strongest as strongest
 
 _HOME = {
+    "UnitField": "fields",
+    "unit_field": "fields",
+    "unit_fields": "fields",
+    "Box": "placing",
+    "on_picture": "placing",
+    "draw_fields": "fields_figure",
+    "EffectiveField": "effective",
+    "effective_field": "effective",
+    "initial_field": "effective",
+    "draw_effective": "effective_figure",
+    "Inversion": "inversion",
+    "InversionSettings": "inversion",
+    "invert": "inversion",
+    "invert_layers": "inversion",
+    "AscentSettings": "maximisation",
+    "Best": "maximisation",
+    "Maxima": "maximisation",
+    "best_of": "maximisation",
+    "maximise": "maximisation",
+    "draw_inversion": "inversion_figure",
+    "draw_maxima": "maximisation_figure",
     "Filters": "filters",
     "draw_filters": "filters",
     "filters_of": "filters",

@@ -1,7 +1,7 @@
 """One method's answer for one picture: its map with all that must be said beside it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from neocog.explain.cam import cam_layer, maps_and_slopes, pooled_head
 from neocog.explain.gradients import path_difference
 from neocog.explain.inside import input_of, pixels_of, record_of, shown, undisturbed
 from neocog.explain.methods import METHODS, Method
+from neocog.explain.rules import undefined
 from neocog.explain.sanity import Badge, Fading, OnStep, badge
 from neocog.explain.targets import Target, answers, classes, value_of
 from neocog.nn import Model
@@ -86,8 +87,8 @@ def attribute(
 ) -> Attribution:
     """What of the picture the target's value comes from, by one of `METHODS`.
 
-    target: a class, one unit (`Target` of one), or None for the network's answer. settings: the method's own. sanity: measure what the
-    map is worth here (`chance`: random orders' curves that are known already). Raises UserError where the method is undefined.
+    target: a class, one unit (`Target` of one), or None for the network's answer. settings: the method's own. sanity: measure what
+    the map is worth here (`chance`: random orders' curves that are known already). Raises UserError where the method is undefined.
     """
     way = method_named(method)
     if (why := way.undefined(model)) is not None:
@@ -115,8 +116,8 @@ def attribute(
     notes = (*_notes(way, model, x, wanted, chosen, one), *([way.warning] if way.warning else []))
     tested = badge(way, model, x, wanted, chosen, seed=seed, chance=chance, on_step=on_step) if sanity else None
     return Attribution(
-        way, model.arch.name, shown(model, pixels), np.ascontiguousarray(values), one, unit_words(model, wanted), value, chance_of,
-        layer, chosen, notes, tested,
+        way, model.arch.name, shown(model, pixels), np.ascontiguousarray(values), one, unit_words(model, wanted), value,
+        chance_of, layer, chosen, notes, tested,
     )  # fmt: skip
 
 
@@ -130,7 +131,9 @@ def unit_words(model: Model, target: Target) -> str:
     return f"map {number} of {target.path} at {int(target.places[0, 0])},{int(target.places[0, 1])}"
 
 
-def _notes(way: Method, model: Model, x: torch.Tensor, target: Target, settings: Mapping[str, Any], one: np.ndarray) -> list[str]:
+def _notes(
+    way: Method, model: Model, x: torch.Tensor, target: Target, settings: Mapping[str, Any], one: np.ndarray
+) -> list[str]:
     """What the numbers themselves oblige us to say."""
     if way.name == "integrated-gradients":
         total, difference = float(one.astype(np.float64).sum()), path_difference(model, x, target, settings["baseline"])
@@ -145,7 +148,11 @@ def _notes(way: Method, model: Model, x: torch.Tensor, target: Target, settings:
             return ["the averaged maps are the classes' own, so CAM is this class's map itself; its mean is the score"]
         return ["the map's mean and the class's bias are the score"]
     if one.max() > 0 or one.min() < 0:
+        if way.name == "grad-cam++" and undefined(model, "guided") is not None:
+            return ["its formula takes the score's second derivatives for 0, as in ReLU networks; here they are not"]
         return []
+    if way.name in ("deconvnet", "guided-backprop"):
+        return ["the map is zero everywhere: on the way down all that is left is negative at some ReLU, and cut off"]
     if "layer" not in way.settings:
         return ["the map is zero everywhere: the unit does not change with any pixel here"]
     maps, slopes = maps_and_slopes(model, x, target, settings["layer"])
@@ -153,5 +160,4 @@ def _notes(way: Method, model: Model, x: torch.Tensor, target: Target, settings:
         return ["the map is zero everywhere: no gradient reaches the layer (a ReLU behind it lets nothing through)"]
     if not bool((maps * slopes).any()):
         return ["the map is zero everywhere: where maps answer, the gradient is zero"]
-    return ["the map is zero everywhere: every place speaks against, and the ReLU of the method shows none of it; hirescam keeps signs"]
-
+    return ["the map is zero everywhere: every place speaks against, which the method's ReLU cuts off; hirescam keeps signs"]

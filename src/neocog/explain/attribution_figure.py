@@ -74,7 +74,7 @@ def draw_attribution(found: Attribution) -> Sketch:
 
 def _alone(found: Attribution) -> str:
     if found.coloured:
-        return "the values: as red, green and blue around grey"
+        return "its red, green and blue around grey"
     rows, columns = found.map.shape
     fine = "pixel by pixel" if found.map.shape == found.picture.shape[:2] else f"its {columns}×{rows} places"
     return f"the map alone, {fine}" + (": red for, blue against" if found.method.signed else "")
@@ -102,9 +102,10 @@ def draw_badge(found: Badge, wide: float) -> Sketch:
     shares = [0.0, *found.randomised.shares]
     rho, ssim = ([1.0, *v[0]] for v in (found.randomised.rho, found.randomised.ssim))
     lines(sheet, left, [
-        Series("the same", [0, 1], [STAYS, STAYS], "k5", dashed=True), Series("rank correlation ρ", shares, rho, "k0", dots=True),
-        Series("SSIM", shares, ssim, "k1"),
-    ], "share of the layers drawn anew, from the scores down", "likeness with the map above", low=min(0.0, *_known(rho, ssim)), high=1.0, legend=False)  # fmt: skip
+        Series("the same", [0, 1], [STAYS, STAYS], "k5", dashed=True),
+        Series("rank correlation ρ", shares, rho, "k0", dots=True), Series("SSIM", shares, ssim, "k1"),
+    ], "share of the layers drawn anew, from the scores down", "likeness",
+        low=min(0.0, *_known(rho, ssim)), high=1.0, legend=False)  # fmt: skip
     steps = found.fading.deletion.shape[1]
     x = list(np.linspace(0, 1, steps))
     every = np.concatenate([f for pair in (found.fading, found.chance) for f in (pair.deletion[0], pair.insertion[0])])
@@ -115,8 +116,9 @@ def draw_badge(found: Badge, wide: float) -> Sketch:
         Series("random insertion", x, list(found.chance.insertion[0]), "k0", dashed=True),
     ], f"share of the picture taken away ({found.fills[0]}), or put on a {found.fills[1]}", "probability", low=0.0,
         high=max(float(every.max()), 1e-6), legend=False)  # fmt: skip
-    for plot, names in ((left, [("ρ", "k0", False), ("SSIM", "k1", False), ("0.5: counts as the same", "k5", True)]),
-                        (right, [("deletion", "k1", False), ("insertion", "k0", False), ("random orders", "k5", True)])):  # fmt: skip
+    one = [("ρ", "k0", False), ("SSIM", "k1", False), (f"{STAYS}: counts as the same", "k5", True)]
+    two = [("deletion", "k1", False), ("insertion", "k0", False), ("random orders", "k5", True)]
+    for plot, names in ((left, one), (right, two)):
         at = plot.x + plot.wide
         for name, ink, dashed in reversed(names):
             at -= width(name, SMALL) + 4

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from neocog.arch import AdaptiveAvgPool2d, Architecture, AvgPool2d, Conv2d, Dropout, Flatten, Linear, ReLU, analyse
+from neocog.arch import AdaptiveAvgPool2d, Architecture, AvgPool2d, Conv2d, Dropout, Flatten, Linear, analyse
 from neocog.errors import UserError
 from neocog.explain.inside import undisturbed, values_at
 from neocog.explain.targets import Target, value_of
@@ -77,7 +77,8 @@ def pooled_head(arch: Architecture) -> Pooled | str:
 
 
 def _is_linear(record: object) -> bool:
-    return isinstance(record, Linear) or (isinstance(record, Conv2d) and record.groups == 1 and set(_pair(record.kernel)) == {1})
+    one = isinstance(record, Conv2d) and record.groups == 1 and set(_pair(record.kernel)) == {1}
+    return one or isinstance(record, Linear)
 
 
 def _pair(value: object) -> tuple:
@@ -88,7 +89,8 @@ def _is_global(maps: tuple[int, ...], record: AdaptiveAvgPool2d | AvgPool2d, out
     """Whether every place of the maps counts the same in the one place that comes out."""
     if out[1:] != (1, 1):
         return False
-    return isinstance(record, AdaptiveAvgPool2d) or (_pair(record.kernel) == tuple(maps[1:]) and _pair(record.padding) == (0, 0))
+    whole = isinstance(record, AvgPool2d) and _pair(record.kernel) == tuple(maps[1:]) and _pair(record.padding) == (0, 0)
+    return whole or isinstance(record, AdaptiveAvgPool2d)
 
 
 def cam_undefined(model: nn.Module) -> str | None:
@@ -96,11 +98,13 @@ def cam_undefined(model: nn.Module) -> str | None:
     if not isinstance(model, Model):
         return "CAM reads the architecture, which a module of others does not tell; grad-cam takes any layer of it"
     found = pooled_head(model.arch)
-    return f"{found}; grad-cam is the same map where CAM exists, and takes other networks" if isinstance(found, str) else None
+    if not isinstance(found, str):
+        return None
+    return found + ("; grad-cam, which needs no such head, is defined" if last_maps(model.arch) else "")
 
 
 def cam(model: Model, x: Tensor, target: Target) -> Tensor:
-    """Σₖ wₖ Aₖ for each picture's class, N×h×w, signed (Zhou et al. 2016, equation 2); its mean plus the class's bias is the score.
+    """Σₖ wₖ Aₖ for each picture's class, N×h×w, signed (Zhou et al. 2016, equation 2). Its mean plus the class's bias is the score.
 
     Where the averaged maps are the classes' own (SqueezeNet, NIN), it is that map, and its mean is the score.
     """
@@ -120,7 +124,7 @@ def cam(model: Model, x: Tensor, target: Target) -> Tensor:
 
 
 def maps_and_slopes(model: nn.Module, x: Tensor, target: Target, layer: str | None) -> tuple[Tensor, Tensor]:
-    """A layer's maps N×K×h×w and the gradient of each picture's unit with respect to them. Only what lies behind is followed."""
+    """A layer's maps N×K×h×w and the gradient of each picture's unit with respect to them; what lies before is not followed."""
     layer = layer or cam_layer(model, target)
     with undisturbed(model), torch.enable_grad(), _cut_at(model, layer) as found:
         value = value_of(model, x.detach(), target)

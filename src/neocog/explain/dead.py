@@ -24,10 +24,12 @@ FLAT = 0.05  # of the steepest slope: below this a unit is saturated
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """The C units (maps or features) of one layer of non-linearities. `top`: C, the largest answer of each on any picture;
-    `share`: C, the part of the pictures on which it answered above 0 at some place; `live`: C, the part of its answers, over pictures
-    and places, that are neither 0 nor saturated; `zeros` and `flat`: the parts of all
-    answers that are exactly 0, or saturated; `flat_units`: C, that of each unit."""
+    """The C units (maps or features) of one layer of non-linearities.
+
+    top: C, the largest answer of each on any picture. share: C, the part of the pictures on which it answered above 0 at some
+    place. live: C, the part of its answers, over pictures and places, that are neither 0 nor saturated. zeros and flat: the
+    parts of all answers that are exactly 0, or saturated; flat_units: C, the latter of each unit.
+    """
 
     path: str
     kind: str
@@ -80,7 +82,7 @@ class Idle:
 
 
 def flat_at(record: Leaf, answers: Tensor) -> Tensor | None:
-    """Where a non-linearity's slope is below `FLAT` of its steepest, told from what it answered; None where it has no such side.
+    """Where a non-linearity's slope is below `FLAT` of its steepest, told from what it answered; None: it has no such side.
 
     Sigmoid: slope a(1 − a), at most 1/4. a = A·tanh(Sx): slope AS(1 − (a/A)²), at most AS.
     """
@@ -140,9 +142,10 @@ class Tally:
         for path in self.paths:
             count, flat = s[f"count/{path}"], s[f"flat/{path}"]
             kind = type(model.arch.by_path[path].record).__name__
-            idle = flat + (s[f"zeros/{path}"] if kind.startswith("ReLU") else 0)
-            layers.append(Layer(path, kind, deep[path], s[f"top/{path}"], s[f"woke/{path}"] / n, 1 - idle / count,
-                                float(s[f"zeros/{path}"].sum() / count.sum()), float(flat.sum() / count.sum()), flat / count))  # fmt: skip
+            idle, total = flat + (s[f"zeros/{path}"] if kind.startswith("ReLU") else 0), count.sum()
+            zeros, level = float(s[f"zeros/{path}"].sum() / total), float(flat.sum() / total)
+            woke = s[f"woke/{path}"] / n
+            layers.append(Layer(path, kind, deep[path], s[f"top/{path}"], woke, 1 - idle / count, zeros, level, flat / count))
         return Idle(model.arch.name, tuple(layers), n)
 
 

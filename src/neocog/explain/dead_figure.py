@@ -11,14 +11,14 @@ ROW, NAME, WORDS = 18, 170, 300
 
 
 def draw_dead(about: str, found: Idle) -> Sketch:
-    """Rows in the order of the layers; each strip holds a layer's units, the busiest first, by what the layer can be caught at."""
+    """Rows in the order of the layers; each strip holds a layer's units, the liveliest first."""
     title = f"{found.dead:,} of {found.units:,} units never answer"
     title += f", {found.saturated:,} are saturated" if any(layer.kind != "ReLU" for layer in found.layers) else ""
     sheet = Sketch(WIDE, 96 + ROW * len(found.layers) + 110, title)
     y = heading(sheet, title, fitted(about, WIDE - 2 * MARGIN, NORMAL)) + 30
     strip = WIDE - 2 * MARGIN - NAME - WORDS
-    sheet.text(MARGIN + NAME, y - 8, "units, the busiest first", SMALL, ink="soft")
-    sheet.text(MARGIN + NAME + strip + 12, y - 8, "units that never answered, and answers that are 0", SMALL, ink="soft")
+    sheet.text(MARGIN + NAME, y - 8, "units, the liveliest first", SMALL, ink="soft")
+    sheet.text(MARGIN + NAME + strip + 12, y - 8, "units that never answered, and answers of 0", SMALL, ink="soft")
     for layer in found.layers:
         sheet.text(MARGIN, y + ROW - 6, fitted(f"{layer.path} {layer.kind}", NAME - 10), SMALL)
         sheet.picture(MARGIN + NAME, y + 1, pixels_of_map(np.sort(layer.live)[::-1][None], 1.0), strip, ROW - 4)
@@ -40,8 +40,10 @@ def draw_dead(about: str, found: Idle) -> Sketch:
     )
     sheet.box(MARGIN, y, 14, 10, "k1")
     sheet.text(MARGIN + 20, y + 9, "dead or saturated", SMALL, ink="soft")
-    sheet.text(MARGIN, y + 50, f"Dead: 0 at every place of every picture. Saturated: slope below {100 * FLAT:.0f} % of the steepest, "
-               "at every place of every picture.", SMALL, ink="soft")  # fmt: skip
+    words = (
+        f"Dead: 0 at every place of every picture. Saturated: at all of them, slope below {100 * FLAT:.0f} % of the steepest."
+    )
+    sheet.text(MARGIN, y + 50, words, SMALL, ink="soft")
     return sheet
 
 

@@ -46,7 +46,8 @@ def batches(model: Model, pictures: Pictures, among: np.ndarray | None = None, s
             begin: int = 0) -> Iterator[Batch]:  # fmt: skip
     """The pictures `among` (None: all) that can be read, in an order that mixes the classes and is always the same.
 
-    `pictures` have the network's own class numbers. begin: how many were come to before, an earlier `end`. Raises UserError where none can be read.
+    `pictures` have the network's own class numbers. begin: how many were come to before, an earlier `end`.
+    Raises UserError where none can be read.
     """
     among = np.arange(len(pictures)) if among is None else among
     among = np.random.default_rng(0).permutation(among)

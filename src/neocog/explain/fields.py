@@ -85,7 +85,7 @@ def unit_field(arch: Architecture, path: str, place: tuple[int, int] | None = No
     return UnitField(path, record.describe(), at, table.input, size, stride, whole, box, share, aligned, gates(table, path))
 
 
-def fields(arch: Architecture, paths: Sequence[str], place: tuple[int, int] | None = None,
+def unit_fields(arch: Architecture, paths: Sequence[str], place: tuple[int, int] | None = None,
            input: Shape | None = None) -> tuple[UnitField, ...]:  # fmt: skip
     """The fields of units of several layers that look at one spot: at `place` of the last of `paths`, of the others at the
     place whose field's centre lies nearest to that one's."""

@@ -47,8 +47,8 @@ def draw_flow(found: Sequence[tuple[str, Flow]], about: str) -> Sketch:
     if blocks:
         plot = Plot(left.x, below + 30, WIDE - MARGIN - left.x - 8, HIGH * 0.62)
         series = [
-            Series(name, flow.block_depths, (100 * np.median(flow.shares, 0)).tolist(), ink, (100 * flow.shares.min(0)).tolist(),
-                   (100 * flow.shares.max(0)).tolist(), dots=True)
+            Series(name, flow.block_depths, (100 * np.median(flow.shares, 0)).tolist(), ink,
+                   (100 * flow.shares.min(0)).tolist(), (100 * flow.shares.max(0)).tolist(), dots=True)
             for name, flow, ink in blocks
         ]  # fmt: skip
         across = "layers with weights before the block's sum"
@@ -96,15 +96,11 @@ def _notes(found: Sequence[tuple[str, Flow]], bounded: bool, blocks: bool) -> li
         )
     for name, flow in found if bounded else ():
         if np.isfinite(flow.bound[0]):
-            measured = np.median(flow.outputs[:, 0])
-            notes.append(
-                f"{fitted(name, 420)}: the product of the layers' norms allows {plain(flow.bound[0])} at the first; {plain(measured)} came."
-            )
+            words = f"the layers' norms multiply to at most {plain(flow.bound[0])} at the first"
+            notes.append(f"{fitted(name, 420)}: {words}; {plain(np.median(flow.outputs[:, 0]))} came.")
     if blocks:
-        notes.append(
-            "A share is ⟨c, g⟩/‖g‖² of the gradient g at the entrance and its part c by the shortcut: the ways' shares add up to 100 %;"
-        )
-        notes.append(
-            "above 100 % where the other way's part points against it. In a highway block the shortcut is x·(1 − T), its gate's part included."
-        )
+        notes += [
+            "A share is ⟨c, g⟩/‖g‖² of the gradient g at the entrance and its part c by the shortcut; with the other way's it adds",
+            "up to 100 %, and is more where that points against it. In a highway block the shortcut is x·(1 − T), gate included.",
+        ]
     return notes

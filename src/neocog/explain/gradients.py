@@ -30,9 +30,7 @@ def input_x_gradient(model: nn.Module, x: Tensor, target: Target) -> Tensor:
     return x * backward(model, x, target)
 
 
-def smoothgrad(
-    model: nn.Module, x: Tensor, target: Target, samples: int = 25, noise: float = 0.15, seed: int = 0
-) -> Tensor:
+def smoothgrad(model: nn.Module, x: Tensor, target: Target, samples: int = 25, noise: float = 0.15, seed: int = 0) -> Tensor:
     """The mean gradient over `samples` noisy copies, N×C×H×W (Smilkov et al. 2017): x + N(0, σ²), σ = noise · (max x − min x).
 
     The paper's figures take 10 to 20 % noise. All pictures get the same draws, so a batch gives what one by one gives.
@@ -65,7 +63,7 @@ class Integrated:
 def integrated_gradients(
     model: nn.Module, x: Tensor, target: Target, steps: int = 50, baseline: str | Tensor = "mean"
 ) -> Integrated:
-    """(x − x′) · ∫₀¹ ∂unit(x′ + α(x − x′))/∂x dα (Sundararajan, Taly & Yan 2017), by Gauss and Legendre's rule of `steps` points.
+    """(x − x′) · ∫₀¹ ∂unit(x′ + α(x − x′))/∂x dα (Sundararajan, Taly & Yan 2017), by Gauss and Legendre's rule of `steps`.
 
     x′ is `baseline`: words as `baseline_of` takes them, or an input. A unit without a place is followed to its clean place.
     """
@@ -109,7 +107,7 @@ def placed(model: nn.Module, x: Tensor, target: Target) -> Target:
 
 def guided_backprop(model: nn.Module, x: Tensor, target: Target) -> Tensor:
     """The gradient, cut at every ReLU where it or the ReLU's input is negative, N×C×H×W (Springenberg et al. 2015)."""
-    return backward(model, x, target, rule="guided")
+    return backward(model, x.contiguous(), target, rule="guided")
 
 
 def _portions(total: int, pictures: int) -> Iterator[int]:

@@ -7,20 +7,20 @@ import numpy as np
 from neocog.explain.flow_figure import MARGIN, WIDE, fitted
 from neocog.explain.histograms import KINDS, Moment, together
 from neocog.figure.parts import heading, number
-from neocog.figure.sketch import SMALL, Sketch
+from neocog.figure.sketch import NORMAL, SMALL, Sketch
 
 SHOWN, NAME, GAP, TALL, STEP = 0.995, 128, 26, 34, 9
 WORDS = {"weights": "weights", "outputs": "outputs", "gradients": "gradients of the weights"}
 
 
-def draw_histograms(title: str, about: str, moments: Sequence[Moment], layers: Sequence[int] | None = None) -> Sketch:
+def draw_histograms(about: str, moments: Sequence[Moment], layers: Sequence[int] | None = None) -> Sketch:
     """Of the layers with these numbers in their moments (None: all). Each cell has a scale of its own, symmetric about 0."""
-    count = len(moments)
+    title, count = "Weights, outputs and gradients of the layers", len(moments)
     chosen = range(len(moments[0].paths)) if layers is None else layers
     row = TALL + STEP * (count - 1) + 46
     wide = (WIDE - 2 * MARGIN - NAME - 2 * GAP) / 3
     sheet = Sketch(WIDE, 104 + row * len(chosen) + 56, title)
-    y = heading(sheet, title, about) + 26
+    y = heading(sheet, title, fitted(about, WIDE - 2 * MARGIN, NORMAL)) + 26
     for j, kind in enumerate(KINDS):
         sheet.text(MARGIN + NAME + j * (wide + GAP), y, WORDS[kind], SMALL, bold=True)
     y += 10
@@ -31,7 +31,8 @@ def draw_histograms(title: str, about: str, moments: Sequence[Moment], layers: S
             _cell(sheet, MARGIN + NAME + j * (wide + GAP), y + 8, wide, moments, kind, i)
         y += row
     words = [
-        f"Each cell shows {100 * SHOWN:.1f} % of its numbers; every ridge is as high as its highest bar. Below: ± its range and the root mean square."
+        f"Each cell shows {100 * SHOWN:.1f} % of its numbers; every ridge is as high as its highest bar. "
+        "Below: ± its range and the root mean square."
     ]
     if count > 1:
         words.append(f"Ridges from back to front: {moments[0].name} … {moments[-1].name}; the last is blue.")

@@ -7,6 +7,7 @@ named rather than guessed at: what is not listed here is `OTHER`.
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 
+from torch import Tensor
 from torch.autograd.graph import Node
 
 from neocog.arch import Architecture, layers
@@ -31,12 +32,12 @@ RECORDS: dict[type[Leaf], str] = {
 # Steps of autograd's graph by the function they are the derivative of: "Relu" for ReluBackward0. Linear in what is on the
 # graph, or a choice among its values (a pool's switches).
 _LINEAR = (
-    "Add Sub Rsub Neg Cat Stack Split SplitWithSizes UnsafeSplit Chunk Unbind Slice Select Index IndexSelect Gather Narrow "
-    "View UnsafeView Reshape ReshapeAlias Alias Permute Transpose T Movedim Squeeze Unsqueeze Expand Repeat Flatten Unflatten "
-    "Clone Copy ToCopy Roll Flip ConstantPadNd ReflectionPad2D ReplicationPad2D Mean Sum AvgPool2D AdaptiveAvgPool2D "
-    "MkldnnAdaptiveAvgPool2D UpsampleNearest2D UpsampleBilinear2D PixelShuffle PixelUnshuffle NativeChannelShuffle Im2Col "
-    "Col2Im MaxPool2DWithIndices MkldnnMaxPool2D AdaptiveMaxPool2D Max Amax NativeBatchNorm CudnnBatchNorm MiopenBatchNorm "
-    "NativeDropout FusedDropout Div AccumulateGrad"
+    "Add Sub Rsub Neg Cat Stack Split SplitWithSizes UnsafeSplit Chunk Unbind Slice Select Index IndexSelect Gather "
+    "Narrow View UnsafeView Reshape ReshapeAlias Alias Permute Transpose T Movedim Squeeze Unsqueeze Expand Repeat "
+    "Flatten Unflatten Clone Copy ToCopy Roll Flip ConstantPadNd ReflectionPad2D ReplicationPad2D Mean Sum AvgPool2D "
+    "AdaptiveAvgPool2D MkldnnAdaptiveAvgPool2D UpsampleNearest2D UpsampleBilinear2D PixelShuffle PixelUnshuffle "
+    "ChannelShuffle NativeChannelShuffle Im2Col Col2Im MaxPool2DWithIndices MkldnnMaxPool2D AdaptiveMaxPool2D Max "
+    "Amax NativeBatchNorm CudnnBatchNorm MiopenBatchNorm NativeDropout FusedDropout Div AccumulateGrad "
 )
 _PRODUCTS = (  # linear in each factor: a convolution's weights may be made from the picture
     "Mul Mm Bmm Mv Dot Addmm Addmv Baddbmm Linear MkldnnLinear Convolution ConvolutionOverrideable MkldnnConvolution "
@@ -66,8 +67,8 @@ def steps_of(arch: Architecture, path: str | None = None) -> tuple[Step, ...]:
     )
 
 
-def graph_of(root: Node) -> tuple[Step, ...]:
-    """The steps of autograd's graph below `root`, inputs first. The keys are the nodes themselves."""
+def graph_of(root: Node, leaf: Tensor) -> tuple[Step, ...]:
+    """The steps of autograd's graph between `root` and `leaf`, inputs first. The keys are the nodes themselves."""
     order: dict[Node, tuple[Node, ...]] = {}
     todo: list[tuple[Node, bool]] = [(root, False)]
     seen: set[Node] = set()
@@ -79,7 +80,12 @@ def graph_of(root: Node) -> tuple[Step, ...]:
             seen.add(node)
             todo.append((node, True))
             todo += [(below, False) for below, _ in node.next_functions if below is not None]
-    return tuple(Step(node, kind_of(node), inputs, f"{function_of(node)} in its graph") for node, inputs in order.items())
+    steps: dict[Node, Step] = {}
+    for node, inputs in order.items():  # parameters may want gradients too: what does not depend on the leaf is a constant
+        known = tuple(below for below in inputs if below in steps)
+        if known or getattr(node, "variable", None) is leaf:
+            steps[node] = Step(node, kind_of(node), known, f"{function_of(node)} in its graph")
+    return tuple(steps.values())
 
 
 def function_of(node: Node) -> str:
@@ -113,12 +119,9 @@ def _lower_bound(node: Node, name: str) -> float | None:
     return None if found is None else float(found)
 
 
-def lacking(steps: Iterable[Step], hold: bool) -> list[Step]:
-    """The steps that have no rule. hold: gates are constants, so that a product has one factor that counts; without it a
-    product's derivative is what it is, and only units that are no rectifiers are in the way."""
+def lacking(steps: Iterable[Step]) -> list[Step]:
+    """The steps that have no rule. A gate multiplies maps and does nothing else; a product has one factor that is none."""
     steps = list(steps)
-    if not hold:
-        return [step for step in steps if step.kind == OTHER]
     kinds = {step.key: step.kind for step in steps}
     inputs = {step.key: step.inputs for step in steps}
     readers: dict[Hashable, list[Hashable]] = {}
@@ -133,13 +136,22 @@ def lacking(steps: Iterable[Step], hold: bool) -> list[Step]:
         behind = readers.get(step.key, [])
         if step.key in held and behind and all(key in opens or (key not in held and kinds[key] == PRODUCT) for key in behind):
             opens.add(step.key)
+    gated: dict[Hashable, Hashable] = {}  # a product → its one factor that is no gate
 
     def lacks(step: Step) -> bool:
         if step.kind == GATE:
             return step.key not in opens
+        if step.kind != PRODUCT:
+            return step.kind == OTHER
         free = [key for key in step.inputs if key not in held]
-        if step.kind == PRODUCT:  # x·σ(x) is no gate but a unit: swish
-            return len(free) > 1 or any(inputs.get(key) == tuple(free) and kinds.get(key) == GATE for key in step.inputs)
-        return step.kind == OTHER
+        if not free:
+            return False
+        values = {free[0]}
+        while (below := gated.get(free[0])) is not None:
+            values.add(below)
+            free[0] = below
+        gated[step.key] = free[0]
+        # x·σ(x) is no gate but a unit: swish
+        return len(free) > 1 or any(kinds.get(key) == GATE and values.intersection(inputs[key]) for key in step.inputs)
 
     return [step for step in steps if lacks(step)]

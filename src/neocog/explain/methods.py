@@ -4,10 +4,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+import torch
 from torch import Tensor, nn
 
+from neocog.arch import SIFT, Neighbours
+from neocog.errors import UserError
 from neocog.explain import cam as _cam
 from neocog.explain import gradients as _gradients
+from neocog.explain.baselines import baseline_of
+from neocog.explain.occlusion import occlude
 from neocog.explain.rules import backward, undefined
 from neocog.explain.targets import Target
 from neocog.nn import Model
@@ -19,7 +25,7 @@ Undefined = Callable[[nn.Module], str | None]
 class Method:
     """A way to attribute.
 
-    run(model, x N×C×H×W, target, **settings) gives N×C×H×W, or a map a picture, N×h×w, of any size; each picture's as if it were
+    run(model, x N×C×H×W, target, **settings) gives N×C×H×W, or a map a picture, N×h×w, of any size; each picture's as if
     alone, the model left as it was. undefined(model) says why it means nothing for a network, or None. signed: whether negative
     numbers can come out and mean "against". adds: whether the numbers of a place's colours are contributions, whose sum is the
     place's; else the largest, by size, speaks for it. settings: what run takes besides, with what it takes unasked.
@@ -47,11 +53,19 @@ def _by_rule(rule: str) -> Undefined:
     return lambda model: undefined(model, rule)
 
 
+def _has_slope(model: nn.Module) -> str | None:
+    """Words and neighbours are counted: no small change of a pixel changes them a little."""
+    if not isinstance(model, Model):
+        return None
+    steps = [n.record for n in model.arch.nodes if n.path in model.arch.main and isinstance(n.record, SIFT | Neighbours)]
+    return f"{steps[0].describe()} has no derivative; occlusion needs none" if steps else None
+
+
 def _weighs_maps(model: nn.Module) -> str | None:
     """CAMs of a layer: gradients must reach it, and there must be maps."""
     if isinstance(model, Model) and _cam.last_maps(model.arch) is None:
         return _cam.NO_MAPS
-    return undefined(model, "gradient")
+    return _has_slope(model)
 
 
 def _integrated(model: nn.Module, x: Tensor, target: Target, **settings: Any) -> Tensor:
@@ -59,10 +73,36 @@ def _integrated(model: nn.Module, x: Tensor, target: Target, **settings: Any) ->
 
 
 def _deconvnet(model: nn.Module, x: Tensor, target: Target) -> Tensor:
-    return backward(model, x, target, rule="deconvnet")
+    return backward(model, x.contiguous(), target, rule="deconvnet")
 
 
-_PLAIN, _LAYER = _by_rule("gradient"), {"layer": None}
+def _occlusion(
+    model: nn.Module, x: Tensor, target: Target, size: int | None = None, stride: int | None = None, fill: str = "mean"
+) -> Tensor:
+    """By how much the class's probability falls while a square stands there, N×H×W: at the squares' middles what was measured,
+    between them in proportion."""
+    if target.path is not None:
+        raise UserError("occlusion explains classes' probabilities; of an inner unit take a gradient or grad-cam")
+    cover, found = baseline_of(model, x, fill), []
+    for one, over, number in zip(x, cover, target.channels.tolist(), strict=True):
+        seen = occlude(model, one, number, size, stride, over)
+        spread = seen.drop.astype(np.float64)
+        for axis, corners in enumerate((seen.tops, seen.lefts)):
+            side = seen.sides[axis]
+            middles = (corners + np.minimum(corners + seen.size, side) - 1) / 2
+            at = np.interp(np.arange(side), middles, np.arange(len(middles)))
+            low = np.minimum(at.astype(int), max(len(middles) - 2, 0))
+            high, part = np.minimum(low + 1, len(middles) - 1), np.expand_dims(at - low, 1 - axis)
+            spread = spread.take(low, axis) * (1 - part) + spread.take(high, axis) * part
+        found.append(spread)
+    return torch.from_numpy(np.stack(found)).to(x)
+
+
+def _nothing(model: nn.Module) -> str | None:
+    return None
+
+
+_PLAIN, _LAYER = _has_slope, {"layer": None}
 _ALL = (
     Method("gradient", "Gradient", "Simonyan et al. 2014", _gradients.gradient, _PLAIN),
     Method("saliency", "Saliency", "Simonyan et al. 2014", _gradients.saliency, _PLAIN, signed=False),
@@ -82,5 +122,7 @@ _ALL = (
            settings=_LAYER),
     Method("hirescam", "HiResCAM", "Draelos & Carin 2020", _cam.hirescam, _weighs_maps, settings=_LAYER),
     Method("layer-cam", "LayerCAM", "Jiang et al. 2021", _cam.layer_cam, _weighs_maps, signed=False, settings=_LAYER),
+    Method("occlusion", "Occlusion", "Zeiler & Fergus 2014", _occlusion, _nothing,
+           settings={"size": None, "stride": None, "fill": "mean"}),
 )  # fmt: skip
 METHODS: dict[str, Method] = {method.name: method for method in _ALL}

@@ -122,11 +122,10 @@ def _map(sheet: Sketch, x: float, y: float, plan: _Plan, m: int, classes: Sequen
     some = [amount(value) for value in found.values[m].tolist() if np.isfinite(value)]
     silent = not (found.values[m] > 0).any()
     answers = "never above 0" if silent else some[0] if len(some) == 1 else f"{some[0]} to {some[-1]}"
-    sheet.text(right, y + under + 14, answers, SMALL, ink="soft")
-    room = x + plan.cell - max(right, x + width(name, SMALL, True) + 10)
-    if classes and not silent and (words := commonest(found.labels[m], classes, room)):
-        sheet.text(x + plan.cell if found.projections is None else right, y + under, words, SMALL,
-                   "end" if found.projections is None else "start", "soft")  # fmt: skip
+    start = right if found.projections is not None else x + width(name, SMALL, True) + 10
+    sheet.text(start, y + under, answers, SMALL, ink="soft")
+    if classes and not silent and (words := commonest(found.labels[m], classes, x + plan.cell - right)):
+        sheet.text(right, y + under + 14, words, SMALL, ink="soft")
 
 
 def amount(value: float) -> str:

@@ -16,7 +16,7 @@ PANEL = (WIDE - 2 * MARGIN - 3 * GAP) / 4
 
 def draw_norms(about: str, layers: Sequence[BatchNormed | Damped]) -> Sketch:
     """Left to right: before, after; of BN the running means beside those of the pictures and γ, of LRN factors and maps."""
-    kinds = {type(layer) for layer in layers}
+    title, kinds = "What normalisation does to the answers", {type(layer) for layer in layers}
     notes = _notes(kinds)
     sheet = Sketch(WIDE, 92 + ROW * len(layers) + 16 * len(notes) + 14, title)
     y = heading(sheet, title, fitted(about, WIDE - 2 * MARGIN, NORMAL)) + 24
@@ -51,7 +51,10 @@ def _place(column: int, y: float) -> Plot:
 def _pair(sheet: Sketch, y: float, layer: BatchNormed | Damped) -> None:
     for column, (counts, words, ink) in enumerate(((layer.before, "before", "k5"), (layer.after, "after", "k0"))):
         shown, span = zoomed(counts, counts.within(SHOWN))
-        histogram(sheet, _place(column, y), shown.tolist(), -span, span, ink, words)
+        low, middle = -span, len(shown) // 2
+        if counts.low >= 0:  # behind a ReLU
+            shown, low = shown[middle:], 0.0
+        histogram(sheet, _place(column, y), shown.tolist(), low, span, ink, words)
 
 
 def _batch_norm(sheet: Sketch, y: float, layer: BatchNormed) -> None:
@@ -78,20 +81,20 @@ def _batch_norm(sheet: Sketch, y: float, layer: BatchNormed) -> None:
 def _damped(sheet: Sketch, y: float, layer: Damped) -> None:
     """The factors with both readings of α; each map's damping, most damped first."""
     plot = _place(2, y)
-    most = max(1, int(layer.factors.max()))
-    step = plot.wide / layer.factors.shape[1]
+    most, bins = max(1, int(layer.factors.max())), layer.factors.shape[1]
+    first = max(0, min(bins - 8, int(np.flatnonzero(layer.factors.sum(0) > 0.001 * layer.factors.sum())[0]) - 1))
+    step = plot.wide / (bins - first)
     for row, ink in ((1, "k1"), (0, "k0")):
         edge = [(plot.x, plot.y + plot.high)]
-        for i, count in enumerate(layer.factors[row]):
+        for i, count in enumerate(layer.factors[row, first:]):
             tall = plot.y + plot.high * (1 - count / most)
             edge += [(plot.x + i * step, tall), (plot.x + (i + 1) * step, tall)]
         edge.append((plot.x + plot.wide, plot.y + plot.high))
         sheet.area(edge, ink, 0.35)
         sheet.line(edge, ink, 1.4, dashed=row == 1)
     names = ("α/size", "α") if layer.divided else ("α", "α/size")
-    words = f"factor: {names[0]} (blue) {number(layer.mean[0])}, {names[1]} (dashed) {number(layer.mean[1])}"
-    sheet.text(plot.x, plot.y - 5, fitted(words, plot.wide + GAP), SMALL, ink="soft")
-    for at, value, anchor in ((plot.x, 0.0, "start"), (plot.x + plot.wide, layer.most, "end")):
+    sheet.text(plot.x, plot.y - 5, f"factor; dashed: {names[1]} in place of {names[0]}", SMALL, ink="soft")
+    for at, value, anchor in ((plot.x, first * layer.most / bins, "start"), (plot.x + plot.wide, layer.most, "end")):
         sheet.text(at, plot.y + plot.high + 14, number(value), SMALL - 1, anchor, "soft")
     live = np.sort(layer.maps[np.isfinite(layer.maps)])
     histogram(sheet, _place(3, y), (live / layer.most).tolist(), 1, max(len(live), 1), "k2",
@@ -103,12 +106,11 @@ def _about(layer: BatchNormed | Damped) -> str:
         return (
             f"by the {layer.statistics}'s statistics"
             if layer.statistics == "batch"
-            else (
-                f"by running statistics, whose means lie {number(layer.drift)} deviations off (median of {len(layer.seen)} maps)"
-            )
+            else (f"by running statistics, whose means lie {number(layer.drift)} deviations off (median of its maps)")
         )
     silent = int((~np.isfinite(layer.maps)).sum())
-    return f"mean factor {number(layer.mean[0])}, at most {number(layer.most)}; {silent} maps silent"
+    other = f"with {'α' if layer.divided else 'α/size'} {number(layer.mean[1])}"
+    return f"mean factor {number(layer.mean[0])} ({other}), at most {number(layer.most)}; {silent} maps silent"
 
 
 def _notes(kinds: set[type]) -> list[str]:

@@ -49,11 +49,13 @@ def explained(model: nn.Module, x: Tensor, target: Target, rule: str = "gradient
         raise UserError(why)
     leaf = _leaf(x)
     with _watched(model) as hidden:
+        target = Target(target.path, target.channels.clone(), None if target.places is None else target.places.clone())
         values = value_of(model, leaf, target)
-        if values.grad_fn is None:
+        steps = graph_of(values.grad_fn, leaf) if values.grad_fn is not None else ()
+        if not steps:
             raise UserError(f"{_name(model)}: this unit does not depend on the picture by anything that has a derivative")
         if rule != "gradient":
-            _impose(rule, graph_of(values.grad_fn), hidden, _name(model))
+            _impose(rule, steps, hidden, _name(model))
         (maps,) = torch.autograd.grad(values.sum(), leaf, materialize_grads=True)
     return values.detach(), maps.detach()
 
@@ -73,22 +75,23 @@ def undefined(model: nn.Module | Architecture, rule: str, path: str | None = Non
         return _judged(arch, arch.name, rule, path)
     if x is None:
         return None
+    leaf = _leaf(x[:1])
     with _watched(model) as hidden:
-        root = value_of(model, _leaf(x[:1]), Target(path, torch.zeros(1, dtype=torch.long))).grad_fn
-    return None if root is None else _refusal(_name(model), rule, graph_of(root), hidden)
+        root = value_of(model, leaf, Target(path, torch.zeros(1, dtype=torch.long))).grad_fn
+        return None if root is None else _refusal(_name(model), rule, graph_of(root, leaf), hidden)
 
 
 @lru_cache(maxsize=256)
 def _judged(arch: Architecture, name: str, rule: str, path: str | None) -> str | None:  # equal values may differ in name
     whole = steps_of(arch)
     if path is not None and any(step.kind == RECTIFY for step in whole):
-        lacks = lacking(steps_of(arch, path), rule == "deconvnet")  # below the first ReLU there need be none
+        lacks = lacking(steps_of(arch, path))  # below the first ReLU there need be none
         return _words(name, rule, [step.words for step in lacks]) if lacks else None
     return _refusal(name, rule, whole)
 
 
 def _refusal(name: str, rule: str, steps: Sequence[Step], hidden: Sequence[str] = ()) -> str | None:
-    lacks = [*hidden, *(step.words for step in lacking(steps, rule == "deconvnet"))]
+    lacks = [*hidden, *(step.words for step in lacking(steps))]
     if lacks:
         return _words(name, rule, lacks)
     if all(step.kind != RECTIFY for step in steps):
@@ -113,7 +116,7 @@ def _leaf(x: Tensor) -> Tensor:
 
 def _impose(rule: str, steps: Sequence[Step], hidden: Sequence[str], name: str) -> None:
     """Hooks on the nodes of this one graph, which dies with its use: the model knows nothing of them."""
-    lacks = [*hidden, *(step.words for step in lacking(steps, rule == "deconvnet"))]
+    lacks = [*hidden, *(step.words for step in lacking(steps))]
     if lacks:
         raise UserError(_words(name, rule, lacks))
     for step in steps:

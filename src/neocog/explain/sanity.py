@@ -1,4 +1,4 @@
-"""What an attribution is worth: does it depend on the weights, and does what it marks matter? Measured on this network and picture.
+"""What an attribution is worth, measured on this network and picture: does it depend on the weights, does what it marks matter?
 
 Weight randomisation (Adebayo et al. 2018): layers are drawn anew from the scores down, as at the start of training; a map that
 stays tells of the picture, not of what was learned. Deletion and insertion (Petsiuk, Das & Saenko 2018): what the map
@@ -26,8 +26,8 @@ from neocog.explain.targets import Target, answers, value_of
 from neocog.nn import Model
 from neocog.nn.initialise import draw
 
-STAGES, STEPS, ORDERS, GRID = 12, 14, 3, 14  # drawn anew in so many stages; taken away in so many steps; random orders; cells a side
-TRIES = 8
+STAGES, TRIES = 12, 8  # in which weights are drawn anew; draws of a stage until a map is not the same everywhere
+STEPS, ORDERS, GRID = 14, 3, 14  # in which a picture is taken away; random orders; cells a side
 STAYS = 0.5  # ρ from which on a map counts as the same
 TOGETHER = 32  # pictures in one pass
 OnStep = Callable[[int, int], None]
@@ -179,9 +179,7 @@ def fading(
     starts = [(x, baseline_of(model, x, fill)), (baseline_of(model, x, canvas), x)]
     with undisturbed(model), torch.no_grad():
         for start, end in starts:
-            curve = []
-            for step in range(steps + 1):
-                curve.append(torch.where(rank < round(total * step / steps), end, start))
+            curve = [torch.where(rank < round(total * step / steps), end, start) for step in range(steps + 1)]
             found.append(_values(model, torch.stack(curve, 1), target))
         if target.path is not None:
             clean = value_of(model, x, target).cpu().numpy()[:, None]

@@ -23,7 +23,8 @@ def _one(look: Look) -> Shown:
         on_step=_step(look, "sanity"), **_settings(look, look.method),
     )  # fmt: skip
     facts = {"file": look.args.image, "answer": look.predictor.classes[look.answer], **found.facts}
-    return Shown(draw_attribution(found), facts, _words(found), {"map": found.map, "values": found.values, "picture": found.picture})
+    arrays = {"map": found.map, "values": found.values, "picture": found.picture}
+    return Shown(draw_attribution(found), facts, _words(found), arrays)
 
 
 def _words(found: Attribution) -> list[str]:
@@ -45,15 +46,13 @@ def _compare(look: Look) -> Shown:
     for i, (name, way) in enumerate(METHODS.items()):
         _step(look, "methods")(i, len(METHODS))
         why = way.undefined(look.model)
-        if why is None and isinstance(target, Target) and name == "cam":
-            why = "CAM explains classes' scores, no inner units"
+        if why is None and isinstance(target, Target) and name in ("cam", "occlusion"):
+            why = "it explains classes, no inner units"
         if why is not None:
             refused[name] = why
             continue
         settings = _settings(look, name)
-        found.append(
-            attribute(look.model, look.picture, name, target, sanity, seed, chance, _step(look, name), **settings)
-        )
+        found.append(attribute(look.model, look.picture, name, target, sanity, seed, chance, _step(look, name), **settings))
     if not found:
         raise UserError("; ".join(f"{name}: {why}" for name, why in refused.items()))
     first = found[0]
@@ -92,7 +91,8 @@ def _settings(look: Look, name: str) -> dict[str, object]:
     """The options that mean something to the method. --layer is the one whose maps a CAM weighs, unless it holds the unit."""
     takes, args = method_named(name).settings, look.args
     layer = None if args.layer is None or args.unit is not None else look.layer()
-    wishes = {"layer": layer, "samples": args.n, "steps": args.steps, "baseline": args.fill}
+    wishes = {"layer": layer, "samples": args.n, "steps": args.steps}
+    wishes |= {"baseline": args.fill, "fill": args.fill, "size": args.size, "stride": args.stride}
     return {key: value for key, value in wishes.items() if key in takes and value is not None}
 
 

@@ -11,7 +11,7 @@ from neocog.arch import Architecture, analyse
 from neocog.cli.looking import Shown
 from neocog.cli.looking.look import Look
 from neocog.errors import UserError
-from neocog.explain.draw_effective import draw_effective, sentence
+from neocog.explain.effective_figure import draw_effective, sentence
 from neocog.explain.effective import EffectiveField, beginning, effective_field, joined
 from neocog.explain.feeding import batches, noise, some
 from neocog.explain.fields import growing, unit_field

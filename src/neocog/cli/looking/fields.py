@@ -11,8 +11,8 @@ from neocog.arch.fit import misfits
 from neocog.cli.looking import Shown
 from neocog.cli.looking.look import Look, record_for
 from neocog.errors import UserError
-from neocog.explain.draw_fields import MOST, draw_fields
-from neocog.explain.fields import UnitField, chosen, fields, growing
+from neocog.explain.fields_figure import MOST, draw_fields
+from neocog.explain.fields import UnitField, chosen, growing, unit_fields
 from neocog.explain.placing import on_picture
 from neocog.explain.targets import layer_named
 from neocog.pictures.preprocessing import Preprocessing
@@ -49,7 +49,7 @@ def run(look: Look) -> Shown:
         if not look.args.unit < count:
             raise UserError(f"{net}: '{paths[-1]}' has {count} maps, numbered 0 to {count - 1}")
     order = sorted(paths, key=[row.path for row in table.rows].index)
-    found = fields(arch, order, look.args.place)
+    found = unit_fields(arch, order, look.args.place)
     unread = tuple(one for one in misfits(arch) if not one.harmless)
     if look.args.image is not None:
         picture, name = np.asarray(look.picture.convert("RGB")), look.name

@@ -48,8 +48,8 @@ def _flow(look: Look) -> Shown:
     ]
     arrays = {}
     for i, (_, flow) in enumerate(found):
-        arrays |= {f"{i}_depths": flow.depths, f"{i}_outputs": flow.outputs, f"{i}_weights": flow.weights, f"{i}_sizes": flow.sizes,
-                   f"{i}_bound": flow.bound, f"{i}_shares": flow.shares, f"{i}_paths": flow.paths}  # fmt: skip
+        names = ("paths", "depths", "outputs", "weights", "sizes", "bound", "blocks", "shares")
+        arrays |= {f"{i}_{what}": np.asarray(getattr(flow, what)) for what in names}
     about = f"{feed.words}, batches of {size}, seed {look.args.seed or 0}"
     return Shown(draw_flow(found, about), facts, words, arrays)
 
@@ -59,22 +59,19 @@ def _responses(look: Look) -> Shown:
     found = [(one.name, responses(one.model, feed.of(one), one.statistics)) for one in members(look)]
     networks, words, arrays = [], [], {}
     for i, (name, one) in enumerate(found):
+        layers = zip(one.paths, one.mean, one.std, strict=True)
         networks.append({
             "name": name, "n": one.n, "statistics": one.statistics,
-            "layers": [{"path": p, "mean": float(m), "std": float(s)} for p, m, s in zip(one.paths, one.mean, one.std, strict=True)],
-            "blocks": [{"path": p, "ratio": float(r)} for p, (r, _) in zip(one.blocks, one.ratios, strict=True)],
-            "gates": [{"path": p, "mean": float(g.mean())} for p, g in zip(one.gate_paths, one.gates, strict=True)],
+            "layers": [{"path": path, "mean": float(mean), "std": float(std)} for path, mean, std in layers],
+            "blocks": [{"path": path, "ratio": float(r)} for path, (r, _) in zip(one.blocks, one.ratios, strict=True)],
+            "gates": [{"path": path, "mean": float(g.mean())} for path, g in zip(one.gate_paths, one.gates, strict=True)],
         })  # fmt: skip
-        words.append(
-            f"{name}: deviation of {len(one.std)} layers from {one.std.min():.3g} to {one.std.max():.3g}, median {np.median(one.std):.3g}"
-            + (f"; ‖F‖/‖x‖ {one.ratios[:, 0].min():.3g} to {one.ratios[:, 0].max():.3g}" if one.blocks else "")
-            + (f"; gates open {np.mean([g.mean() for g in one.gates]):.3f} on average" if one.gates else "")
-        )
-        arrays |= {f"{i}_paths": one.paths, f"{i}_depths": one.depths, f"{i}_mean": one.mean, f"{i}_std": one.std,
-                   f"{i}_ratios": one.ratios, **{f"{i}_gate_{p}": g for p, g in zip(one.gate_paths, one.gates, strict=True)}}  # fmt: skip
-    return Shown(
-        draw_responses(found, f"{feed.words}, seed {look.args.seed or 0}"),
-        {"pictures": feed.words, "networks": networks},
-        words,
-        arrays,
-    )
+        line = f"{name}: deviation of {len(one.std)} layers {one.std.min():.3g} to {one.std.max():.3g}, "
+        line += f"median {np.median(one.std):.3g}"
+        line += f"; ‖F‖/‖x‖ {one.ratios[:, 0].min():.3g} to {one.ratios[:, 0].max():.3g}" if one.blocks else ""
+        line += f"; gates open {np.mean([g.mean() for g in one.gates]):.3f} on average" if one.gates else ""
+        words.append(line)
+        arrays |= {f"{i}_{what}": np.asarray(getattr(one, what)) for what in ("paths", "depths", "mean", "std", "ratios")}
+        arrays |= {f"{i}_{path}": gate for path, gate in zip(one.gate_paths, one.gates, strict=True)}
+    facts = {"pictures": feed.words, "networks": networks}
+    return Shown(draw_responses(found, f"{feed.words}, seed {look.args.seed or 0}"), facts, words, arrays)

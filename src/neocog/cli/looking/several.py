@@ -1,6 +1,6 @@
 """Several networks side by side, and the pictures that each of them reads: of --data, else noise."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ from neocog.runs import Predictor, load_predictor
 
 if TYPE_CHECKING:
     from neocog.nn import Model
+    from neocog.pictures.sets import Pictures
 
 MOST = 6  # networks in one figure
 
@@ -111,10 +112,10 @@ class Feed:
         of = f" of {len(split.pictures):,}" if self.count < len(split.pictures) else ""
         return f"{self.count:,}{of} pictures of {Path(split.data['spec']).name} ({split.what})"
 
-    def of(self, one: Member, size: int | None = None, words: str = "") -> Iterator[Batch]:
-        """Batches for one network. Ctrl-C ends them as KeyboardInterrupt."""
+    def of(self, one: Member, size: int | None = None, words: str = "", begin: int = 0) -> Iterator[Batch]:
+        """Batches for one network, from picture `begin` of the order on. Ctrl-C ends them as KeyboardInterrupt."""
         if self.real:
-            source = batches(one.model, labelled(self.look, one), self.chosen, size or batch_size(one.model))
+            source = batches(one.model, labelled(self.look, one), self.chosen, size or batch_size(one.model), begin)
         else:
             source = noise(one.model, self.count, size, self.look.args.seed or 0)
         return watched(self.look, source, self.count, words or one.name)
@@ -122,16 +123,15 @@ class Feed:
 
 def watched(look: Look, source: Iterator[Batch], total: int, words: str) -> Iterator[Batch]:
     """The batches, with the progress bar moved after each; KeyboardInterrupt once Ctrl-C or SIGTERM asked."""
-    done, tell = 0, look.tell(words)
+    tell = look.tell(words)
     for batch in source:
         if look.stop():
             raise KeyboardInterrupt
         yield batch
-        done += len(batch.x)
-        tell(done, total)
+        tell(batch.end, total)
 
 
-def labelled(look: Look, one: Member):
+def labelled(look: Look, one: Member) -> "Pictures":
     """The split's pictures under the network's own class numbers. A fresh network takes the data's numbers for its own."""
     from neocog.evaluate.judge import match_classes
 
@@ -143,6 +143,3 @@ def labelled(look: Look, one: Member):
             f"{one.predictor.net} tells {one.model.num_classes} classes apart; {look.args.data} has {len(pictures.classes)}"
         )
     return pictures
-
-
-Source = Callable[[], Iterator[Batch]]

@@ -59,6 +59,20 @@ LESSONS: dict[str, tuple[str, str]] = {
     "stacked": ("stacked", "3×3 stacks against 5×5 and 7×7: field, weights, rectifiers"),
     "counts": ("counts", "full, local, shared: from 10¹² weights to 100"),
     "separable": ("separable", "rank-1 filters, 7×1 and 1×7, depthwise separable costs"),
+    "groups": ("groups", "group convolution's who-sees-whom, AlexNet's two towers, the shuffle"),
+    "c3": ("c3", "LeNet-5's table: which maps of S2 each map of C3 reads"),
+    "bottleneck": ("units", "a three-layer residual unit for the price of two layers"),
+    "inception": ("units", "1×1 convolutions before the dear ones: module 3a with and without"),
+    "grid-reduction": ("units", "three ways to halve a grid, and what they cost"),
+    "activations": ("activations", "ReLU, sigmoid, tanh, 1.7159·tanh(2x/3): slopes, and their product through depth"),
+    "walk-through": ("walk_through", "back-propagation through a tiny net: every dX and dW by hand and by autograd (film)"),
+    "losses": ("losses", "cross-entropy, hinge, MLE, MAP on a line, with their slopes"),
+    "rbf-codes": ("rbf_codes", "LeNet-5's ten codes, and how codes that are trained collapse under MLE"),
+    "lrn": ("lrn", "local response normalisation: who damps whom, both conventions for α"),
+    "batch-norm": ("batch_norm", "before and after; the batch's statistics and the running ones"),
+    "dropout": ("dropout", "an ensemble: all 1,024 masks of a tiny net, their means, the scaled net"),
+    "residual": ("residual", "zero weights are the identity; gradients and weight decay, plain against residual"),
+    "gates": ("gates", "a highway net's gates, layer by layer, before and after training"),
 }
 """name → (module of this package, one line about it). The module holds `show(name, picture, seed) -> Lesson`."""
 

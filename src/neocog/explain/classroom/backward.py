@@ -7,7 +7,20 @@ from torch.nn import functional as F
 
 from neocog.explain.classroom import Lesson
 from neocog.explain.classroom.blackboard import (
-    MARGIN, begin, caption, draw, finish, gap, grid, normal, plain, products, sign, signed, tiny, window,
+    MARGIN,
+    begin,
+    caption,
+    draw,
+    finish,
+    gap,
+    grid,
+    normal,
+    plain,
+    products,
+    sign,
+    signed,
+    tiny,
+    window,
 )  # fmt: skip
 from neocog.explain.classroom.sliding import flipped
 from neocog.explain.classroom.sparse import matrix_of
@@ -15,7 +28,8 @@ from neocog.figure.sketch import NORMAL, SMALL, Sketch
 
 N, K = 5, 3
 SOURCE = (
-    "Dumoulin & Visin 2016, section 4 (transposed convolution arithmetic); LeCun et al. 1989, Backpropagation applied to handwritten "
+    "Dumoulin & Visin 2016, section 4 (transposed convolution arithmetic); LeCun et al. 1989, Backpropagation applied to "
+    "handwritten "
     "zip code recognition. Autograd is torch's, of the forward convolution."
 )
 
@@ -79,9 +93,11 @@ def show(name: str, picture: object, seed: int) -> Lesson:
     }
     worst = max(max(v.values()) for v in facts.values() if isinstance(v, dict))
     proved = [
-        f"On the board: difference from autograd {tiny(facts['max_difference'])}. With 3 maps in, 4 out and strides 1, 2, 3 (one does not fit): turned filters, "
+        f"On the board: difference from autograd {tiny(facts['max_difference'])}. With 3 maps in, 4 out and strides 1, 2, 3 "
+        "(one does not fit): turned filters, "
         f"transposed matrix and conv_transpose2d all agree with autograd within {tiny(worst)}.",
-        "A pixel's gradient is the sum over the places that saw it, each times the weight through which it was seen: so the filter is turned "
+        "A pixel's gradient is the sum over the places that saw it, each times the weight through which it was seen: so the "
+        "filter is turned "
         "round, and with several maps its input and output maps change places.",
     ]
     title = "Backwards, a convolution is a convolution"
@@ -95,7 +111,7 @@ def show(name: str, picture: object, seed: int) -> Lesson:
 
 
 def scene(w: Tensor, g: Tensor, back: Tensor, step: int, title: str = "") -> Sketch:
-    """One place of the input: which gradients reach it, and through which weights. With a title, a picture of its own (film)."""
+    """One place of the input: which gradients reach it, through which weights. With a title, a frame of the film."""
     cell, top = 34, 64 if title else 30
     sheet = Sketch(900, 340 if title else 280, title)
     if title:
@@ -131,7 +147,13 @@ def scene(w: Tensor, g: Tensor, back: Tensor, step: int, title: str = "") -> Ske
 def scattered(page: Sketch, y: float, w: Tensor, g: Tensor, back: Tensor) -> float:
     """The same sum the other way: each place lays its gradient times the filter, not turned, over what it had read."""
     cell, top, n = 11, y + 22, N - K + 1
-    caption(page, MARGIN, top, "the same, seen from the output", "each of the nine places lays ∂L/∂y · w where its window was; laid upon each other they give ∂L/∂x")
+    caption(
+        page,
+        MARGIN,
+        top,
+        "the same, seen from the output",
+        "each of the nine places lays ∂L/∂y · w where its window was; laid upon each other they give ∂L/∂x",
+    )
     for place in range(n * n):
         i, j = divmod(place, n)
         left = MARGIN + place * (N * cell + 18)
@@ -142,7 +164,9 @@ def scattered(page: Sketch, y: float, w: Tensor, g: Tensor, back: Tensor) -> flo
         page.text(left + N * cell / 2, top + N * cell + 25, f"{plain(float(g[i, j]))} · w", SMALL, "middle", "soft")
         sign(page, left + N * cell + 9, top + 8 + N * cell / 2, "+" if place < n * n - 1 else "=", 13)
     left = MARGIN + n * n * (N * cell + 18)
-    total = sum((F.pad(g[i, j] * w, (j, N - K - j, i, N - K - i)) for i in range(n) for j in range(n)), torch.zeros(N, N, dtype=w.dtype))
+    total = sum(
+        (F.pad(g[i, j] * w, (j, N - K - j, i, N - K - i)) for i in range(n) for j in range(n)), torch.zeros(N, N, dtype=w.dtype)
+    )
     grid(page, left, top + 8, total, cell, signed(back), form=lambda v: "")
     return top + N * cell + 56
 
@@ -154,7 +178,13 @@ def stretched(page: Sketch, y: float, seed: int, w: Tensor) -> float:
     spread = F.pad(dilated(g[None], 2)[0], (K - 1,) * 4)
     back = to_input(g[None], w[None, None], (N, N), 2)[0]
     pale = spread == 0
-    caption(page, MARGIN, top, "with stride 2", "stride − 1 zeros stand between the gradients: a stride that divided forwards multiplies backwards")
+    caption(
+        page,
+        MARGIN,
+        top,
+        "with stride 2",
+        "stride − 1 zeros stand between the gradients: a stride that divided forwards multiplies backwards",
+    )
     grid(page, MARGIN, top + 8, g, cell, signed(g, 0.45))
     sign(page, MARGIN + 2 * cell + 22, top + 8 + cell, "→", 16)
     left = MARGIN + 2 * cell + 44

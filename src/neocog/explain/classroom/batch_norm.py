@@ -13,7 +13,7 @@ from neocog.nn import Model
 
 SOURCE = ("Ioffe & Szegedy 2015, algorithms 1 and 2. A random 5×5 convolution on neocog's digits; neocog's layer, eps 1e−5, running "
           "statistics updated by a tenth of each batch's.")  # fmt: skip
-MAPS, STEPS, BATCH = 4, 60, 32
+MAPS, STEPS, BATCH = 4, 120, 32
 SIZES = (2, 4, 8, 16, 32, 64, 128, 256)
 
 
@@ -57,7 +57,7 @@ def show(name: str, picture: object, seed: int) -> Lesson:
             way.append(layer.running_mean.numpy() / true_mean)
             ways.append(layer.running_var.numpy() / true_var)
         model.eval()
-        mine = model.get_submodule("conv")(test)
+        mine = model.get_submodule("conv")(test[torch.randperm(len(test), generator=generator)])
         evaluated = layer(mine).numpy()
         apart = []
         for size in SIZES:
@@ -93,8 +93,8 @@ def _draw(before: np.ndarray, after: np.ndarray, way: np.ndarray, ways: np.ndarr
     caption(sheet, MARGIN, y, "Running statistics find those of the data")
     caption(sheet, MARGIN + room + 66, y, "Small batches are noisy judges")
     steps = list(range(1, STEPS + 1))
-    chart(sheet, Plot(MARGIN + 52, y + 52, room, 170), [Series("mean (four maps)", steps, way.mean(1).tolist(), "k0", way.min(1).tolist(), way.max(1).tolist()),
-          Series("variance", steps, ways.mean(1).tolist(), "k1", ways.min(1).tolist(), ways.max(1).tolist())], "batches seen", "running / true", low=0.0)  # fmt: skip
+    chart(sheet, Plot(MARGIN + 52, y + 52, room, 170), [Series("mean, of four maps", steps, way.mean(1).tolist(), "k0", way.min(1).tolist(), way.max(1).tolist()),
+          Series("variance", steps, ways.mean(1).tolist(), "k1", ways.min(1).tolist(), ways.max(1).tolist())], "batches seen", "running / true", logarithmic=True)  # fmt: skip
     chart(sheet, Plot(MARGIN + 52 + room + 66, y + 52, room, 170), [Series("apart", [float(np.log2(s)) for s in SIZES], apart, "k2", dots=True)],
           "log₂ of the size of the batch", "mean |training answer − evaluation answer|", low=0.0)  # fmt: skip
     y = table(sheet, MARGIN, y + 52 + 170 + 66, heads, rows, gap=16)

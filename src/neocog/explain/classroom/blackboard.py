@@ -1,4 +1,4 @@
-"""The classroom's blackboard: numbers in cells, sums written out, and what was proved, each drawn the same way in every lesson."""
+"""The classroom's blackboard: numbers in cells, sums written out, what was proved; the same in every lesson."""
 
 from collections.abc import Callable, Sequence
 

@@ -41,9 +41,15 @@ def table(sheet: Sketch, x: float, y: float, heads: Sequence[str], rows: Sequenc
           strong: Sequence[int] = (), size: float = NORMAL) -> float:  # fmt: skip
     """Words in columns, the first from the left and the others to the right, heads above a line; the height below it.
 
-    `strong`: rows in bold. A column is as wide as its widest words.
+    `strong`: rows in bold. A column is as wide as its widest words; a table too wide for the board draws together.
     """
-    wide = [max(width(words, size, True) for words in column) for column in zip(heads, *rows, strict=True)]
+    wide, room = [0.0], sheet.wide - MARGIN - x
+    while True:
+        wide = [max(width(words, size, True) for words in column) for column in zip(heads, *rows, strict=True)]
+        gap = min(gap, (room - sum(wide)) / max(len(wide) - 1, 1))
+        if gap >= 10 or size < SMALL - 1:
+            break
+        size, gap = size - 0.5, 22
     ends = [x + sum(wide[: i + 1]) + i * gap for i in range(len(wide))]
     line = size * 1.55
 

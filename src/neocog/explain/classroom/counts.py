@@ -12,7 +12,8 @@ from neocog.nets import resolve
 
 SIDE, FIELD, KERNELS = 1000, 10, 100
 SOURCE = (
-    "The first rows: the classic classroom example of a 1000×1000 picture; assumptions on the board. AlexNet: Krizhevsky et al. 2012, "
+    "The first rows: the classic classroom example of a 1000×1000 picture; assumptions on the board. AlexNet: Krizhevsky et "
+    "al. 2012, "
     "with CS231n's count of the unshared layer (105,705,600). Sharing: LeCun et al. 1989."
 )
 
@@ -31,7 +32,7 @@ def counted(arch: Architecture) -> dict[str, int]:
 
 
 def ladder() -> dict[str, dict[str, int]]:
-    """The same number of units at each step but the last. 'same' padding gives each pixel its unit; 10 is even, so it is lopsided."""
+    """The same number of units at each step but the last. 'same' padding gives each pixel its unit, lopsided for 10."""
     layers: dict[str, Leaf] = {
         "full": Linear(SIDE * SIDE),
         "local": LocallyConnected2d(1, FIELD, padding="same"),
@@ -70,15 +71,22 @@ def show(name: str, picture: object, seed: int) -> Lesson:
     facts = {"1000×1000, grey": steps, "AlexNet's first layer": real}
     full, local, shared, many = steps.values()
     proved = [
-        f"{power(full['units'])} units, each joined to {power(SIDE * SIDE)} pixels: {power(full['weights'])} weights. Each with a {FIELD}×{FIELD} field of its own: "
-        f"{power(local['weights'])}, {full['weights'] // local['weights']:,} times fewer. One filter for all: {power(shared['weights'])}; {KERNELS} filters: {power(many['weights'])}. Biases come on top: "
+        f"{power(full['units'])} units, each joined to {power(SIDE * SIDE)} pixels: {power(full['weights'])} weights. Each "
+        f"with a {FIELD}×{FIELD} field of its own: "
+        f"{power(local['weights'])}, {full['weights'] // local['weights']:,} times fewer. One filter for all: "
+        f"{power(shared['weights'])}; {KERNELS} filters: {power(many['weights'])}. Biases come on top: "
         f"{power(full['biases'])}, {power(local['biases'])}, {shared['biases']} and {many['biases']}.",
-        f"Sharing saves no multiplication: local and shared both cost {power(local['macs'])} MACs, {KERNELS} filters {power(many['macs'])}. What cuts computation is "
-        f"locality. AlexNet's first layer: {real['local']['macs']:,} MACs either way, {real['local']['weights'] + real['local']['biases']:,} parameters unshared, "
+        f"Sharing saves no multiplication: local and shared both cost {power(local['macs'])} MACs, {KERNELS} filters "
+        f"{power(many['macs'])}. What cuts computation is "
+        f"locality. AlexNet's first layer: {real['local']['macs']:,} MACs either way, "
+        f"{real['local']['weights'] + real['local']['biases']:,} parameters unshared, "
         f"{real['shared']['weights'] + real['shared']['biases']:,} shared.",
     ]
     title = "From 10¹² weights to 100"
-    about = f"Assumed: a grey picture of {SIDE:,}×{SIDE:,}, a unit for every pixel ({power(full['units'])}), fields of {FIELD}×{FIELD} one pixel apart, zeros beyond the border."
+    about = (
+        f"Assumed: a grey picture of {SIDE:,}×{SIDE:,}, a unit for every pixel ({power(full['units'])}), fields of "
+        f"{FIELD}×{FIELD} one pixel apart, zeros beyond the border."
+    )
     page, y = begin(title, about)
     y = icons(page, y + 16, steps)
     y = bars(page, y + 10, "a million units on a million pixels", steps, 13)
@@ -87,12 +95,15 @@ def show(name: str, picture: object, seed: int) -> Lesson:
 
 
 def icons(page: Sketch, y: float, steps: dict[str, dict[str, int]]) -> float:
-    """Nine pixels below, seven units above: every line is a connection, every colour a number of its own."""
+    """Nine pixels below, seven units above: every line is a connection, equal colours are one shared number."""
     wide, n, m = 232, 9, 7
     inks = ("k0", "k1", "k2")
-    for k, (words, about) in enumerate((
-        ("full", "every unit sees every pixel"), ("local", "every unit has a field of its own"), ("shared", "… and the same weights in each"),
-    )):  # fmt: skip
+    kinds = {
+        "full": "every unit sees every pixel",
+        "local": "every unit has a field of its own",
+        "shared": "… and the same weights in each",
+    }
+    for k, (words, about) in enumerate(kinds.items()):
         left, top, low = MARGIN + k * 300, y + 46, y + 128
         page.text(left, y, words, 16, bold=True)
         page.text(left, y + 20, about, SMALL, ink="soft")
@@ -116,7 +127,7 @@ def bars(page: Sketch, y: float, title: str, rows: dict[str, dict[str, int]], to
     page.text(MARGIN, y + 4, title, bold=True)
     y += 18
     high = len(rows) * 34
-    for e in range(0, top + 1):
+    for e in range(top + 1):
         x = left + wide * e / top
         page.line([(x, y), (x, y + high)])
         if e % 2 == 0:

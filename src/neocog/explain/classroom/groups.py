@@ -142,7 +142,7 @@ def _panel(sheet: Sketch, x: float, y: float, room: float, what: str, links: lis
     for j, i in zip(*np.nonzero(matrix), strict=True):
         sheet.box(x + i * cell + 0.5, top + j * cell + 0.5, cell - 1, cell - 1, INK[i * groups // MAPS], 0.85)
     sheet.frame(x, top, MAPS * cell, MAPS * cell, "soft")
-    for n, line in enumerate((f"{int(matrix.sum())} of {matrix.size}", "pairs joined", f"({matrix.mean():.0%})")):
+    for n, line in enumerate((f"{int(matrix.sum())} of {matrix.size}", "pairs joined", f"({100 * matrix.mean():.0f} %)")):
         sheet.text(x + MAPS * cell + 12, top + 46 + 17 * n, line, NORMAL if n == 0 else SMALL, ink="ink" if n == 0 else "soft")
 
 

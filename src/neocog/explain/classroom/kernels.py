@@ -27,7 +27,10 @@ KERNELS: dict[str, tuple[tuple[tuple[int, ...], ...], int, str]] = {
     "Sobel down": (((-1, -2, -1), (0, 0, 0), (1, 2, 1)), 1, "edges that lie"),
 }
 """All are written as a network applies them: laid on the picture as they stand, not flipped (cross-correlation)."""
-SOURCE = "R. Szeliski, Computer Vision: Algorithms and Applications, section 3.2 (linear filtering); what AlexNet's first layer learns looks alike."
+SOURCE = (
+    "R. Szeliski, Computer Vision: Algorithms and Applications, section 3.2 (linear filtering); what AlexNet's first layer "
+    "learns looks alike."
+)
 
 
 def kernel(name: str) -> Tensor:
@@ -65,12 +68,17 @@ def show(name: str, picture: Any, seed: int) -> Lesson:
     drop = ", ".join(one for one, v in sums.items() if abs(v) < 1e-9)
     proved = [
         f"On a flat grey of 100, weights that sum to 1 give 100 ({keep}); those that sum to 0 give 0 ({drop}).",
-        f"Each answer is a sum of nine shifted pictures: largest difference from the layer {tiny(facts['shifted_sum_max_difference'])}.",
+        "Each answer is a sum of nine shifted pictures: largest difference from the layer "
+        f"{tiny(facts['shifted_sum_max_difference'])}.",
         f"sharpen = picture − Laplacian, to {tiny(facts['sharpen_is_identity_minus_laplacian'])}. "
         f"Rank 1, so a column times a row: {', '.join(one for one in KERNELS if facts['kernels'][one]['rank'] == 1)}.",
     ]
     title = "Nine numbers make a filter"
-    page, y = begin(title, "Each pixel becomes the weighted sum of itself and its eight neighbours. A network learns these numbers; here they are made by hand.", 930)  # fmt: skip
+    about = (
+        "Each pixel becomes the weighted sum of itself and its eight neighbours. A network learns these numbers; here they "
+        "are made by hand."
+    )
+    page, y = begin(title, about, 930)
     # the scales' ends are the 99.5th percentile: one bright speck would pale the rest
     side, cell, step = 158, 25, 294
     for i, one in enumerate((*KERNELS, "edge strength")):
@@ -80,7 +88,9 @@ def show(name: str, picture: Any, seed: int) -> Lesson:
             rows, by, about = KERNELS[one]
             caption(page, left, top, one, about)
             grid(page, left, top + 14, np.array(rows, np.float64), cell, signed(np.array(rows)))
-            page.text(left, top + 3 * cell + 34, f"÷ {by}" if by > 1 else f"sum {plain(float(kernel(one).sum()))}", SMALL, ink="soft")
+            page.text(
+                left, top + 3 * cell + 34, f"÷ {by}" if by > 1 else f"sum {plain(float(kernel(one).sum()))}", SMALL, ink="soft"
+            )
             sign(page, left + 3 * cell + 16, top + 14 + 1.5 * cell, "∗", 18)
             values, differs = answers[one].numpy(), abs(sums[one]) < 1e-9
         else:
@@ -106,6 +116,4 @@ def by_shifts(grey: Tensor, weights: Tensor) -> Tensor:
     """The same answer without a convolution: nine shifted pictures, each times one weight."""
     wide = F.pad(grey[None], (1, 1, 1, 1), mode="replicate")[0]
     high, across = grey.shape
-    return sum(
-        (weights[i, j] * wide[i : i + high, j : j + across] for i in range(3) for j in range(3)), torch.zeros_like(grey)
-    )
+    return sum((weights[i, j] * wide[i : i + high, j : j + across] for i in range(3) for j in range(3)), torch.zeros_like(grey))

@@ -36,7 +36,10 @@ def scene(seed: int, side: int = SIDE) -> Image.Image:
         pen.rectangle([at * big, 0.80 * big, (at + wide / 2) * big, 0.94 * big], fill=(238, 232, 214))
         at, wide = at + wide, max(wide * 0.93, 0.02)
     middle, arm, turn = (0.70, 0.34), 0.24, math.radians(18)
-    corners = [(middle[0] + arm * math.cos(turn + k * math.pi / 2), middle[1] + arm * math.sin(turn + k * math.pi / 2)) for k in range(4)]
+    corners = [
+        (middle[0] + arm * math.cos(turn + k * math.pi / 2), middle[1] + arm * math.sin(turn + k * math.pi / 2))
+        for k in range(4)
+    ]
     pen.polygon([(x * big, y * big) for x, y in corners], fill=(196, 60, 48))
     inner = [(middle[0] + 0.45 * (x - middle[0]), middle[1] + 0.45 * (y - middle[1])) for x, y in corners]
     pen.polygon([(x * big, y * big) for x, y in inner], fill=(250, 214, 92))

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from neocog.arch import Conv2d, Sequential, analyse, architecture
 from neocog.explain.classroom import Lesson
@@ -20,28 +21,31 @@ YCBCR = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0
 OFFSET = (0.0, 128.0, 128.0)
 NAMES = (("Y", "how bright"), ("Cb", "how blue"), ("Cr", "how red"))
 SOURCE = (
-    "Lin, Chen & Yan 2013, Network in Network, section 3.1 (cascaded cross channel pooling = 1×1 convolution); Szegedy et al. 2014, "
+    "Lin, Chen & Yan 2013, Network in Network, section 3.1 (cascaded cross channel pooling = 1×1 convolution); Szegedy et "
+    "al. 2014, "
     "section 4 (1×1 reductions before dearer convolutions). The nine colour weights: JFIF 1.02."
 )
 
 
+def mixer(weights: Tensor, bias: Tensor) -> nn.Conv2d:
+    """A 1×1 convolution with these weights O×C and biases O."""
+    layer = nn.Conv2d(weights.shape[1], weights.shape[0], 1)
+    layer.weight, layer.bias = nn.Parameter(weights[:, :, None, None]), nn.Parameter(bias)
+    return layer
+
+
 def per_pixel(x: Tensor, layer: nn.Conv2d) -> Tensor:
     """The weights of a 1×1 convolution as a full connection, applied to each pixel's channels: N×C×H×W → N×O×H×W."""
-    dense = nn.Linear(layer.in_channels, layer.out_channels).to(x.dtype)
-    with torch.no_grad():
-        dense.weight.copy_(layer.weight[:, :, 0, 0])
-        dense.bias.copy_(layer.bias if layer.bias is not None else torch.zeros(layer.out_channels))
     n, channels, high, wide = x.shape
     pixels = x.permute(0, 2, 3, 1).reshape(-1, channels)  # a batch of n·H·W inputs
-    return dense(pixels).reshape(n, high, wide, -1).permute(0, 3, 1, 2)
+    answers = F.linear(pixels, layer.weight[:, :, 0, 0], layer.bias)
+    return answers.reshape(n, high, wide, -1).permute(0, 3, 1, 2)
 
 
 def difference(seed: int, channels: int, out: int) -> float:
     """Largest gap between the two on random maps."""
-    layer = nn.Conv2d(channels, out, 1).double()
+    layer = mixer(normal(seed, out, channels), normal(seed + 1, out))
     with torch.no_grad():
-        layer.weight.copy_(normal(seed, out, channels, 1, 1))
-        layer.bias.copy_(normal(seed + 1, out))
         x = normal(seed + 2, 2, channels, 7, 5)
         return gap(layer(x), per_pixel(x, layer))
 
@@ -61,16 +65,17 @@ def reductions() -> dict[str, dict[str, float]]:
     one, five = rows["inception3a.branch3.0.conv"], rows["inception3a.branch3.1.conv"]
     real = (one.inputs[0][0], one.output[0], five.output[0], five.output[1])
     cases = {"": (128, 32, 256, 28), "GoogLeNet 3a: ": real}
-    return {f"{name}{a} maps to {c} by way of {b}, {side}×{side}": compared(a, b, c, side) for name, (a, b, c, side) in cases.items()}
+    return {
+        f"{name}{a} maps to {c} by way of {b}, {side}×{side}": compared(a, b, c, side)
+        for name, (a, b, c, side) in cases.items()
+    }
 
 
 def show(name: str, picture: Any, seed: int) -> Lesson:
     pixels = seen(picture, seed, colour=True)
     x = torch.from_numpy(pixels).double().permute(2, 0, 1)[None]
-    layer = nn.Conv2d(3, 3, 1).double()
+    layer = mixer(torch.tensor(YCBCR, dtype=torch.float64), torch.tensor(OFFSET, dtype=torch.float64))
     with torch.no_grad():
-        layer.weight.copy_(torch.tensor(YCBCR, dtype=torch.float64)[:, :, None, None])
-        layer.bias.copy_(torch.tensor(OFFSET, dtype=torch.float64))
         maps, dense = layer(x)[0], per_pixel(x, layer)[0]
     pillow = torch.from_numpy(np.array(Image.fromarray(pixels).convert("YCbCr"))).double().permute(2, 0, 1)
     costs = reductions()
@@ -81,12 +86,18 @@ def show(name: str, picture: Any, seed: int) -> Lesson:
         "reductions": costs,
     }
     proved = [
-        f"1×1 convolution and the full connection at each of {SIDE}×{SIDE} pixels differ by {tiny(facts['max_difference'])} on this picture, "
+        f"1×1 convolution and the full connection at each of {SIDE}×{SIDE} pixels differ by {tiny(facts['max_difference'])} "
+        "on this picture, "
         f"by {tiny(facts['random_64_to_16_max_difference'])} with 64 random maps to 16.",
-        f"Pillow's own conversion to YCbCr, which rounds to whole numbers, differs by {facts['pillow_max_difference']:.2g} of 255 at most.",
+        f"Pillow's own conversion to YCbCr, which rounds to whole numbers, differs by {facts['pillow_max_difference']:.2g} "
+        "of 255 at most.",
     ]
     title = "1×1 convolution: a full connection at every pixel"
-    page, y = begin(title, "It looks at no neighbours. It mixes the maps: each pixel's numbers are a vector, and one matrix, the same everywhere, makes new numbers of them.", 940)  # fmt: skip
+    about = (
+        "It looks at no neighbours. It mixes the maps: each pixel's numbers are a vector, and one matrix, the same "
+        "everywhere, makes new numbers of them."
+    )
+    page, y = begin(title, about, 940)
     y = mixing(page, y + 20, pixels, maps)
     y = table(page, y, costs)
     return Lesson(name, title, finish(page, y, proved, SOURCE), proved, facts)
@@ -127,7 +138,15 @@ def mixing(page: Sketch, top: float, pixels: np.ndarray, maps: Tensor) -> float:
     left += 3 * cell
     sign(page, left + 15, middle, "·", 26)
     caption(page, left + 30, high, "RGB")
-    grid(page, left + 30, high, pixels[at].astype(np.float64)[:, None], cell, lambda v, i, j: ("k1", 0.1 + v / 255 * 0.35), size=15)
+    grid(
+        page,
+        left + 30,
+        high,
+        pixels[at].astype(np.float64)[:, None],
+        cell,
+        lambda v, i, j: ("k1", 0.1 + v / 255 * 0.35),
+        size=15,
+    )
     left += 30 + cell
     sign(page, left + 18, middle, "+", 20)
     caption(page, left + 36, high, "bias")
@@ -135,7 +154,8 @@ def mixing(page: Sketch, top: float, pixels: np.ndarray, maps: Tensor) -> float:
     left += 36 + cell
     sign(page, left + 20, middle, "=", 22)
     caption(page, left + 40, high, "out")
-    grid(page, left + 40, high, maps[:, at[0], at[1]][:, None], cell, lambda v, i, j: ("k2", 0.1 + v / 255 * 0.35), size=15, form=lambda v: f"{v:.1f}")  # fmt: skip
+    mixed = maps[:, at[0], at[1]][:, None]
+    grid(page, left + 40, high, mixed, cell, lambda v, i, j: ("k2", 0.1 + v / 255 * 0.35), lambda v: f"{v:.1f}", size=15)
     page.arrow([(MARGIN + side + 12, middle), (MARGIN + side + 44, middle)], "soft", 1.6, 8)
     page.arrow([(right - 40, middle), (right - 10, middle)], "soft", 1.6, 8)
     low, from_left = high + 3 * cell + 42, MARGIN + side + 54
@@ -156,7 +176,10 @@ def table(page: Sketch, y: float, costs: dict[str, dict[str, float]]) -> float:
         y += 23
         page.line([(MARGIN, y - 15), (places[-1], y - 15)])
         page.text(MARGIN, y, words)
-        values = (*(f"{found[key]:,}" for key in ("params", "params_reduced", "macs", "macs_reduced")), f"{found['ratio']:.3g}×")
+        values = (
+            *(f"{found[key]:,}" for key in ("params", "params_reduced", "macs", "macs_reduced")),
+            f"{found['ratio']:.3g}×",
+        )
         for at, value in zip(places, values, strict=True):
             page.text(at, y, value, NORMAL, "end")
     return y + 26

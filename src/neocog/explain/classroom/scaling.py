@@ -1,4 +1,4 @@
-"""Down-scaling by s×s means: what average pooling does to a picture, beside dropping pixels, which is what a bare stride does."""
+"""Down-scaling by s×s means, which is average pooling, beside dropping pixels, which is what a bare stride does."""
 
 from typing import Any
 
@@ -8,14 +8,29 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from neocog.explain.classroom import Lesson
-from neocog.explain.classroom.blackboard import MARGIN, begin, caption, draw, finish, gap, grid, plain, sign, signed, tiny, window
+from neocog.explain.classroom.blackboard import (
+    MARGIN,
+    begin,
+    caption,
+    draw,
+    finish,
+    gap,
+    grid,
+    plain,
+    sign,
+    signed,
+    tiny,
+    window,
+)
 from neocog.explain.classroom.picture import seen
 from neocog.figure.sketch import SMALL, Sketch
 
 FACTORS = (2, 4, 8)
 SOURCE = (
-    "s×s means: LeCun et al. 1998, section II.A (local averaging and sub-sampling), without the trained coefficient; aliasing: R. Szeliski, "
-    "Computer Vision: Algorithms and Applications, section 3.5 (decimation); in networks: R. Zhang 2019, Making convolutional networks shift-invariant again."
+    "s×s means: LeCun et al. 1998, section II.A (local averaging and sub-sampling), without the trained coefficient; "
+    "aliasing: R. Szeliski, "
+    "Computer Vision: Algorithms and Applications, section 3.5 (decimation); in networks: R. Zhang 2019, Making "
+    "convolutional networks shift-invariant again."
 )
 
 
@@ -35,7 +50,7 @@ def as_reshape(x: Tensor, s: int) -> Tensor:
 
 
 def rings(side: int) -> Tensor:
-    """Rings that grow finer outwards, from 0 to 255, up to one dark and one bright pixel by turns at the middle of the edges."""
+    """Rings from 0 to 255 that grow finer outwards, up to dark and bright pixels by turns at the middle of the edges."""
     r2 = (torch.arange(side, dtype=torch.float64) - side / 2 + 0.5) ** 2
     return 127.5 + 127.5 * torch.cos(torch.pi / side * (r2[:, None] + r2[None, :]))
 
@@ -69,13 +84,21 @@ def show(name: str, picture: Any, seed: int) -> Lesson:
     facts = {"side": side, "means_of_means_max_difference": twice, "factors": {str(s): v for s, v in found.items()}}
     at = found[4]
     proved = [
-        f"s×s means = average pooling = convolution with weights 1/s² and stride s: largest difference {tiny(worst)}. The picture's mean stays "
-        f"(change {tiny(max(v['mean_changes_by'] for v in found.values()))}); 2×2 means of 2×2 means are 4×4 means (difference {tiny(twice)}).",
-        f"Every 4th pixel turns rings too fine for it into false ones: there they should be a flat grey, yet vary by ±{at['false_waves_picked']:.0f} "
-        f"(standard deviation); means of 4×4 leave ±{at['false_waves_means']:.0f}. A mean is no perfect filter, but dropping pixels is none at all.",
+        f"s×s means = average pooling = convolution with weights 1/s² and stride s: largest difference {tiny(worst)}. The "
+        "picture's mean stays "
+        f"(change {tiny(max(v['mean_changes_by'] for v in found.values()))}); 2×2 means of 2×2 means are 4×4 means "
+        f"(difference {tiny(twice)}).",
+        "Every 4th pixel turns rings too fine for it into false ones: there they should be a flat grey, yet vary by "
+        f"±{at['false_waves_picked']:.0f} "
+        f"(standard deviation); means of 4×4 leave ±{at['false_waves_means']:.0f}. A mean is no perfect filter, but "
+        "dropping pixels is none at all.",
     ]
     title = "Smaller by s×s means"
-    page, y = begin(title, "A block of s×s pixels becomes one: their mean. Or, cheaper and worse, one of them, which is what a stride alone does.", 940)
+    page, y = begin(
+        title,
+        "A block of s×s pixels becomes one: their mean. Or, cheaper and worse, one of them, which is what a stride alone does.",
+        940,
+    )
     y = block(page, y + 20, seed)
     y = gallery(page, y + 26, grey, waves)
     return Lesson(name, title, finish(page, y, proved, SOURCE), proved, facts)

@@ -8,10 +8,10 @@ from torch.nn import functional as F
 from neocog.arch import Architecture, Conv2d, DepthwiseConv2d, Sequential, analyse, architecture
 from neocog.arch.window import pair
 from neocog.explain.classroom import Lesson
-from neocog.explain.classroom.blackboard import MARGIN, begin, caption, finish, gap, grid, normal, plain, sign, signed, tiny
+from neocog.explain.classroom.blackboard import MARGIN, begin, caption, finish, gap, grid, normal, sign, signed, tiny
 from neocog.explain.classroom.kernels import kernel
 from neocog.figure.parts import Plot, Series, lines
-from neocog.figure.sketch import NORMAL, SMALL, Sketch
+from neocog.figure.sketch import SMALL, Sketch
 from neocog.nets import resolve
 
 DRAWS = 2000
@@ -21,7 +21,8 @@ FILTERS = {
     "Laplacian": kernel("Laplacian"),
 }
 SOURCE = (
-    "1×n and n×1: Szegedy et al. 2015, Rethinking the Inception architecture, section 3.2; depthwise separable: Howard et al. 2017, MobileNets, "
+    "1×n and n×1: Szegedy et al. 2015, Rethinking the Inception architecture, section 3.2; depthwise separable: Howard et "
+    "al. 2017, MobileNets, "
     "section 3.1 (1/N + 1/k²). All counts from neocog's architectures; singular values by torch.linalg.svd."
 )
 
@@ -48,7 +49,9 @@ def one(maps: int, out: int, kernel: int | tuple[int, int], depthwise: bool = Fa
     """Weights and MACs of one layer that keeps the size."""
     rows, columns = pair(kernel)
     padding = (rows // 2, columns // 2)
-    layer = DepthwiseConv2d(kernel, padding=padding, bias=False) if depthwise else Conv2d(out, kernel, padding=padding, bias=False)
+    layer = (
+        DepthwiseConv2d(kernel, padding=padding, bias=False) if depthwise else Conv2d(out, kernel, padding=padding, bias=False)
+    )
     table = analyse(architecture("layer", (maps, side, side), Sequential(layer)))
     return table.total("params"), table.total("macs")
 
@@ -73,7 +76,15 @@ def mobilenet() -> list[dict[str, int | float]]:
         record, k = row.node.record, pair(row.node.record.kernel)[0]
         whole = Conv2d(thin.output[0], record.kernel, record.stride, record.padding, bias=False).macs(*row.inputs)
         macs = row.macs + thin.macs
-        found.append({"maps": thin.output[0], "macs": macs, "whole": whole, "share": macs / whole, "formula": 1 / thin.output[0] + 1 / k**2})
+        found.append(
+            {
+                "maps": thin.output[0],
+                "macs": macs,
+                "whole": whole,
+                "share": macs / whole,
+                "formula": 1 / thin.output[0] + 1 / k**2,
+            }
+        )
     return found
 
 
@@ -100,17 +111,26 @@ def show(name: str, picture: object, seed: int) -> Lesson:
     total, whole = (analyse(resolve(net).build()).total("macs") for net in ("mobilenet_v1", "mobilenet_v1.full_conv"))
     facts["mobilenet_v1_macs"], facts["mobilenet_v1_full_conv_macs"] = total, whole
     proved = [
-        f"n×1 and then 1×n, one pair a term, give what the n×n filter gives: largest difference {tiny(worst)}. One pair alone is exact only for rank 1; "
-        f"of {DRAWS:,} random filters it keeps {facts['random_3x3_first_term_keeps']:.0%} of Σw² at 3×3 and {facts['random_7x7_first_term_keeps']:.0%} at 7×7. "
+        f"n×1 and then 1×n, one pair a term, give what the n×n filter gives: largest difference {tiny(worst)}. One pair "
+        "alone is exact only for rank 1; "
+        f"of {DRAWS:,} random filters it keeps {facts['random_3x3_first_term_keeps']:.0%} of Σw² at 3×3 and "
+        f"{facts['random_7x7_first_term_keeps']:.0%} at 7×7. "
         "That is why networks learn such a pair rather than split a learned filter.",
-        f"Inception v3, {v3['maps_in']} maps to {v3['maps_out']}: 1×7 and 7×1 have {v3['pair']:,} weights, 7×7 would have {v3['whole']:,} ({v3['share']:.0%}). "
-        f"MobileNet's blocks cost 1/N + 1/9 of a 3×3 convolution (largest difference from the layer table {tiny(off)}): {total:,} MACs "
+        f"Inception v3, {v3['maps_in']} maps to {v3['maps_out']}: 1×7 and 7×1 have {v3['pair']:,} weights, 7×7 would have "
+        f"{v3['whole']:,} ({v3['share']:.0%}). "
+        f"MobileNet's blocks cost 1/N + 1/9 of a 3×3 convolution (largest difference from the layer table {tiny(off)}): "
+        f"{total:,} MACs "
         f"against {whole:,} with whole convolutions.",
     ]
     title = "Separable filters: a column times a row"
-    page, y = begin(title, "A filter of rank 1 is a column times a row: n + n numbers do the work of n·n. Any other is a sum of a few such products.", 940)
+    page, y = begin(
+        title,
+        "A filter of rank 1 is a column times a row: n + n numbers do the work of n·n. Any other is a sum of a few such "
+        "products.",
+        940,
+    )
     y = products(page, y + 18, kinds, facts["filters"])
-    y = charts(page, y + 18, v3, blocks)
+    y = charts(page, y + 44, v3, blocks)
     return Lesson(name, title, finish(page, y, proved, SOURCE), proved, facts)
 
 
@@ -122,14 +142,14 @@ def products(page: Sketch, y: float, kinds: dict[str, Tensor], found: dict[str, 
         if left > MARGIN and len(parts) > 1:
             left, top = float(MARGIN), top + 3 * cell + 44
         caption(page, left, top, words, f"rank {len(parts)}")
-        grid(page, left, top, w, cell, signed(w), form=short, size=12)
+        grid(page, left, top, w, cell, signed(w), form=short, size=11)
         at, middle = left + 3 * cell, top + 1.5 * cell
         for n, (s, u, v) in enumerate(parts):
             sign(page, at + 20, middle, "=" if n == 0 else "+", 18)
             column, row = balanced(s, u, v, whole=len(parts) == 1)
-            grid(page, at + 40, top, column[:, None], cell, signed(column), form=short, size=12)
+            grid(page, at + 40, top, column[:, None], cell, signed(column), form=short, size=11)
             sign(page, at + 40 + cell + 11, middle, "·", 18)
-            grid(page, at + 62 + cell, top + cell, row[None], cell, signed(row), form=short, size=12)
+            grid(page, at + 62 + cell, top + cell, row[None], cell, signed(row), form=short, size=11)
             if len(parts) > 1:
                 share = s**2 / float((w**2).sum())
                 page.text(at + 62 + cell, top + 2 * cell + 17, f"{share:.1%} of Σw²", SMALL, ink="soft")
@@ -164,7 +184,9 @@ def charts(page: Sketch, y: float, v3: dict, blocks: list[dict]) -> float:
     sizes = [2, 3, 4, 5, 6, 7, 8, 9]
     share = [(one(1, 1, (n, 1))[0] + one(1, 1, (1, n))[0]) / one(1, 1, n)[0] for n in sizes]
     page.text(MARGIN, y, "weights of n×1 and 1×n, of those of n×n", bold=True)
-    lines(page, Plot(MARGIN + 50, y + 34, 320, 150), [Series("2/n", sizes, share, "k0", dots=True)], "n", "share", low=0, high=1)
+    lines(
+        page, Plot(MARGIN + 50, y + 34, 320, 150), [Series("2/n", sizes, share, "k0", dots=True)], "n", "share", low=0, high=1
+    )
     page.dot(MARGIN + 50 + 320 * 5 / 7, y + 34 + 150 * (1 - v3["share"]), "k1", f"Inception v3: {v3['share']:.3f}", 5)
     page.text(MARGIN + 50 + 320 * 5 / 7 + 8, y + 34 + 150 * (1 - v3["share"]) - 18, "Inception v3, 7", SMALL, ink="k1")
     left = MARGIN + 470
@@ -172,9 +194,19 @@ def charts(page: Sketch, y: float, v3: dict, blocks: list[dict]) -> float:
     maps = sorted({b["maps"] for b in blocks})
     curve = [2.0**e for e in np.linspace(6, 10, 33)]
     places = Plot(left + 50, y + 34, 340, 150)
-    lines(page, places, [Series("1/N + 1/9", [float(np.log2(n)) for n in curve], [1 / n + 1 / 9 for n in curve], "k0")], "log₂ N, maps out", "share", low=0.1, high=0.14)  # fmt: skip
+    formula = Series("1/N + 1/9", [float(np.log2(n)) for n in curve], [1 / n + 1 / 9 for n in curve], "k0")
+    lines(page, places, [formula], "log₂ N, maps out", "share", low=0.1, high=0.14)
     for b in blocks:
         x = places.x + places.wide * (np.log2(b["maps"]) - 6) / 4
-        page.dot(float(x), places.y + places.high * (1 - (b["share"] - 0.1) / 0.04), "k1", f"{b['maps']} maps: {b['share']:.4f}", 4)
-    page.text(places.x + places.wide, places.y + 16, f"{len(blocks)} blocks of {len(maps)} widths, N = {', '.join(map(str, maps))}", SMALL, "end", "k1")
+        page.dot(
+            float(x), places.y + places.high * (1 - (b["share"] - 0.1) / 0.04), "k1", f"{b['maps']} maps: {b['share']:.4f}", 4
+        )
+    page.text(
+        places.x + places.wide,
+        places.y + 16,
+        f"{len(blocks)} blocks of {len(maps)} widths, N = {', '.join(map(str, maps))}",
+        SMALL,
+        "end",
+        "k1",
+    )
     return y + 34 + 150 + 66

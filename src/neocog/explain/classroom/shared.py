@@ -6,14 +6,26 @@ from torch.nn import functional as F
 
 from neocog.explain.classroom import Lesson
 from neocog.explain.classroom.blackboard import (
-    MARGIN, begin, caption, draw, finish, gap, grid, normal, plain, sign, signed, tiny, window,
+    MARGIN,
+    begin,
+    caption,
+    draw,
+    finish,
+    gap,
+    grid,
+    normal,
+    sign,
+    signed,
+    tiny,
+    window,
 )  # fmt: skip
 from neocog.figure.sketch import SMALL
 from neocog.nn.local import LocallyConnected2d
 
 N, K = 5, 3
 SOURCE = (
-    "LeCun et al. 1989 (shared weights: one sums the gradients of all connections that share); CS231n's notes on convolutional networks, "
+    "LeCun et al. 1989 (shared weights: one sums the gradients of all connections that share); CS231n's notes on "
+    "convolutional networks, "
     "parameter sharing. The unshared layer is neocog's LocallyConnected2d."
 )
 
@@ -24,7 +36,9 @@ def separate(x: Tensor, w: Tensor, g: Tensor, stride: int = 1) -> tuple[Tensor, 
     x C×H×W, g O×H'×W' at the output → weights places×O×C×k×k, biases places×O.
     """
     out, channels, kernel, _ = w.shape
-    layer = LocallyConnected2d(channels, out, (g.shape[1], g.shape[2]), (kernel, kernel), (stride, stride), ((0, 0), (0, 0)), True)
+    layer = LocallyConnected2d(
+        channels, out, (g.shape[1], g.shape[2]), (kernel, kernel), (stride, stride), ((0, 0), (0, 0)), True
+    )
     layer = layer.double()
     assert layer.bias is not None
     with torch.no_grad():
@@ -62,12 +76,18 @@ def show(name: str, picture: object, seed: int) -> Lesson:
         "places": len(own),
     }
     proved = [
-        f"Sum over the {len(own)} places and autograd's gradient of the shared filter differ by {tiny(facts['max_difference'])}, of the shared bias by "
-        f"{tiny(facts['bias_max_difference'])} (it is Σ ∂L/∂y); with 3 maps in, 4 out and stride 2 by {tiny(facts['large_max_difference'])}.",
-        f"So ∂L/∂w is itself a convolution: the input under the filter ∂L/∂y (difference {tiny(facts['correlation_max_difference'])}).",
+        f"Sum over the {len(own)} places and autograd's gradient of the shared filter differ by "
+        f"{tiny(facts['max_difference'])}, of the shared bias by "
+        f"{tiny(facts['bias_max_difference'])} (it is Σ ∂L/∂y); with 3 maps in, 4 out and stride 2 by "
+        f"{tiny(facts['large_max_difference'])}.",
+        "So ∂L/∂w is itself a convolution: the input under the filter ∂L/∂y (difference "
+        f"{tiny(facts['correlation_max_difference'])}).",
     ]
     title = "Shared weights add up their gradients"
-    about = "If every place had its own copy of the filter, each copy's gradient would be its ∂L/∂y times the patch it saw. Sharing adds the copies' gradients."
+    about = (
+        "If every place had its own copy of the filter, each copy's gradient would be its ∂L/∂y times the patch it saw. "
+        "Sharing adds the copies' gradients."
+    )
     page, y = begin(title, about, 940)
     cell, top = 30, y + 20
     marked = int(g.abs().argmax())

@@ -8,7 +8,20 @@ from torch.nn import functional as F
 from neocog.arch import Conv2d, Sequential, Window, analyse, architecture
 from neocog.explain.classroom import Lesson
 from neocog.explain.classroom.blackboard import (
-    MARGIN, begin, bracket, caption, draw, finish, gap, grid, plain, products, sign, signed, tiny, window,
+    MARGIN,
+    begin,
+    bracket,
+    caption,
+    draw,
+    finish,
+    gap,
+    grid,
+    plain,
+    products,
+    sign,
+    signed,
+    tiny,
+    window,
 )  # fmt: skip
 from neocog.figure.sketch import NORMAL, SMALL, Sketch
 
@@ -16,8 +29,10 @@ N, K = 5, 3
 WALKS = ((1, 1), (2, 1), (3, 1))
 """(stride, padding) of the film; the last does not fit (CS231n's notes, on spatial arrangement)."""
 SOURCE = (
-    "Dumoulin & Visin 2016, A guide to convolution arithmetic for deep learning, sections 2 and 4; the stride that does not fit: CS231n's "
-    "notes on convolutional networks; cross-correlation and convolution: Goodfellow, Bengio & Courville, Deep Learning, section 9.1."
+    "Dumoulin & Visin 2016, A guide to convolution arithmetic for deep learning, sections 2 and 4; the stride that does not "
+    "fit: CS231n's "
+    "notes on convolutional networks; cross-correlation and convolution: Goodfellow, Bengio & Courville, Deep Learning, "
+    "section 9.1."
 )
 
 
@@ -66,14 +81,21 @@ def show(name: str, picture: object, seed: int) -> Lesson:
     }
     misfit = sizes["stride 3, padding 1"]
     proved = [
-        f"The layer and the sum written out at every place differ by {tiny(facts['by_hand_max_difference'])}. Size: ({N} + 2·padding − {K})/stride + 1, "
-        f"rounded down: stride 3 gives {misfit['formula']:.3g}, so {misfit['places']} places, and {misfit['leftover']} row and column of padding go unread.",
-        f"What the field calls convolution is cross-correlation: the filter is not turned. True convolution = correlation with the filter turned "
-        f"by 180° (difference {tiny(facts['convolution_is_correlation_with_the_flipped_filter'])}). Swapping picture and filter changes the true one by "
+        f"The layer and the sum written out at every place differ by {tiny(facts['by_hand_max_difference'])}. Size: ({N} + "
+        f"2·padding − {K})/stride + 1, "
+        f"rounded down: stride 3 gives {misfit['formula']:.3g}, so {misfit['places']} places, and {misfit['leftover']} row "
+        "and column of padding go unread.",
+        "What the field calls convolution is cross-correlation: the filter is not turned. True convolution = correlation "
+        "with the filter turned "
+        f"by 180° (difference {tiny(facts['convolution_is_correlation_with_the_flipped_filter'])}). Swapping picture and "
+        "filter changes the true one by "
         f"{tiny(facts['convolution_commutes'])}, correlation by {plain(facts['correlation_commutes'])}.",
     ]
     title = "A convolution, as it slides"
-    about = "One small filter visits every place of the picture; its nine products are summed there. Padding adds zeros around it, stride leaves places out."
+    about = (
+        "One small filter visits every place of the picture; its nine products are summed there. Padding adds zeros around "
+        "it, stride leaves places out."
+    )
     page, y = begin(title, about)
     page.place(scene(x, w, 1, 1, 7), 0, y - 8)
     y += 282
@@ -96,7 +118,7 @@ def by_hand(x: Tensor, w: Tensor, stride: int, padding: int) -> Tensor:
 
 
 def scene(x: Tensor, w: Tensor, stride: int, padding: int, step: int, title: str = "") -> Sketch:
-    """One moment: where the filter lies, the sum there, and the answers so far. With a title it is a picture of its own (film)."""
+    """One moment: where the filter lies, the sum there, the answers so far. With a title, a frame of the film."""
     cell, top = 34, 64 if title else 30
     sheet = Sketch(900, 304 + top - 30 + (14 if title else 0), title)
     if title:

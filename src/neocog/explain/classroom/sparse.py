@@ -1,6 +1,5 @@
 """A convolution is a full connection with a sparse matrix: most entries are 0, and the others are the same few numbers."""
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -10,14 +9,27 @@ from neocog.arch.account import Row
 from neocog.arch.window import size
 from neocog.explain.classroom import Lesson
 from neocog.explain.classroom.blackboard import (
-    MARGIN, begin, caption, draw, finish, gap, grid, normal, plain, sign, signed, tiny, window,
+    MARGIN,
+    begin,
+    caption,
+    draw,
+    finish,
+    gap,
+    grid,
+    normal,
+    plain,
+    sign,
+    signed,
+    tiny,
+    window,
 )  # fmt: skip
 from neocog.figure.sketch import NORMAL, SMALL, Sketch
 from neocog.nets import resolve
 
 N, K = 5, 3
 SOURCE = (
-    "Dumoulin & Visin 2016, section 4.1 (convolution as a matrix operation); Goodfellow, Bengio & Courville, Deep Learning, section 9.1 "
+    "Dumoulin & Visin 2016, section 4.1 (convolution as a matrix operation); Goodfellow, Bengio & Courville, Deep Learning, "
+    "section 9.1 "
     "(Toeplitz and doubly block circulant matrices). Layers: neocog's architectures; taps that lie on padding have no entry."
 )
 LAYERS = (("lenet5", "C1"), ("alexnet", "conv1"), ("zfnet", "conv1"))
@@ -69,18 +81,26 @@ def show(name: str, picture: object, seed: int) -> Lesson:
         "not_zero": int((matrix != 0).sum()),
         "weights": w.numel(),
         "max_difference": gap(matrix @ x.reshape(-1), y1.reshape(-1)),
-        "strided_padded_max_difference": gap(big @ big_x.reshape(-1), F.conv2d(big_x[None], big_w, stride=2, padding=1).reshape(-1)),
+        "strided_padded_max_difference": gap(
+            big @ big_x.reshape(-1), F.conv2d(big_x[None], big_w, stride=2, padding=1).reshape(-1)
+        ),
         "layers": {f"{net} {path}": census(analyse(resolve(net).build()).by_path[path]) for net, path in LAYERS},
     }
     share = facts["not_zero"] / facts["entries"]
     proved = [
-        f"Matrix times vector and convolution differ by {tiny(facts['max_difference'])}; with 3 maps in, 4 out, stride 2 and padding 1 "
+        f"Matrix times vector and convolution differ by {tiny(facts['max_difference'])}; with 3 maps in, 4 out, stride 2 and "
+        "padding 1 "
         f"by {tiny(facts['strided_padded_max_difference'])}.",
-        f"{facts['entries']} entries, {facts['not_zero']} of them not 0 ({share:.0%}), made of {facts['weights']} numbers, each {facts['not_zero'] // facts['weights']} times. "
+        f"{facts['entries']} entries, {facts['not_zero']} of them not 0 ({share:.0%}), made of {facts['weights']} numbers, "
+        f"each {facts['not_zero'] // facts['weights']} times. "
         "Locality makes the zeros, sharing makes the repeats.",
     ]
     title = "Convolution is multiplication by a sparse matrix"
-    page, y = begin(title, "Write the picture as one long column, row after row. Each row of the matrix is one place of the filter: its weights, where they touch the picture, and zeros.", 990)  # fmt: skip
+    about = (
+        "Write the picture as one long column, row after row. Each row of the matrix is one place of the filter: its "
+        "weights, where they touch the picture, and zeros."
+    )
+    page, y = begin(title, about, 990)
     y = product(page, y + 10, x, w, matrix, y1[0, 0])
     y = layers(page, y + 12, facts["layers"])
     return Lesson(name, title, finish(page, y, proved, SOURCE), proved, facts)
@@ -152,7 +172,13 @@ def layers(page: Sketch, y: float, rows: dict[str, dict]) -> float:
     for one, found in rows.items():
         y += 23
         page.line([(MARGIN, y - 12), (places[-1], y - 12)])
-        cells = (f"{found['rows']:,}×{found['columns']:,}", f"{found['entries']:,}", f"{found['not_zero']:,}", f"{100 * found['share']:.3g} %", f"{found['weights']:,}")
+        cells = (
+            f"{found['rows']:,}×{found['columns']:,}",
+            f"{found['entries']:,}",
+            f"{found['not_zero']:,}",
+            f"{100 * found['share']:.3g} %",
+            f"{found['weights']:,}",
+        )
         page.text(MARGIN, y + 4, one)
         for at, words in zip(places[1:], cells, strict=True):
             page.text(at, y + 4, words, NORMAL, "end")

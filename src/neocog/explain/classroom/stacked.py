@@ -11,7 +11,10 @@ from neocog.figure.sketch import NORMAL, SMALL, Sketch
 
 MAPS, SIDE = 64, 56
 COUNTED = (1, 64, 512)
-SOURCE = "Simonyan & Zisserman 2014, section 2.3 (which counts weights without biases); Szegedy et al. 2015, Rethinking the Inception architecture, section 3.1."
+SOURCE = (
+    "Simonyan & Zisserman 2014, section 2.3 (which counts weights without biases); Szegedy et al. 2015, Rethinking the "
+    "Inception architecture, section 3.1."
+)
 PAIRS = ((2, 5), (3, 7))
 
 
@@ -77,14 +80,21 @@ def show(name: str, picture: object, seed: int) -> Lesson:
     two, three = (facts[f"{depth} of 3×3, or {kernel}×{kernel}"] for depth, kernel in PAIRS)
     ratios = [one["ratio"][str(MAPS)] for one in (two, three)]
     proved = [
-        f"Pixels that the middle answer's gradient reaches: {two['seen_by_gradient'][0]} and {two['seen_by_gradient'][1]}, {three['seen_by_gradient'][0]} and "
-        f"{three['seen_by_gradient'][1]}. Weights: 18C² is {ratios[0]:.0%} of 25C² ({1 - ratios[0]:.0%} less), 27C² is {ratios[1]:.0%} of 49C² ({1 - ratios[1]:.0%} less), for any "
+        f"Pixels that the middle answer's gradient reaches: {two['seen_by_gradient'][0]} and {two['seen_by_gradient'][1]}, "
+        f"{three['seen_by_gradient'][0]} and "
+        f"{three['seen_by_gradient'][1]}. Weights: 18C² is {ratios[0]:.0%} of 25C² ({1 - ratios[0]:.0%} less), 27C² is "
+        f"{ratios[1]:.0%} of 49C² ({1 - ratios[1]:.0%} less), for any "
         f"number of maps C (counted for {', '.join(map(str, COUNTED))}).",
-        f"Without rectifiers three 3×3 filters are one 7×7 filter (difference {tiny(facts['merged_max_difference'])}), of a kind that 27 numbers can make; with them "
-        f"they are not (differs by {facts['with_rectifiers_differs_by']:.2g}). The price is memory: each layer's answers are kept for training.",
+        f"Without rectifiers three 3×3 filters are one 7×7 filter (difference {tiny(facts['merged_max_difference'])}), of a "
+        "kind that 27 numbers can make; with them "
+        f"they are not (differs by {facts['with_rectifiers_differs_by']:.2g}). The price is memory: each layer's answers "
+        "are kept for training.",
     ]
     title = "Stacks of 3×3 instead of 5×5 and 7×7"
-    page, y = begin(title, "Each 3×3 layer sees one pixel further on every side. Two see 5 pixels across, three see 7, as one large filter does.")
+    page, y = begin(
+        title,
+        "Each 3×3 layer sees one pixel further on every side. Two see 5 pixels across, three see 7, as one large filter does.",
+    )
     for i, (depth, kernel) in enumerate(PAIRS):
         cone(page, MARGIN + 20 + i * 404, y + 30, depth, kernel, facts[f"{depth} of 3×3, or {kernel}×{kernel}"])
     y = bars(page, y + 268, two, three)
@@ -92,7 +102,7 @@ def show(name: str, picture: object, seed: int) -> Lesson:
 
 
 def cone(page: Sketch, x: float, y: float, depth: int, kernel: int, found: dict) -> None:
-    """Side view: the pixels below, the layers above them, and the window of each in its colour; left the stack, right the one."""
+    """Side view: pixels below, layers above them, the window of each in its colour; left the stack, right the one."""
     cell, gap_, tall = 22, 34, 18
     base = y + 3 * (gap_ + tall)
     for column, (layers, size) in enumerate(((depth, 3), (1, kernel))):
@@ -108,20 +118,41 @@ def cone(page: Sketch, x: float, y: float, depth: int, kernel: int, found: dict)
             if level:
                 for j in range(n):  # each unit's window on the level below
                     a = start + j * cell
-                    places = [(a + cell / 2, top + tall), (a + cell / 2 - size / 2 * cell, lower), (a + cell / 2 + size / 2 * cell, lower)]
+                    places = [
+                        (a + cell / 2, top + tall),
+                        (a + cell / 2 - size / 2 * cell, lower),
+                        (a + cell / 2 + size / 2 * cell, lower),
+                    ]
                     page.area(places, ink, 0.14 if n > 1 else 0.26)
             for j in range(n):
                 page.box(start + j * cell + 1.5, top, cell - 3, tall, ink, 0.35 if level else 0.2)
                 page.frame(start + j * cell + 1.5, top, cell - 3, tall, ink, 1)
             lower = top
-        page.text(left + kernel * cell / 2, base + tall + 18, f"sees {found['stack' if column == 0 else 'one']['receptive_field']} pixels", SMALL, "middle", "soft")
+        page.text(
+            left + kernel * cell / 2,
+            base + tall + 18,
+            f"sees {found['stack' if column == 0 else 'one']['receptive_field']} pixels",
+            SMALL,
+            "middle",
+            "soft",
+        )
 
 
 def bars(page: Sketch, y: float, two: dict, three: dict) -> float:
     """Weights, MACs, rectifiers, kept answers: from the layer tables of 64 maps of 56×56."""
     page.text(MARGIN, y, f"{MAPS} maps of {SIDE}×{SIDE}", bold=True)
-    heads = (("weights", "params"), ("MACs of a picture", "macs"), ("numbers kept for training", "activations"), ("rectifiers", "rectifiers"))
-    rows = (("2 × 3×3", two["stack"], "k0"), ("1 × 5×5", two["one"], "k1"), ("3 × 3×3", three["stack"], "k0"), ("1 × 7×7", three["one"], "k1"))
+    heads = (
+        ("weights", "params"),
+        ("MACs of a picture", "macs"),
+        ("numbers kept for training", "activations"),
+        ("rectifiers", "rectifiers"),
+    )
+    rows = (
+        ("2 × 3×3", two["stack"], "k0"),
+        ("1 × 5×5", two["one"], "k1"),
+        ("3 × 3×3", three["stack"], "k0"),
+        ("1 × 7×7", three["one"], "k1"),
+    )
     wide, left = 108, MARGIN + 74
     for k, (words, key) in enumerate(heads):
         at = left + k * 204

@@ -1,16 +1,32 @@
 """Max pooling remembers where its maxima were. The way back through these switches, and what a plain unpooling loses."""
 
+from typing import Any
+
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from neocog.explain.classroom import Lesson
-from neocog.explain.classroom.blackboard import MARGIN, begin, caption, finish, gap, grid, normal, plain, sign, signed, tiny, window
+from neocog.explain.classroom.blackboard import (
+    MARGIN,
+    begin,
+    caption,
+    finish,
+    gap,
+    grid,
+    normal,
+    plain,
+    sign,
+    signed,
+    tiny,
+    window,
+)
 from neocog.figure.sketch import SMALL, Sketch
 
 SOURCE = (
-    "Zeiler & Fergus 2013, section 2.1 (switches); overlapping pooling: Krizhevsky et al. 2012, section 3.4. Where windows overlap, "
+    "Zeiler & Fergus 2013, section 2.1 (switches); overlapping pooling: Krizhevsky et al. 2012, section 3.4. Where windows "
+    "overlap, "
     "torch's MaxUnpool2d writes each place once; its documentation calls that nondeterministic for repeated indices."
 )
 
@@ -26,6 +42,11 @@ def unpooled(values: Tensor, switches: Tensor, shape: tuple[int, int]) -> Tensor
     return flat.scatter_add(2, switches.flatten(2), values.flatten(2)).unflatten(2, shape)
 
 
+def overwritten(values: Tensor, switches: Tensor, kernel: int, stride: int, shape: tuple[int, int]) -> Tensor:
+    """What torch's MaxUnpool2d makes of it: of several values for one place, one stays."""
+    return nn.MaxUnpool2d(kernel, stride)(values, switches, output_size=list(shape))
+
+
 def back(x: Tensor, g: Tensor, kernel: int, stride: int) -> Tensor:
     """The gradient that autograd sends through the pooling."""
     x = x.detach().requires_grad_()
@@ -33,7 +54,7 @@ def back(x: Tensor, g: Tensor, kernel: int, stride: int) -> Tensor:
 
 
 def numbers(seed: int, side: int, peak: bool) -> Tensor:
-    """All different, 1 …, so that every maximum is in one place; `peak`: the largest in the middle, where all windows see it."""
+    """All different, so that every maximum is in one place; `peak`: the largest in the middle, where all windows see it."""
     order = torch.randperm(side * side, generator=torch.Generator().manual_seed(seed)).double() + 1
     if peak:
         middle, top = side * side // 2, int(order.argmax())
@@ -46,7 +67,7 @@ def overlaps(seed: int) -> dict[str, float]:
     x = normal(seed, 1, 32, 55, 55).clamp_min(0)
     values, switches = pooled(x, 3, 2)
     g = normal(seed + 1, *values.shape)
-    right, plain_way = unpooled(g, switches, (55, 55)), F.max_unpool2d(g, switches, 3, 2, output_size=(55, 55))
+    right, plain_way = unpooled(g, switches, (55, 55)), overwritten(g, switches, 3, 2, (55, 55))
     distinct = sum(len(one.unique()) for one in switches.flatten(2)[0])
     return {
         "repeated_switches": 1 - distinct / switches.numel(),
@@ -61,20 +82,28 @@ def show(name: str, picture: object, seed: int) -> Lesson:
     facts = {"2×2, stride 2": cases[0][1], "3×3, stride 2": cases[1][1], "maps of 55×55": overlaps(seed)}
     more = facts["maps of 55×55"]
     proved = [
-        f"Unpooling by switches is the gradient of max pooling: difference from autograd {tiny(max(facts[c]['gradient_max_difference'] for c in facts))}. "
+        "Unpooling by switches is the gradient of max pooling: difference from autograd "
+        f"{tiny(max(facts[c]['gradient_max_difference'] for c in facts))}. "
         "Every other place gets exactly 0.",
-        f"Where windows do not overlap, MaxUnpool2d does the same (difference {tiny(facts['2×2, stride 2']['max_unpool2d_difference'])}). Where they do it loses: on the "
-        f"board {plain(facts['3×3, stride 2']['max_unpool2d_difference'])}; on 32 rectified random maps of 55×55 {more['repeated_switches']:.0%} of the switches repeat, "
-        f"its relative error is {more['max_unpool2d_relative_error']:.2f}, its cosine with the gradient {more['max_unpool2d_cosine']:.2f}.",
+        "Where windows do not overlap, MaxUnpool2d does the same (difference "
+        f"{tiny(facts['2×2, stride 2']['max_unpool2d_difference'])}). Where they do it loses: on the "
+        f"board {plain(facts['3×3, stride 2']['max_unpool2d_difference'])}; on 32 rectified random maps of 55×55 "
+        f"{more['repeated_switches']:.0%} of the switches repeat, "
+        f"its relative error is {more['max_unpool2d_relative_error']:.2f}, its cosine with the gradient "
+        f"{more['max_unpool2d_cosine']:.2f}.",
     ]
     title = "Max pooling and its switches"
-    page, y = begin(title, "Forwards, each window hands on its maximum and remembers where it was: its switch. Backwards, everything goes to that place and nothing anywhere else.", 940)  # fmt: skip
+    about = (
+        "Forwards, each window hands on its maximum and remembers where it was: its switch. Backwards, everything goes to "
+        "that place and nothing anywhere else."
+    )
+    page, y = begin(title, about, 940)
     y = panels(page, y + 20, cases[0], "2×2 windows, stride 2: none overlap")
     y = panels(page, y + 30, cases[1], "3×3 windows, stride 2: they overlap, and several may choose the same maximum")
     return Lesson(name, title, finish(page, y + 8, proved, SOURCE), proved, facts)
 
 
-Case = tuple[tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, int, int], dict[str, object]]
+Case = tuple[tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, int, int], dict[str, Any]]
 
 
 def case(x: Tensor, kernel: int, stride: int) -> Case:
@@ -83,7 +112,7 @@ def case(x: Tensor, kernel: int, stride: int) -> Case:
     g = (torch.arange(values.numel()) + 1).double().reshape(values.shape)  # 1, 2, 3, 4: one sees which went where
     shape = (x.shape[2], x.shape[3])
     restored, gradient = unpooled(values, switches, shape), unpooled(g, switches, shape)
-    torch_way = F.max_unpool2d(g, switches, kernel, stride, output_size=shape)
+    torch_way = overwritten(g, switches, kernel, stride, shape)
     facts = {
         "input": x[0, 0].tolist(),
         "pooled": values[0, 0].tolist(),
@@ -119,7 +148,8 @@ def panels(page: Sketch, y: float, one: Case, words: str) -> float:
     for i in range(n):
         for j in range(n):
             inset = 1.5 + 2.2 * ((i + j) % 2) if kernel > stride else 1.5
-            page.frame(MARGIN + j * stride * cell + inset, top + i * stride * cell + inset, kernel * cell - 2 * inset, kernel * cell - 2 * inset, inks[i][j], 2)  # fmt: skip
+            long = kernel * cell - 2 * inset
+            page.frame(MARGIN + j * stride * cell + inset, top + i * stride * cell + inset, long, long, inks[i][j], 2)
     left = MARGIN + side * cell + 46
     sign(page, left - 23, top + side * cell / 2, "→", 18)
     small(left, values, "max", "")
@@ -133,7 +163,9 @@ def panels(page: Sketch, y: float, one: Case, words: str) -> float:
         for j in range(n):
             at = (left + j * 44, top + (side - n) / 2 * cell + i * cell)
             page.frame(*at, 44, cell)
-            page.text(at[0] + 22, at[1] + cell / 2 + 4, f"{int(place[0, i, j]) + 1}, {int(place[1, i, j]) + 1}", SMALL, "middle")
+            page.text(
+                at[0] + 22, at[1] + cell / 2 + 4, f"{int(place[0, i, j]) + 1}, {int(place[1, i, j]) + 1}", SMALL, "middle"
+            )
     left += n * 44 + 50
     sign(page, left - 25, top + side * cell / 2, "→", 18)
     caption(page, left, top, "unpooled" if kernel == stride else "windows that chose it")
@@ -154,9 +186,11 @@ def panels(page: Sketch, y: float, one: Case, words: str) -> float:
     lost = float((gradient - other).abs().sum())
     parts = " + ".join(plain(float(v)) for v in g.reshape(-1)[(switches == int(switches.flatten().mode().values)).reshape(-1)])
     for i, line in enumerate((
-        f"The largest number is in all {facts['windows']} windows, and all chose it. Its gradient is the sum of theirs, {parts}:",
-        f"MaxUnpool2d lets one overwrite the others (orange), and {plain(lost)} of {plain(float(g.sum()))} is lost.",
-        "A deconvnet must add, as the gradient does.",
+        f"The largest number is in all {facts['windows']} windows, and all chose it. Its gradient is the sum of theirs, "
+        f"{parts}:",
+        f"MaxUnpool2d lets one overwrite the others (orange), and {plain(lost)} of {plain(float(g.sum()))} is lost. Which "
+        "one stays",
+        "depends on the order of torch's threads. A deconvnet must add, as the gradient does.",
     )):  # fmt: skip
         page.text(MARGIN, low + 40 + 22 * i, line, ink="soft")
     return low + side * cell + 16

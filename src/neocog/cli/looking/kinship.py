@@ -1,0 +1,119 @@
+"""`explain --method nearest | map`: which pictures are alike to the network."""
+
+import numpy as np
+
+from neocog.cli.evaluate_split import Split, choose_split
+from neocog.cli.looking import Shown
+from neocog.cli.looking.look import Look
+from neocog.cli.looking.several import Feed, Member, labelled, member, watched
+from neocog.errors import UserError
+from neocog.explain.feature_map import feature_map
+from neocog.explain.feature_map_figure import draw_map
+from neocog.explain.feeding import batches, some
+from neocog.explain.inside import input_of, pixels_of, shown
+from neocog.explain.nearest import nearest_pictures
+from neocog.explain.nearest_figure import Shown as Tile
+from neocog.explain.nearest_figure import draw_nearest, far
+from neocog.nn.resample import torch_resize
+from neocog.pictures.sets import Pictures
+from neocog.pictures.store import Store
+
+NEIGHBOURS, ASKED = 6, 6
+PICTURES, THUMBS = 1000, 400  # on a map; up to so many are drawn as pictures
+
+
+def run(look: Look) -> Shown:
+    """The figure of the method that was asked for."""
+    return {"nearest": _nearest, "map": _map}[look.method](look)
+
+
+def _nearest(look: Look) -> Shown:
+    seed, k = look.args.seed or 0, look.args.n or NEIGHBOURS
+    one = member(look.args.run, seed)
+    where = choose_split(look.args.run, [], look.args.data, look.args.split or "train")
+    known = _labelled(look, one, where)
+    names, asked, labels, own = _asked(look, one, where)
+    answers = one.predictor.scores(asked).argmax(1)
+    source = watched(look, batches(one.model, known), len(known), "looking at pictures")
+    layer = (look.args.layer or [None])[0]
+    found = nearest_pictures(one.model, input_of(one.model, asked), source, k, layer, look.args.distance or "euclidean", own)
+    if not found.indices.shape[1]:
+        raise UserError(f"{look.args.data}: there is no other picture")
+    pixels = _pixels(one, known, np.unique(found.indices))
+    classes, rows, facts = one.predictor.classes, [], []
+    agreed = found.agreement(answers)
+    for q, name in enumerate(names):
+        truth = f"is {classes[labels[q]]}" if labels is not None and labels[q] != answers[q] else name
+        mine = Tile(shown(one.model, asked[q]), classes[answers[q]], truth)
+        near = [
+            Tile(pixels[int(i)], classes[int(label)], far(float(d)), int(label) == answers[q])
+            for i, label, d in zip(found.indices[q], found.labels[q], found.distances[q], strict=True)
+        ]
+        rows.append((mine, near))
+        facts.append({
+            "file": name, "answer": classes[answers[q]], "label": None if labels is None else classes[labels[q]],
+            "agreement": float(agreed[q]),
+            "nearest": [{"file": known.name(int(i)), "label": classes[int(label)], "distance": float(d)} for i, label, d in
+                        zip(found.indices[q], found.labels[q], found.distances[q], strict=True)],
+        })  # fmt: skip
+    about = [
+        f"{one.name} · '{found.path}', {found.distance} distance, the {k} nearest of {found.n:,} pictures ({where.what})",
+        f"{100 * agreed.mean():.0f} % of the neighbours are of the class that the network answers ({len(names)} × {found.indices.shape[1]})",
+    ]
+    words = [f"{f['file']}: taken for {f['answer']}, as are {100 * f['agreement']:.0f} % of its {k} nearest" for f in facts]
+    arrays = {"indices": found.indices, "labels": found.labels, "distances": found.distances, "answers": answers}
+    told = {"layer": found.path, "distance": found.distance, "n": found.n, "agreement": float(agreed.mean()), "pictures": facts}
+    return Shown(draw_nearest(about, rows), told, words, arrays)
+
+
+def _asked(look: Look, one: Member, where: Split) -> tuple[list[str], np.ndarray, np.ndarray | None, np.ndarray | None]:
+    """Names, pixels, and where they are known labels and numbers among the pictures searched, of IMAGE or of some of the data."""
+    if look.args.image is not None:
+        return [look.name], pixels_of(one.model, look.picture)[None], None, None
+    try:
+        other = choose_split(look.args.run, [], look.args.data, None)
+    except UserError:  # nothing that it did not learn from
+        other = where
+    pictures = _labelled(look, one, other)
+    kept = some(len(pictures), ASKED, look.args.seed or 0)
+    pixels, kept = Store(pictures, one.predictor.preprocessing, limit=0, resize=torch_resize).get(kept)
+    if not len(kept):
+        raise UserError(f"{look.args.data}: none of the pictures can be read")
+    names = [pictures.name(int(i)) for i in kept]
+    same = {where.pictures.name(i): i for i in range(len(where.pictures))} if other.what == "all pictures" or other is where else {}
+    return names, pixels, pictures.labels[kept], np.array([same.get(name, -1) for name in names])
+
+
+def _labelled(look: Look, one: Member, split: Split) -> Pictures:
+    look.__dict__["split"] = split
+    return labelled(look, one)
+
+
+def _pixels(one: Member, pictures: Pictures, indices: np.ndarray) -> dict[int, np.ndarray]:
+    """Pictures by number, as people look at them."""
+    store = Store(pictures, one.predictor.preprocessing, limit=0, resize=torch_resize)
+    found: dict[int, np.ndarray] = {}
+    for start in range(0, len(indices), 64):
+        pixels, kept = store.get(indices[start : start + 64])
+        found |= dict(zip(map(int, kept), shown(one.model, pixels), strict=True))
+    store.close()
+    return found
+
+
+def _map(look: Look) -> Shown:
+    one, feed = member(look.args.run, look.args.seed or 0), Feed(look, look.args.n or PICTURES)
+    found = feature_map(one.model, feed.of(one), (look.args.layer or [None])[0], look.args.seed or 0)
+    pixels = _pixels(one, look.split.pictures, found.indices) if len(found.indices) <= THUMBS else None
+    classes = one.predictor.classes if one.trained else look.split.pictures.classes
+    facts = {
+        "layer": found.path, "features": found.features, "pictures": feed.words, "n": len(found.labels),
+        "wrong": int(found.wrong.sum()), "trustworthiness": found.trust, "perplexity": found.perplexity,
+        "neighbours_alike": {"features": found.alike[0], "map": found.alike[1]}, "variance_kept": found.kept,
+    }  # fmt: skip
+    words = [
+        f"{len(found.labels):,} pictures by {found.features:,} features of {found.path}: trustworthiness {found.trust:.3f}",
+        f"of the 10 nearest, {100 * found.alike[0]:.1f} % share the class in the features, {100 * found.alike[1]:.1f} % on the map",
+    ]
+    arrays = {"places": found.places, "labels": found.labels, "answers": found.answers, "indices": found.indices}
+    about = f"{one.name} · {feed.words}, seed {look.args.seed or 0}"
+    return Shown(draw_map(about, found, classes, pixels), facts, words, arrays)

@@ -1,0 +1,87 @@
+"""The nearest pictures in a network's own eyes: by what its classifier reads of them (Krizhevsky et al. 2012, figure 4 right)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from neocog.explain.feeding import Batch
+from neocog.explain.inside import undisturbed, values_at
+from neocog.explain.targets import layer_named
+from neocog.nn import Model
+from neocog.nn.model import feature_cut
+
+DISTANCES = ("euclidean", "cosine")
+
+
+@dataclass(frozen=True, eq=False)
+class Nearest:
+    """Of Q pictures the k nearest, nearest first, of n: `indices` in their split, `labels` and `distances`, each Q×k.
+
+    path: the layer whose features were compared. distance: "euclidean", or "cosine", 1 − the cosine of the angle.
+    """
+
+    path: str
+    distance: str
+    indices: np.ndarray
+    labels: np.ndarray
+    distances: np.ndarray
+    n: int
+
+    def agreement(self, classes: np.ndarray) -> np.ndarray:
+        """Q: the part of each picture's neighbours that are of its class in `classes`, its label or the network's answer."""
+        return (self.labels == np.asarray(classes)[:, None]).mean(1)
+
+
+def feature_layer(model: Model, words: str | None = None) -> str:
+    """The layer that `words` names, else what the classifier reads. Raises UserError for one that is not there."""
+    if words is not None:
+        return layer_named(model, words)
+    return model.arch.head.inputs[0] if model.arch.head is not None else feature_cut(model.arch)
+
+
+def features_of(model: Model, x: Tensor, path: str) -> Tensor:
+    """N×F: the layer's answers to x N×C×H×W in a row. Called within `undisturbed`."""
+    return values_at(model, x, (path,))[path].flatten(1).float()
+
+
+def nearest_pictures(
+    model: Model,
+    asked: Tensor,
+    batches: Iterable[Batch],
+    k: int = 6,
+    layer: str | None = None,
+    distance: str = "euclidean",
+    beside: np.ndarray | None = None,
+) -> Nearest:
+    """Of each of `asked`, Q×C×H×W, the k nearest of the batches' pictures, in one pass that keeps k of each.
+
+    beside: Q, the number of the picture itself, which does not count; -1 where it is not among them. Of equally near ones the
+    first of the order of the batches is taken first.
+    """
+    path, n = feature_layer(model, layer), 0
+    itself = np.full(len(asked), -1) if beside is None else np.asarray(beside)
+    best = np.full((len(asked), 0), np.inf)
+    who, labels = (np.empty((len(asked), 0), np.int64) for _ in range(2))
+    with undisturbed(model), torch.inference_mode():
+        own = features_of(model, asked, path)
+        for batch in batches:
+            far = _distances(own, features_of(model, batch.x, path), distance).double().cpu().numpy()
+            far[itself[:, None] == batch.indices[None]] = np.inf
+            best = np.concatenate([best, far], 1)
+            who = np.concatenate([who, np.broadcast_to(batch.indices, far.shape)], 1)
+            labels = np.concatenate([labels, np.broadcast_to(batch.labels.cpu().numpy(), far.shape)], 1)
+            order = np.argsort(best, 1, kind="stable")[:, :k]
+            best, who, labels = (np.take_along_axis(values, order, 1) for values in (best, who, labels))
+            n += len(batch.x)
+    return Nearest(path, distance, who, labels, best, n)
+
+
+def _distances(a: Tensor, b: Tensor, distance: str) -> Tensor:
+    """Q×N. By differences: |a|² + |b|² − 2ab would round away what tells near ones apart."""
+    if distance == "cosine":
+        a, b = (v / torch.linalg.vector_norm(v, dim=1, keepdim=True).clamp_min(1e-30) for v in (a, b))
+        return 1 - a @ b.T
+    return torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")
