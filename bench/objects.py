@@ -2,10 +2,10 @@
 
     python bench/objects.py RUN PHOTOS [--boxes tests/explain/object_boxes.tsv] [--placements 8] [--deletion N]
 
-Over all photographs that RUN classifies rightly and whose object has a box: what hiding the object takes from its class, against
-hiding as many pixels of the rest (mean over placements), paired by picture: median difference, Wilcoxon's signed-rank test
-and the sign test, one-sided. Then N pictures (0: all): the area under the class's probability while the picture is covered cell by
-cell, in the order of its occlusion map, against random orders.
+Over all photographs that RUN classifies rightly and whose object has a box: what hiding the object takes from its class,
+against hiding as many pixels of the rest (mean over placements), paired by picture: median difference, Wilcoxon's signed-rank
+test and the sign test, one-sided. Then N pictures (0: all): the area under the class's probability while the picture is
+covered cell by cell, in the order of its occlusion map, against random orders.
 """
 
 import argparse
@@ -71,7 +71,9 @@ def main() -> None:
     figures["right"] = len(right)
     unmarked = sum(mark[0].box is None for file, mark in marks.items() if file in {f for f, _, _ in right})
     print(f"{len(marks)} photographs with marks, {len(right)} classified rightly; {unmarked} of them have no box (a scene, or")
-    print(f"an object that cannot be seen), {len(right) - unmarked - len(found)} an object that leaves less than a tenth of them")
+    print(
+        f"an object that cannot be seen), {len(right) - unmarked - len(found)} an object that leaves less than a tenth of them"
+    )
     small = {file: one for file, one in found.items() if one.object_share <= 0.5}
     groups = {
         "object hidden whole, or the rest if that is smaller": list(found.values()),
@@ -98,7 +100,10 @@ def main() -> None:
         chance.append(float(below(random).mean()))
         print(f"  {file} {predictor.classes[target]}: {ours[-1]:.3f} against {chance[-1]:.3f}", flush=True)
     figures["deletion"] = paired("deletion: area of random orders less that of the map's", np.array(chance) - np.array(ours))
-    figures["deletion"] |= {"median_area": round(float(np.median(ours)), 4), "median_chance": round(float(np.median(chance)), 4)}
+    figures["deletion"] |= {
+        "median_area": round(float(np.median(ours)), 4),
+        "median_chance": round(float(np.median(chance)), 4),
+    }
     finish("objects", figures)
 
 

@@ -2,11 +2,11 @@
 
     python bench/occlusion.py [RUN …] [--nets squeezenet1_0.caffe,resnet20.cifar] [--rounds 5] [--threads 2] [--together 1,16]
 
-Each engine has a process of its own, which makes one map when it is told to and sleeps otherwise. Ours: `neocog.explain.occlude`,
-which gives the class's probability and score, the most probable label and a map's sum at every position. Captum: `Occlusion` on the
-same Module, which gives the score; with its own setting of one perturbation at a time, and with batches (`--together`): the ratio
-that counts is that to the faster. Both cover with 0. Runs are trained networks; --nets draws weights. The maps are compared
-first: Captum averages where windows overlap, and so ours are averaged for that.
+Each engine has a process of its own, which makes one map when it is told to and sleeps otherwise. Ours:
+`neocog.explain.occlude`, which gives the class's probability and score, the most probable label and a map's sum at every
+position. Captum: `Occlusion` on the same Module, which gives the score; with its own setting of one perturbation at a time, and
+with batches (`--together`): the ratio that counts is that to the faster. Both cover with 0. Runs are trained networks; --nets
+draws weights. The maps are compared first: Captum averages where windows overlap, and so ours are averaged for that.
 """
 
 import argparse
@@ -142,8 +142,9 @@ def compare(net: str, size: int | None, stride: int | None, together: list[str],
         "captum_seconds": [round(float(np.median(times)), 3) for times in theirs], "largest_difference": off, **ratios,
     }  # fmt: skip
     told = "  ".join(f"{s:.2f}" for s in found["captum_seconds"])
+    grid = f"{width}×{height}, {size}/{stride}, {positions} positions"
     print(
-        f"{name[:24]:<24} {width}×{height}, {size}/{stride}, {positions} positions: ours {found['seconds']:.2f} s, Captum {told} s; "
+        f"{name[:24]:<24} {grid}: ours {found['seconds']:.2f} s, Captum {told} s; "
         f"{best['ratio']:.2f} ({best['low']:.2f} to {best['high']:.2f}), n {rounds}; maps differ by {off:.1g} of the largest",
         flush=True,
     )

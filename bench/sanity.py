@@ -4,8 +4,8 @@
 
 PHOTOS holds class folders, or pictures and labels.csv (file, class_index). Of those that RUN classifies rightly, n are taken,
 evenly chosen. Deletion and insertion against the mean of three random orders of the same cells in the same steps, paired by
-picture: mean difference with its 95 % interval (BCa), Wilcoxon's signed-rank test, one-sided. Of the n, `weights` pictures, evenly
-chosen again, are tried by weight randomisation. --keep: figures are appended picture by picture, and gone on with.
+picture: mean difference with its 95 % interval (BCa), Wilcoxon's signed-rank test, one-sided. Of the n, `weights` pictures,
+evenly chosen again, are tried by weight randomisation. --keep: figures are appended picture by picture, and gone on with.
 """
 
 import argparse
@@ -27,7 +27,6 @@ from neocog.explain.sanity import STAYS, by_chance, fading, order_of, randomisat
 from neocog.explain.targets import classes
 from neocog.runs import load_predictor
 from neocog.runs.predictor import Predictor
-
 
 AREAS = ("deletion", "deletion_random", "insertion", "insertion_random")
 
@@ -140,7 +139,7 @@ def main() -> None:
                 maps = method.one_map(method.run(model, x, target, **settings))
                 gone, come = fading(model, x, target, order_of(maps, x, args.seed)).areas
                 lot_gone, lot_come = chance.areas
-                row = {"file": file.name, "method": name, "flat": bool(maps.amax() <= maps.amin()), 
+                row = {"file": file.name, "method": name, "flat": bool(maps.amax() <= maps.amin()),
                        "deletion": float(gone[0]), "deletion_random": float(lot_gone[0]),
                        "insertion": float(come[0]), "insertion_random": float(lot_come[0]),
                        "rho": None, "ssim": None, "upper": None}  # fmt: skip

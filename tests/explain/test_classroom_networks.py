@@ -37,7 +37,18 @@ from neocog.nets import resolve
 from neocog.nn import Model
 from neocog.train.optim import losses as trained_with
 
-COUNTED = ("groups", "c3", "bottleneck", "inception", "grid-reduction", "activations", "walk-through", "losses", "lrn", "batch-norm")
+COUNTED = (
+    "groups",
+    "c3",
+    "bottleneck",
+    "inception",
+    "grid-reduction",
+    "activations",
+    "walk-through",
+    "losses",
+    "lrn",
+    "batch-norm",
+)
 TRAINED = ("rbf-codes", "dropout", "residual", "gates")
 
 
@@ -106,7 +117,13 @@ def test_groups_are_blocks_and_the_towers_meet_where_the_paper_says():
     assert groups.who_sees_whom(groups._chain(2, 3, True)).all()
     facts = lesson("groups").facts
     assert {path for path, yes in facts["crosses"].items() if yes} == {"conv3", "fc6", "fc7", "fc8", "norm1", "norm2"}
-    assert facts["alexnet"]["conv2"] == [2, 5 * 5 * 48 * 256 + 256, 5 * 5 * 96 * 256 + 256, 5 * 5 * 48 * 256 * 27 * 27, 5 * 5 * 96 * 256 * 27 * 27]  # fmt: skip
+    assert facts["alexnet"]["conv2"] == [
+        2,
+        5 * 5 * 48 * 256 + 256,
+        5 * 5 * 96 * 256 + 256,
+        5 * 5 * 48 * 256 * 27 * 27,
+        5 * 5 * 96 * 256 * 27 * 27,
+    ]
 
 
 def test_c3_is_table_one():
@@ -188,8 +205,12 @@ def _one(shape: tuple[int, ...], place: tuple[int, int]) -> np.ndarray:
 def test_activations_bend_as_their_formulas_do():
     x = np.linspace(-5, 5, 11) + 0.25
     s = 1 / (1 + np.exp(-x))
-    expected = {"ReLU": (x > 0) * 1.0, "sigmoid": s * (1 - s), "tanh": 1 - np.tanh(x) ** 2,
-                "1.7159·tanh(2x/3)": 1.7159 * 2 / 3 * (1 - np.tanh(2 * x / 3) ** 2)}  # fmt: skip
+    expected = {
+        "ReLU": (x > 0) * 1.0,
+        "sigmoid": s * (1 - s),
+        "tanh": 1 - np.tanh(x) ** 2,
+        "1.7159·tanh(2x/3)": 1.7159 * 2 / 3 * (1 - np.tanh(2 * x / 3) ** 2),
+    }
     for kind, slope in expected.items():
         assert np.abs(activations.values(activations.KINDS[kind][0], x)[1] - slope).max() < 1e-12
     facts = lesson("activations").facts
@@ -230,7 +251,10 @@ def test_units_cost_what_the_claims_say():
     assert (round(facts["ratio"], 2), round(facts["real_ratio"], 2)) == (16.94, 1.06)
     facts = lesson("inception").facts
     assert list(facts["weights"].values()) == [819_200, 208_896] and round(facts["ratio"], 2) == 3.92
-    assert facts["module_3a"] == {"naive": {"macs": 303_464_448, "maps": 416}, "with reductions": {"macs": 128_049_152, "maps": 256}}
+    assert facts["module_3a"] == {
+        "naive": {"macs": 303_464_448, "maps": 416},
+        "with reductions": {"macs": 128_049_152, "maps": 256},
+    }
     first, pooled, beside = lesson("grid-reduction").facts.values()
     assert first["macs"] == 35 * 35 * 9 * 320 * 640 and pooled["macs"] == 17 * 17 * 9 * 320 * 640 == 2 * beside["macs"]
     assert first["output"] == pooled["output"] == beside["output"] == [640, 17, 17]

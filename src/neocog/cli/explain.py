@@ -47,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--split", metavar="NAME", help="of DATA: train, val or test")
     what.add_argument("--against", metavar="RUN|NET", action="append", help="another network beside RUN; may be repeated")
     what.add_argument("--pictures", type=_count, metavar="N", help="so many of DATA's pictures, evenly chosen (default: all)")
+    what.add_argument("--boxes", metavar="FILE", help="a table of file, part, left, top, right, bottom; its files lie beside it")
     how = parser.add_argument_group("how")
     how.add_argument("--n", type=_count, metavar="N", help="how many pictures, units or steps of the kind that the method has")
     how.add_argument("--size", type=_count, metavar="PIXELS", help="side of what covers the picture")

@@ -87,8 +87,8 @@ def attribute(
 ) -> Attribution:
     """What of the picture the target's value comes from, by one of `METHODS`.
 
-    target: a class, one unit (`Target` of one), or None for the network's answer. settings: the method's own. sanity: measure what
-    the map is worth here (`chance`: random orders' curves that are known already). Raises UserError where the method is undefined.
+    target: a class, one unit (`Target` of one), or None for the network's answer. settings: the method's own. sanity: measure
+    what the map is worth here (`chance`: random orders' curves, if known). Raises UserError where the method is undefined.
     """
     way = method_named(method)
     if (why := way.undefined(model)) is not None:

@@ -104,7 +104,7 @@ def cam_undefined(model: nn.Module) -> str | None:
 
 
 def cam(model: Model, x: Tensor, target: Target) -> Tensor:
-    """Σₖ wₖ Aₖ for each picture's class, N×h×w, signed (Zhou et al. 2016, equation 2). Its mean plus the class's bias is the score.
+    """Σₖ wₖ Aₖ for each class asked for, N×h×w, signed (Zhou et al. 2016, equation 2). Its mean and the bias: the score.
 
     Where the averaged maps are the classes' own (SqueezeNet, NIN), it is that map, and its mean is the score.
     """

@@ -153,9 +153,7 @@ def stages(arch: Architecture, sides: tuple[int, ...], size: tuple[int, int], ke
             copied = rows.crop * columns.crop * (before.output[0] if before else arch.input[0])
             ways.append((best[i][0] + share * sum(work[i:j]) + TOUCH * copied + CALL, i))
         best.append(min(ways))
-    full = [
-        way[0] + sum(work[j:]) + rest + TOUCH * (len_of(row) if (row := ends[j][0]) else 0) for j, way in enumerate(best)
-    ]
+    full = [way[0] + sum(work[j:]) + rest + TOUCH * (len_of(row) if (row := ends[j][0]) else 0) for j, way in enumerate(best)]
     at, chain = full.index(min(full)), []
     while at > 0:
         chain.append((best[at][1], at))

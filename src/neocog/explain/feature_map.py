@@ -13,7 +13,7 @@ import torch
 from neocog.errors import UserError
 from neocog.explain.feeding import Batch
 from neocog.explain.inside import undisturbed, values_at
-from neocog.explain.nearest import feature_layer
+from neocog.explain.nearest import feature_layer, pooled
 from neocog.nn import Model
 
 NEIGHBOURS, PLAIN, LEAST = 10, 50, 32  # whose agreement is counted; components that PCA leaves; pictures that make a map
@@ -44,7 +44,7 @@ class FeatureMap:
         return self.labels != self.answers
 
 
-def feature_map(model: Model, batches: Iterable[Batch], layer: str | None = None, seed: int = 0) -> FeatureMap:
+def map_features(model: Model, batches: Iterable[Batch], layer: str | None = None, seed: int = 0) -> FeatureMap:
     """Of the batches' pictures; perplexity 30, or less for few. Raises UserError where scikit-learn is missing, and for few."""
     try:
         from sklearn.decomposition import PCA
@@ -57,7 +57,7 @@ def feature_map(model: Model, batches: Iterable[Batch], layer: str | None = None
         for batch in batches:
             values = values_at(model, batch.x, keep)
             scores = values[model.arch.output]
-            kept.append(values[path].flatten(1).float().cpu().numpy())
+            kept.append(pooled(values[path]).cpu().numpy())
             answers.append((scores.flatten(2).mean(2) if scores.dim() > 2 else scores).argmax(1).cpu().numpy())
             labels.append(batch.labels.cpu().numpy())
             indices.append(batch.indices)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from neocog.errors import UserError
+from neocog.errors import BadPicture, UserError
 from neocog.explain.inside import device_of, input_of, record_of
 from neocog.nn import Model
 from neocog.nn.resample import torch_resize
@@ -43,11 +43,11 @@ def some(count: int, n: int | None, seed: int = 0) -> np.ndarray:
 
 
 def batches(model: Model, pictures: Pictures, among: np.ndarray | None = None, size: int | None = None,
-            begin: int = 0) -> Iterator[Batch]:  # fmt: skip
+            begin: int = 0, failed: list[BadPicture] | None = None) -> Iterator[Batch]:  # fmt: skip
     """The pictures `among` (None: all) that can be read, in an order that mixes the classes and is always the same.
 
-    `pictures` have the network's own class numbers. begin: how many were come to before, an earlier `end`.
-    Raises UserError where none can be read.
+    `pictures` have the network's own class numbers. begin: how many were come to before, an earlier `end`. failed: takes
+    those that cannot be read. Raises UserError where none can be read.
     """
     among = np.arange(len(pictures)) if among is None else among
     among = np.random.default_rng(0).permutation(among)
@@ -62,6 +62,8 @@ def batches(model: Model, pictures: Pictures, among: np.ndarray | None = None, s
             seen += len(kept)
     finally:
         store.close()
+        if failed is not None:
+            failed += store.failed.values()
     if not seen:
         raise UserError("none of the pictures can be read")
 

@@ -27,10 +27,10 @@ def draw_fields(title: str, picture: np.ndarray, record: Preprocessing | None, f
     last, record = found[-1], record or plain(*found[-1].shape)
     shapes = [outline(one.whole, record, high, wide) for one in found]
     about = f"{last.path}, row {last.place[0]}, column {last.place[1]} · reads {last.shape[2]}×{last.shape[1]} ({record.id})"
-    lost = [one for one in unread if one.unread]
+    lost = [one for one in unread if one.unread and not one.between]
     lines = [line for one in lost for line in _notes(one)]
     if len(lost) < len(unread):
-        lines += _wrapped(f"{len(unread) - len(lost)} layers with windows smaller than their step skip rows and columns of their input")
+        lines += _wrapped(f"windows smaller than their step skip rows and columns in {', '.join(o.path for o in unread if o.between)}")
     small, whole = _magnified(shapes, high, wide), _window(shapes, high, wide)
     net = outline(Box(0, 0, *last.shape[1:]), record, high, wide)
     panel = PANEL if small is not None else PANEL * (whole[2] - whole[0]) / max(whole[2] - whole[0], whole[3] - whole[1])
@@ -82,7 +82,8 @@ def _magnified(shapes: Sequence[View], high: int, wide: int) -> View | None:
         return None
     half = max(max(s[2] - s[0], s[3] - s[1]) for s in small) * 0.62
     row, column = (sum(small[-1][i : i + 3 : 2]) / 2 for i in (0, 1))
-    return row - half, column - half, row + half, column + half
+    edges = (row - half, column - half, row + half, column + half)
+    return tuple(float(round(v)) for v in edges)  # type: ignore[return-value]  # whole pixels, so that none sticks out
 
 
 def _panel(sheet: Sketch, x: float, y: float, pixels: np.ndarray, found: Sequence[UnitField], shapes: Sequence[View],

@@ -1,4 +1,4 @@
-"""Does hiding the object cost the class more than hiding as much of anything else? Parts of pictures as boxes, and their hiding."""
+"""Does hiding the object cost the class more than hiding as much of the rest? Parts of pictures as boxes, and their hiding."""
 
 import csv
 from collections.abc import Callable, Iterable, Sequence
@@ -58,7 +58,9 @@ def read_boxes(path: Path) -> list[Mark]:
             found.append(Mark(cells["file"], cells[what], None, sides[0]))
             continue
         if not all(side.isdecimal() for side in sides):
-            raise DataError(f"{path}, line {n}: left, top, right and bottom are whole numbers of pixels, not {', '.join(sides)}")
+            raise DataError(
+                f"{path}, line {n}: left, top, right and bottom are whole numbers of pixels, not {', '.join(sides)}"
+            )
         left, top, right, bottom = map(int, sides)
         if not (left < right and top < bottom):
             raise DataError(f"{path}, line {n}: a box from {left},{top} to {right},{bottom} holds nothing")

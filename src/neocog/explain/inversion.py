@@ -26,12 +26,12 @@ from neocog.runs.marks import weights_mark
 @dataclass(frozen=True)
 class InversionSettings:
     """steps of Adam, at `rate` pixel values a step at first; weights of the range norm (exponent 6) and of total variation
-    (exponent 2) for a layer of step 1 on the picture, times the layer's step for others; the noise's deviation and seed."""
+    (exponent 2), the latter times the layer's step on the picture; the noise's deviation and seed."""
 
-    steps: int = 200
+    steps: int = 120
     rate: float = 12.0
     range_weight: float = 0.005
-    variation_weight: float = 0.0004
+    variation_weight: float = 0.006
     noise: float = 8.0
     seed: int = 0
 

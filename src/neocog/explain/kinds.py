@@ -136,7 +136,9 @@ def lacking(steps: Iterable[Step]) -> list[Step]:
         behind = readers.get(step.key, [])
         if step.key in held and behind and all(key in opens or (key not in held and kinds[key] == PRODUCT) for key in behind):
             opens.add(step.key)
-    gated: dict[Hashable, Hashable] = {}  # a product → its one factor that is no gate
+    factors: dict[
+        Hashable, frozenset[Hashable]
+    ] = {}  # a product → its factors that are no gates: one, and what that is made of
 
     def lacks(step: Step) -> bool:
         if step.kind == GATE:
@@ -146,12 +148,8 @@ def lacking(steps: Iterable[Step]) -> list[Step]:
         free = [key for key in step.inputs if key not in held]
         if not free:
             return False
-        values = {free[0]}
-        while (below := gated.get(free[0])) is not None:
-            values.add(below)
-            free[0] = below
-        gated[step.key] = free[0]
-        # x·σ(x) is no gate but a unit: swish
-        return len(free) > 1 or any(kinds.get(key) == GATE and values.intersection(inputs[key]) for key in step.inputs)
+        factors[step.key] = factors.get(free[0], frozenset()) | {free[0]}
+        own = any(kinds.get(key) == GATE and factors[step.key].intersection(inputs[key]) for key in step.inputs)
+        return len(free) > 1 or own  # x·σ(x) is no gate but a unit: swish
 
     return [step for step in steps if lacks(step)]

@@ -21,8 +21,8 @@ def spearman(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def similarity(a: np.ndarray, b: np.ndarray) -> float:
-    """SSIM of two maps H×W, each scaled to 0 … 1 by its own largest number; 1: the same (Wang et al. 2004; uniform windows of 7×7,
-    or as large as the map allows, the sample covariance)."""
+    """SSIM of two maps H×W, each scaled to 0 … 1 by its own largest number; 1: the same (Wang et al. 2004; uniform windows of
+    7×7, or as large as the map allows, the sample covariance)."""
     pair = [m.astype(np.float64) / top if (top := float(m.max())) > 0 else m.astype(np.float64) for m in (a, b)]
     side = min(WINDOW, *a.shape)
     mean = [_means(m, side) for m in pair]

@@ -28,10 +28,10 @@ class AscentSettings:
     loses in a step. blur: a Gaussian's deviation at first, in pixels of a picture of 224, every `blur_every` steps; it falls to
     a third. jitter: as a share of the picture's side. noise: the start's deviation."""
 
-    steps: int = 160
-    rate: float = 8.0
-    decay: float = 0.002
-    blur: float = 1.2
+    steps: int = 120
+    rate: float = 40.0
+    decay: float = 0.005
+    blur: float = 1.0
     blur_every: int = 4
     jitter: float = 0.04
     noise: float = 6.0

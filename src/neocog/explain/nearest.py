@@ -1,6 +1,6 @@
 """The nearest pictures in a network's own eyes: by what its classifier reads of them (Krizhevsky et al. 2012, figure 4 right)."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,8 +43,13 @@ def feature_layer(model: Model, words: str | None = None) -> str:
 
 
 def features_of(model: Model, x: Tensor, path: str) -> Tensor:
-    """N×F: the layer's answers to x N×C×H×W in a row. Called within `undisturbed`."""
-    return values_at(model, x, (path,))[path].flatten(1).float()
+    """N×F: the layer's features of x N×C×H×W, maps averaged over their places. Called within `undisturbed`."""
+    return pooled(values_at(model, x, (path,))[path])
+
+
+def pooled(values: Tensor) -> Tensor:
+    """N×F features as they are; N×C×H×W maps, which a classifier behind global pooling reads, by their means."""
+    return (values.flatten(2).mean(2) if values.dim() > 2 else values).float()
 
 
 def nearest_pictures(
@@ -55,16 +60,22 @@ def nearest_pictures(
     layer: str | None = None,
     distance: str = "euclidean",
     beside: np.ndarray | None = None,
+    begun: Mapping[str, np.ndarray] | None = None,
+    keep: Callable[[Mapping[str, np.ndarray]], None] | None = None,
 ) -> Nearest:
     """Of each of `asked`, Q×C×H×W, the k nearest of the batches' pictures, in one pass that keeps k of each.
 
     beside: Q, the number of the picture itself, which does not count; -1 where it is not among them. Of equally near ones the
-    first of the order of the batches is taken first.
+    first of the order of the batches is taken first. begun: what an earlier pass over other pictures kept; `keep` is given that
+    after every batch.
     """
-    path, n = feature_layer(model, layer), 0
+    path = feature_layer(model, layer)
     itself = np.full(len(asked), -1) if beside is None else np.asarray(beside)
-    best = np.full((len(asked), 0), np.inf)
-    who, labels = (np.empty((len(asked), 0), np.int64) for _ in range(2))
+    if begun is None:
+        none = np.empty((len(asked), 0), np.int64)
+        begun = {"best": np.empty((len(asked), 0)), "who": none, "labels": none, "n": np.array(0)}
+    best, who, labels, n = (begun[name] for name in ("best", "who", "labels", "n"))
+    n = int(n)
     with undisturbed(model), torch.inference_mode():
         own = features_of(model, asked, path)
         for batch in batches:
@@ -76,6 +87,8 @@ def nearest_pictures(
             order = np.argsort(best, 1, kind="stable")[:, :k]
             best, who, labels = (np.take_along_axis(values, order, 1) for values in (best, who, labels))
             n += len(batch.x)
+            if keep is not None:
+                keep({"best": best, "who": who, "labels": labels, "n": np.array(n), "end": np.array(batch.end)})
     return Nearest(path, distance, who, labels, best, n)
 
 

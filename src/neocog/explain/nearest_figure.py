@@ -27,7 +27,7 @@ def draw_nearest(about: Sequence[str], rows: Sequence[tuple[Shown, Sequence[Show
     count = max(len(near) for _, near in rows)
     wide = max(2 * MARGIN + (count + 1) * (TILE + GAP) + 24, 620)
     title = "The nearest pictures in the network's own eyes"
-    sheet = Sketch(wide, 74 + 16 * len(about) + len(rows) * (TILE + 50) + 26, title)
+    sheet = Sketch(wide, 74 + 16 * len(about) + len(rows) * (TILE + 50) + 40, title)
     y = heading(sheet, title) - 2
     for words in about:
         sheet.text(MARGIN, y + 12, fitted(words, wide - 2 * MARGIN, NORMAL), NORMAL, ink="soft")
@@ -39,8 +39,8 @@ def draw_nearest(about: Sequence[str], rows: Sequence[tuple[Shown, Sequence[Show
             _tile(sheet, MARGIN + 24 + (j + 1) * (TILE + GAP), y, one)
         sheet.line([(MARGIN + TILE + GAP + 6, y), (MARGIN + TILE + GAP + 6, y + TILE)], "soft")
         y += TILE + 50
-    sheet.box(MARGIN, y - 8, 14, 4, "k1")
-    sheet.text(MARGIN + 20, y, "of another class than the network's answer; below, the distance", SMALL, ink="soft")
+    sheet.box(MARGIN, y + 2, 14, 4, "k1")
+    sheet.text(MARGIN + 20, y + 8, "of another class than the network's answer; below, the distance", SMALL, ink="soft")
     return sheet
 
 

@@ -63,7 +63,7 @@ def norm_layers(model: Model) -> tuple[str, ...]:
     return tuple(n.path for n in model.arch.nodes if n.path in model.arch.main and isinstance(n.record, BatchNorm2d | LRN))
 
 
-def norms(
+def normalisation(
     model: Model, batches: Iterable[Batch], layers: Sequence[str], statistics: str = "running"
 ) -> tuple[BatchNormed | Damped, ...]:
     """What each of `layers` does to the pictures of the batches (x N×C×H×W, …), in one pass.

@@ -1,10 +1,11 @@
 """Occlusion: a square slides over the picture, and what the network then says (Zeiler & Fergus 2014, section 4.2, figure 7).
 
 The square's upper left corner goes from the picture's own in steps of `stride`, until the square reaches the other border; the
-last one may stand over it, where it covers less. One number a position, of the picture with that one square: nothing is averaged
-where squares overlap. Size, stride and fill are not in the paper; they are in every record and on every figure.
+last one may stand over it, where it covers less. One number a position, of the picture with that one square: nothing is
+averaged where squares overlap. Size, stride and fill are not in the paper; they are in every record and on every figure.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -112,12 +113,10 @@ def occlude(
     batch: int | None = None,
 ) -> Occlusion:
     """The whole map. Raises KeyboardInterrupt once `stop()` is true; see `occluding`."""
-    found = None
-    for found in occluding(model, picture, target, size, stride, fill, layer, unit, on_progress, stop, batch):
-        pass
-    if found is None or not found.computed.all():
+    maps = deque(occluding(model, picture, target, size, stride, fill, layer, unit, on_progress, stop, batch), maxlen=1)
+    if not maps or not maps[0].computed.all():
         raise KeyboardInterrupt
-    return found
+    return maps[0]
 
 
 def occluding(
@@ -226,12 +225,10 @@ def _levels(shape: tuple[int, int]) -> Iterator[tuple[int, list[tuple[int, int]]
         step *= 2
     last = 0
     while step:
-        yield step, [
-            (i, j)
-            for i in range(0, shape[0], step)
-            for j in range(0, shape[1], step)
-            if not last or i % last or j % last
-        ]
+        yield (
+            step,
+            [(i, j) for i in range(0, shape[0], step) for j in range(0, shape[1], step) if not last or i % last or j % last],
+        )
         last, step = step, step // 2
 
 

@@ -84,7 +84,7 @@ def _activation(sheet: Sketch, x: float, found: Occlusion, scale: float) -> None
         _titles(sheet, x, "(b) a map's activation", "")
         _nothing(sheet, x, found, scale, "The network has no maps of more than one place.")
         return
-    _titles(sheet, x, f"(b) map {found.unit} of {found.layer}", "its sum, at each of the square's positions")
+    _titles(sheet, x, f"(b) map {found.unit} of {found.layer}", "its sum, for each position")
     values = np.maximum(found.activation, 0)
     top = max(float(values.max()), found.clean.activation)
     _map(sheet, x, found, values, top, scale)
@@ -102,7 +102,7 @@ def _projection(
         _nothing(sheet, x, found, scale, projection)
     else:
         row, column = projection.places[0] if projection.places is not None else (0, 0)
-        _titles(sheet, x, "(c) what excites the map", f"{projection.rule} from its strongest place, {row},{column}")
+        _titles(sheet, x, "(c) what excites the map", f"{projection.rule} from place {row},{column}")
         most = contrast(projection.pixels[0])
         sheet.picture(x, TOP, reconstruction(projection.pixels[0], most, projection.color), wide * scale, height * scale)
         box = projection.boxes[0].within(height, wide)
@@ -206,4 +206,3 @@ def _nothing(sheet: Sketch, x: float, found: Occlusion, scale: float, why: str) 
     _frame(sheet, x, found, scale)
     for i, line in enumerate(wrap(why.split(" "), " ", SMALL, PANEL - 24)):
         sheet.text(x + 12, TOP + 24 + 16 * i, line, SMALL, ink="soft")
-

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from itertools import accumulate, repeat
 
 from neocog.pictures.preprocessing import Preprocessing
 
@@ -70,8 +71,9 @@ class Axis:
             return pixel, pixel + 1
         ratio = self.before / self.after
         centre = (pixel + 0.5) * ratio
-        if self.filter == "nearest":
-            return int(centre), int(centre) + 1
+        if self.filter == "nearest":  # Pillow walks from pixel to pixel, and so do its roundings
+            *_, at = accumulate(repeat(ratio, pixel), initial=ratio * 0.5)
+            return int(at), int(at) + 1
         if self.filter == "linear":
             at = min(max(centre - 0.5, 0.0), self.before - 1.0)
             return math.floor(at), min(math.ceil(at), self.before - 1) + 1

@@ -92,7 +92,7 @@ def _between(arch: Architecture, path: str, entrance: str) -> set[str]:
     return arch.ancestors(path) - (arch.ancestors(entrance) if entrance != "input" else set())
 
 
-def responses(model: Model, batches: Iterable[Batch], statistics: str = "running") -> Responses:
+def layer_responses(model: Model, batches: Iterable[Batch], statistics: str = "running") -> Responses:
     """Of batches (x N×C×H×W, …). Raises UserError for a network without such layers, and for no pictures."""
     arch, deep = model.arch, depths(model.arch)
     paths, blocks, opened = answering(arch), joins(arch), gates(arch)

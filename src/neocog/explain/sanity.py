@@ -49,8 +49,12 @@ class Randomised:
 
     @property
     def upper(self) -> np.ndarray:
-        """N: the mean ρ over the stages in which at least the upper half of the layers is drawn anew, each stage afresh."""
-        late = self.rho[:, self.shares >= 0.5]
+        """N: the mean ρ over the stages in which about the upper half of the layers, a third to two thirds, is drawn anew.
+
+        What the lower half alone makes of a picture, edges above all, is then still there: a map that lives on it stays. Each
+        stage is drawn afresh, so their mean is less a matter of luck than one of them."""
+        away = np.abs(self.shares - 0.5)
+        late = self.rho[:, away <= max(1 / 6 + 1e-9, float(away.min()) + 1e-9)]
         known = ~np.isnan(late)
         return np.where(known.any(1), np.nansum(late, 1) / np.maximum(known.sum(1), 1), np.nan)
 

@@ -52,7 +52,7 @@ def veil(model: Model, pixels: np.ndarray, fill: str = "mean", size: int = 0) ->
 
 
 def colour_of(words: str) -> tuple[int, int, int]:
-    """"128,128,128" as red, green, blue. Raises UserError for what is no colour."""
+    """ "128,128,128" as red, green, blue. Raises UserError for what is no colour."""
     parts = [part.strip() for part in words.split(",")]
     if len(parts) != 3 or not all(part.isdecimal() and int(part) < 256 for part in parts):
         raise UserError(f"no fill '{words}': there are {', '.join(FILLS)}, or a colour as 128,128,128, each from 0 to 255")

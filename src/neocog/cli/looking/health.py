@@ -14,7 +14,7 @@ from neocog.explain.dead import Idle, dead_units
 from neocog.explain.dead_figure import draw_dead
 from neocog.explain.histograms import KINDS, Moment, moment
 from neocog.explain.histograms_figure import draw_histograms, spread
-from neocog.explain.norms import BatchNormed, norm_layers, norms
+from neocog.explain.norms import BatchNormed, norm_layers, normalisation
 from neocog.explain.norms_figure import draw_norms
 from neocog.explain.resuming import State
 from neocog.files import cache_folder
@@ -37,7 +37,7 @@ def _norms(look: Look) -> Shown:
     if not there:
         raise UserError(f"{look.net} normalises nothing by batch (BN) or by neighbouring maps (LRN)")
     layers = tuple(look.args.layer or (there[i] for i in spread(len(there), ROWS)))
-    found = norms(one.model, feed.of(one), layers, one.statistics)
+    found = normalisation(one.model, feed.of(one), layers, one.statistics)
     facts, words, arrays = [], [], {}
     for layer in found:
         said = {"path": layer.path, "before": counted(layer.before), "after": counted(layer.after)}
@@ -56,7 +56,7 @@ def _norms(look: Look) -> Shown:
         facts.append(said)
     left = f"; {len(found)} of its {len(there)} layers, --layer names others" if len(found) < len(there) else ""
     about = f"{one.name} · {feed.words}, seed {seed}{left}"
-    return Shown(draw_norms(about, found), {"pictures": feed.words, "layers": facts}, words, arrays)
+    return Shown(draw_norms(about, found), {"pictures": feed.words, "layers": facts}, words, arrays, feed.bad)
 
 
 def _dead(look: Look) -> Shown:
@@ -75,7 +75,7 @@ def _dead(look: Look) -> Shown:
     facts = {"pictures": feed.words, "n": found.n, "units": found.units, "dead": found.dead, "saturated": found.saturated}
     names = ("top", "share", "live", "flat_units")
     arrays = {f"{layer.path}_{name}": getattr(layer, name) for layer in found.layers for name in names}
-    return Shown(draw_dead(f"{one.name} · {feed.words}", found), facts | {"layers": layers}, words, arrays)
+    return Shown(draw_dead(f"{one.name} · {feed.words}", found), facts | {"layers": layers}, words, arrays, feed.bad)
 
 
 def _idle(look: Look, one: Member) -> tuple[Idle, Feed]:
@@ -115,7 +115,7 @@ def _histograms(look: Look) -> Shown:
     left = f"; {len(chosen)} of {len(paths)} layers, --layer names others" if chosen and len(chosen) < len(paths) else ""
     about = f"{short(look.net)} · {feed.words}, seed {seed}{of}{left}"
     facts = {"pictures": feed.words, "moments": [m.name for m in found], "layers": facts}
-    return Shown(draw_histograms(about, found, chosen), facts, words, arrays)
+    return Shown(draw_histograms(about, found, chosen), facts, words, arrays, feed.bad)
 
 
 def _moments(run: str) -> list[str]:

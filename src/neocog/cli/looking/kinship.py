@@ -1,5 +1,8 @@
 """`explain --method nearest | map`: which pictures are alike to the network."""
 
+from collections.abc import Mapping
+from pathlib import Path
+
 import numpy as np
 
 from neocog.cli.evaluate_split import Split, choose_split
@@ -7,16 +10,19 @@ from neocog.cli.looking import Shown
 from neocog.cli.looking.look import Look
 from neocog.cli.looking.several import Feed, Member, labelled, member, watched
 from neocog.errors import UserError
-from neocog.explain.feature_map import feature_map
+from neocog.explain.feature_map import map_features
 from neocog.explain.feature_map_figure import draw_map
 from neocog.explain.feeding import batches, some
 from neocog.explain.inside import input_of, pixels_of, shown
 from neocog.explain.nearest import nearest_pictures
 from neocog.explain.nearest_figure import Shown as Tile
 from neocog.explain.nearest_figure import draw_nearest, far
+from neocog.explain.resuming import State
+from neocog.files import cache_folder
 from neocog.nn.resample import torch_resize
-from neocog.pictures.sets import Pictures
+from neocog.pictures.sets import Pictures, fingerprint
 from neocog.pictures.store import Store
+from neocog.runs.marks import pictures_mark, weights_mark
 
 NEIGHBOURS, ASKED = 6, 6
 PICTURES, THUMBS = 1000, 400  # on a map; up to so many are drawn as pictures
@@ -34,16 +40,28 @@ def _nearest(look: Look) -> Shown:
     known = _labelled(look, one, where)
     names, asked, labels, own = _asked(look, one, where)
     answers = one.predictor.scores(asked).argmax(1)
-    source = watched(look, batches(one.model, known), len(known), "looking at pictures")
-    layer = (look.args.layer or [None])[0]
-    found = nearest_pictures(one.model, input_of(one.model, asked), source, k, layer, look.args.distance or "euclidean", own)
+    layer, distance = (look.args.layer or [None])[0], look.args.distance or "euclidean"
+    about = {
+        "weights": weights_mark(one.model), "arch": one.model.arch.to_json(), "record": one.predictor.preprocessing.to_json(),
+        "pictures": pictures_mark(known), "asked": fingerprint([asked]), "k": k, "layer": layer, "distance": distance,
+    }  # fmt: skip
+    state = State(Path(look.args.cache) if look.args.cache else cache_folder() / "explain", "nearest", about)
+    begun, failed = state.read(), []
+    done = int(begun["end"]) if begun else 0
+    source = batches(one.model, known, begin=done, failed=failed) if done < len(known) else iter(())
+
+    def keep(arrays: Mapping[str, np.ndarray]) -> None:
+        state.write(arrays, now=look.stop() or int(arrays["end"]) == len(known))
+
+    source = watched(look, source, len(known), "looking at pictures")
+    found = nearest_pictures(one.model, input_of(one.model, asked), source, k, layer, distance, own, begun, keep)
     if not found.indices.shape[1]:
         raise UserError(f"{look.args.data}: there is no other picture")
     pixels = _pixels(one, known, np.unique(found.indices))
     classes, rows, facts = one.predictor.classes, [], []
     agreed = found.agreement(answers)
     for q, name in enumerate(names):
-        truth = f"is {classes[labels[q]]}" if labels is not None and labels[q] != answers[q] else name
+        truth = f"is {classes[labels[q]]}" if labels is not None and labels[q] != answers[q] else Path(name).name
         mine = Tile(shown(one.model, asked[q]), classes[answers[q]], truth)
         near = [
             Tile(pixels[int(i)], classes[int(label)], far(float(d)), int(label) == answers[q])
@@ -56,18 +74,19 @@ def _nearest(look: Look) -> Shown:
             "nearest": [{"file": known.name(int(i)), "label": classes[int(label)], "distance": float(d)} for i, label, d in
                         zip(found.indices[q], found.labels[q], found.distances[q], strict=True)],
         })  # fmt: skip
-    about = [
-        f"{one.name} · '{found.path}', {found.distance} distance, the {k} nearest of {found.n:,} pictures ({where.what})",
-        f"{100 * agreed.mean():.0f} % of the neighbours are of the class that the network answers ({len(names)} × {found.indices.shape[1]})",
+    of = f"{found.n:,} pictures of {Path(look.args.data).name} ({where.what})"
+    lines = [
+        f"{one.name} · by '{found.path}', {found.distance} distance, the {found.indices.shape[1]} nearest of {of}",
+        f"{100 * agreed.mean():.0f} % of the {found.indices.size} neighbours are of the class that the network answers",
     ]
     words = [f"{f['file']}: taken for {f['answer']}, as are {100 * f['agreement']:.0f} % of its {k} nearest" for f in facts]
     arrays = {"indices": found.indices, "labels": found.labels, "distances": found.distances, "answers": answers}
     told = {"layer": found.path, "distance": found.distance, "n": found.n, "agreement": float(agreed.mean()), "pictures": facts}
-    return Shown(draw_nearest(about, rows), told, words, arrays)
+    return Shown(draw_nearest(lines, rows), told, words, arrays, (*where.skipped, *failed))
 
 
 def _asked(look: Look, one: Member, where: Split) -> tuple[list[str], np.ndarray, np.ndarray | None, np.ndarray | None]:
-    """Names, pixels, and where they are known labels and numbers among the pictures searched, of IMAGE or of some of the data."""
+    """Of IMAGE, or of some of the data: names, pixels, and where known labels and numbers among the pictures searched."""
     if look.args.image is not None:
         return [look.name], pixels_of(one.model, look.picture)[None], None, None
     try:
@@ -80,7 +99,11 @@ def _asked(look: Look, one: Member, where: Split) -> tuple[list[str], np.ndarray
     if not len(kept):
         raise UserError(f"{look.args.data}: none of the pictures can be read")
     names = [pictures.name(int(i)) for i in kept]
-    same = {where.pictures.name(i): i for i in range(len(where.pictures))} if other.what == "all pictures" or other is where else {}
+    same = (
+        {where.pictures.name(i): i for i in range(len(where.pictures))}
+        if other.what == "all pictures" or other is where
+        else {}
+    )
     return names, pixels, pictures.labels[kept], np.array([same.get(name, -1) for name in names])
 
 
@@ -102,7 +125,7 @@ def _pixels(one: Member, pictures: Pictures, indices: np.ndarray) -> dict[int, n
 
 def _map(look: Look) -> Shown:
     one, feed = member(look.args.run, look.args.seed or 0), Feed(look, look.args.n or PICTURES)
-    found = feature_map(one.model, feed.of(one), (look.args.layer or [None])[0], look.args.seed or 0)
+    found = map_features(one.model, feed.of(one), (look.args.layer or [None])[0], look.args.seed or 0)
     pixels = _pixels(one, look.split.pictures, found.indices) if len(found.indices) <= THUMBS else None
     classes = one.predictor.classes if one.trained else look.split.pictures.classes
     facts = {
@@ -116,4 +139,4 @@ def _map(look: Look) -> Shown:
     ]
     arrays = {"places": found.places, "labels": found.labels, "answers": found.answers, "indices": found.indices}
     about = f"{one.name} · {feed.words}, seed {look.args.seed or 0}"
-    return Shown(draw_map(about, found, classes, pixels), facts, words, arrays)
+    return Shown(draw_map(about, found, classes, pixels), facts, words, arrays, feed.bad)

@@ -7,7 +7,7 @@ from neocog.cli.looking.look import Look
 from neocog.cli.looking.several import Feed, members
 from neocog.explain.flow import gradient_flow
 from neocog.explain.flow_figure import draw_flow
-from neocog.explain.responses import responses
+from neocog.explain.responses import layer_responses
 from neocog.explain.responses_figure import draw_responses
 
 PICTURES, BATCHES = 256, 8
@@ -51,12 +51,12 @@ def _flow(look: Look) -> Shown:
         names = ("paths", "depths", "outputs", "weights", "sizes", "bound", "blocks", "shares")
         arrays |= {f"{i}_{what}": np.asarray(getattr(flow, what)) for what in names}
     about = f"{feed.words}, batches of {size}, seed {look.args.seed or 0}"
-    return Shown(draw_flow(found, about), facts, words, arrays)
+    return Shown(draw_flow(found, about), facts, words, arrays, feed.bad)
 
 
 def _responses(look: Look) -> Shown:
     feed = Feed(look, look.args.n or PICTURES)
-    found = [(one.name, responses(one.model, feed.of(one), one.statistics)) for one in members(look)]
+    found = [(one.name, layer_responses(one.model, feed.of(one), one.statistics)) for one in members(look)]
     networks, words, arrays = [], [], {}
     for i, (name, one) in enumerate(found):
         layers = zip(one.paths, one.mean, one.std, strict=True)
@@ -74,4 +74,4 @@ def _responses(look: Look) -> Shown:
         arrays |= {f"{i}_{what}": np.asarray(getattr(one, what)) for what in ("paths", "depths", "mean", "std", "ratios")}
         arrays |= {f"{i}_{path}": gate for path, gate in zip(one.gate_paths, one.gates, strict=True)}
     facts = {"pictures": feed.words, "networks": networks}
-    return Shown(draw_responses(found, f"{feed.words}, seed {look.args.seed or 0}"), facts, words, arrays)
+    return Shown(draw_responses(found, f"{feed.words}, seed {look.args.seed or 0}"), facts, words, arrays, feed.bad)

@@ -55,7 +55,9 @@ def _others(look: Look, found: Occlusion) -> Exemplars:
     """The same map's strongest answers in --data, other than this very picture's."""
     assert found.layer is not None and found.unit is not None
     pictures, folder = chosen_pictures(look), kept_in(look)
-    top = strongest(look.model, pictures, [found.layer], folder=folder, on_progress=look.tell("looking at pictures"), stop=look.stop)
+    top = strongest(
+        look.model, pictures, [found.layer], folder=folder, on_progress=look.tell("looking at pictures"), stop=look.stop
+    )
     return exemplars(look.model, pictures, top.layers[found.layer], [found.unit], stop=look.stop)
 
 
@@ -86,7 +88,8 @@ def _words(found: Occlusion, names: tuple[str, ...]) -> list[str]:
     where = f"columns {left} to {right}, rows {top} to {bottom}"
     kept = float((found.label == found.clean.label).mean())
     return [
-        f"{names[found.target]}: {found.clean.probability:.3f} without a square, {found.probability.min():.3f} with it over {where}",
+        f"{names[found.target]}: {found.clean.probability:.3f} without a square, {found.probability.min():.3f} with it over "
+        f"{where}",
         f"the answer stays {names[found.clean.label]} at {100 * kept:.0f} % of {found.label.size} positions "
         f"({found.size} px, every {found.stride}, {found.fill})",
     ]  # fmt: skip

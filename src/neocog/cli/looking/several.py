@@ -1,7 +1,7 @@
 """Several networks side by side, and the pictures that each of them reads: of --data, else noise."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from neocog.cli.looking.look import Look, fresh
-from neocog.errors import UserError
-from neocog.explain.feeding import Batch, batch_size, batches, noise, some
+from neocog.errors import BadPicture, UserError
+from neocog.explain.feeding import Batch, batches, noise, some
 from neocog.runs import Predictor, load_predictor
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class Feed:
 
     look: Look
     n: int | None
-    split: str | None = None
+    failed: list[BadPicture] = field(default_factory=list)
 
     @property
     def real(self) -> bool:
@@ -104,6 +104,11 @@ class Feed:
         return len(self.chosen) if self.real else self.n or 0
 
     @property
+    def bad(self) -> tuple[BadPicture, ...]:
+        """Those that could not be read, once each."""
+        return (*self.look.split.skipped, *{bad.where: bad for bad in self.failed}.values()) if self.real else ()
+
+    @property
     def words(self) -> str:
         """What they are."""
         if not self.real:
@@ -115,7 +120,7 @@ class Feed:
     def of(self, one: Member, size: int | None = None, words: str = "", begin: int = 0) -> Iterator[Batch]:
         """Batches for one network, from picture `begin` of the order on. Ctrl-C ends them as KeyboardInterrupt."""
         if self.real:
-            source = batches(one.model, labelled(self.look, one), self.chosen, size or batch_size(one.model), begin)
+            source = batches(one.model, labelled(self.look, one), self.chosen, size, begin, self.failed)
         else:
             source = noise(one.model, self.count, size, self.look.args.seed or 0)
         return watched(self.look, source, self.count, words or one.name)

@@ -1,5 +1,7 @@
 """Activations and their derivatives, and what a product of derivatives does through depth. Functions from neocog's records."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -15,8 +17,11 @@ from neocog.nets.parts import squash
 from neocog.nn import Model
 from neocog.nn.modules import module
 
-SOURCE = ("LeCun, Bottou, Bengio & Haffner 1998, appendix A (1.7159·tanh(2x/3)); Krizhevsky, Sutskever & Hinton 2012, section 3.1 "
-          "(ReLU). Derivatives by autograd; the deep nets have random weights and are not trained.")  # fmt: skip
+SOURCE = (
+    "LeCun, Bottou, Bengio & Haffner 1998, appendix A (1.7159·tanh(2x/3)); Krizhevsky, Sutskever & Hinton 2012, "
+    "section 3.1 "
+    "(ReLU). Derivatives by autograd; the deep nets have random weights and are not trained."
+)
 KINDS: dict[str, tuple[Leaf, str]] = {
     "ReLU": (ReLU(), "k0"),
     "sigmoid": (Sigmoid(), "k1"),
@@ -36,12 +41,12 @@ def values(record: Leaf, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def through_depth(record: Leaf, seed: int) -> list[float]:
     """|gradient| at the input of each of DEPTH layers, of the last first, relative to the gradient at the answer.
 
-    Weights with variance 2/fan-in, which keeps the gradient of ReLUs as it is on average, for all: what differs is the function.
+    Weights with variance 2/fan-in, which keeps the gradient of ReLUs as it is on average, for all: only the function differs.
     """
-    steps: dict[str, Leaf] = {}
+    steps: dict[str, Any] = {}
     for i in range(DEPTH):
         steps |= {f"fc{i}": Linear(WIDTH, init=HeNormal()), f"act{i}": record}
-    model = Model(architecture("", (WIDTH,), Sequential(**steps)), torch.Generator().manual_seed(seed)).double().eval()  # type: ignore[arg-type]
+    model = Model(architecture("", (WIDTH,), Sequential(**steps)), torch.Generator().manual_seed(seed)).double().eval()
     x = torch.randn(PICTURES, WIDTH, generator=torch.Generator().manual_seed(seed + 1), dtype=torch.float64, requires_grad=True)
     kept: list[Tensor] = [x]
     out = x
@@ -61,15 +66,31 @@ def show(name: str, picture: object, seed: int) -> Lesson:
     deep = {kind: through_depth(record, seed) for kind, (record, _) in KINDS.items()}
     largest = {kind: float(values(record, np.linspace(-8, 8, 160001))[1].max()) for kind, (record, _) in KINDS.items()}
     heads = ("", "largest slope", f"its {DEPTH}th power", f"measured after {DEPTH} layers", "f(1)", "slope at 4")
-    rows = [(kind, f"{largest[kind]:.4f}", tiny(largest[kind] ** DEPTH), tiny(deep[kind][-1]),
-             f"{values(KINDS[kind][0], np.array([1.0]))[0][0]:.4f}", tiny(float(values(KINDS[kind][0], np.array([4.0]))[1][0])))
-            for kind in KINDS]  # fmt: skip
-    told = (f"A sigmoid passes at most {largest['sigmoid']:g} of a gradient, so {DEPTH} of them at most {tiny(largest['sigmoid'] ** DEPTH)}, before the weights "
-            "have their say. A ReLU that is on passes all of it. LeNet-5's function takes 1 to 1 and −1 to −1, where its codes "
-            "lie, and bends most there.")  # fmt: skip
+    rows = [
+        (
+            kind,
+            f"{largest[kind]:.4f}",
+            tiny(largest[kind] ** DEPTH),
+            tiny(deep[kind][-1]),
+            f"{values(KINDS[kind][0], np.array([1.0]))[0][0]:.4f}",
+            tiny(float(values(KINDS[kind][0], np.array([4.0]))[1][0])),
+        )
+        for kind in KINDS
+    ]
+    told = (
+        f"A sigmoid passes at most {largest['sigmoid']:g} of a gradient, so {DEPTH} of them at most "
+        f"{tiny(largest['sigmoid'] ** DEPTH)}, before the weights "
+        "have their say. A ReLU that is on passes all of it. LeNet-5's function takes 1 to 1 and −1 to −1, where its codes "
+        "lie, and bends most there."
+    )
     sheet = _draw(x, found, deep, largest, heads, rows, told)
-    return Lesson(name, "Activations and their derivatives", sheet, (*printed(heads, rows), "", told),
-                  {"largest_slope": largest, "depth": DEPTH, "gradient": deep})  # fmt: skip
+    return Lesson(
+        name,
+        "Activations and their derivatives",
+        sheet,
+        (*printed(heads, rows), "", told),
+        {"largest_slope": largest, "depth": DEPTH, "gradient": deep},
+    )
 
 
 def _draw(x: np.ndarray, found: dict, deep: dict, largest: dict, heads: tuple, rows: list, told: str) -> Sketch:
@@ -85,7 +106,11 @@ def _draw(x: np.ndarray, found: dict, deep: dict, largest: dict, heads: tuple, r
     plot = Plot(MARGIN + 52, y + 52, sheet.wide - 2 * MARGIN - 70, 220)
     layers = list(range(DEPTH + 1))
     series = [Series(kind, layers, g, KINDS[kind][1], dots=True) for kind, g in deep.items()]
-    series.append(Series("sigmoid's bound without weights, ¼ a layer", layers, [largest["sigmoid"] ** n for n in layers], "k5", dashed=True))
+    series.append(
+        Series(
+            "sigmoid's bound without weights, ¼ a layer", layers, [largest["sigmoid"] ** n for n in layers], "k5", dashed=True
+        )
+    )
     chart(sheet, plot, series, "layers passed on the way back", "|gradient|, 1 at the answer", logarithmic=True)
     y = table(sheet, MARGIN, y + 52 + 220 + 66, heads, rows)
     return close(sheet, prose(sheet, MARGIN, y + 12, sheet.wide - 2 * MARGIN, told), SOURCE)

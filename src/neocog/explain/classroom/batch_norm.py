@@ -11,15 +11,20 @@ from neocog.figure.parts import Plot, Series, histogram
 from neocog.figure.sketch import SMALL, Sketch
 from neocog.nn import Model
 
-SOURCE = ("Ioffe & Szegedy 2015, algorithms 1 and 2. A random 5×5 convolution on neocog's digits; neocog's layer, eps 1e−5, running "
-          "statistics updated by a tenth of each batch's.")  # fmt: skip
+SOURCE = (
+    "Ioffe & Szegedy 2015, algorithms 1 and 2. A random 5×5 convolution on neocog's digits; neocog's layer, eps "
+    "1e−5, running "
+    "statistics updated by a tenth of each batch's."
+)
 MAPS, STEPS, BATCH = 4, 120, 32
 SIZES = (2, 4, 8, 16, 32, 64, 128, 256)
 
 
 def net() -> Model:
     """conv 5×5 to four maps of very different size and offset → batch normalisation."""
-    model = Model(architecture("", (1, 28, 28), Sequential(conv=Conv2d(MAPS, 5), bn=BatchNorm2d())), torch.Generator().manual_seed(0))
+    model = Model(
+        architecture("", (1, 28, 28), Sequential(conv=Conv2d(MAPS, 5), bn=BatchNorm2d())), torch.Generator().manual_seed(0)
+    )
     with torch.no_grad():
         model.get_parameter("conv.weight").mul_(torch.tensor([0.3, 1.0, 3.0, 6.0])[:, None, None, None])
         model.get_parameter("conv.bias").copy_(torch.tensor([2.0, -1.0, 0.5, -4.0]))
@@ -49,8 +54,10 @@ def show(name: str, picture: object, seed: int) -> Lesson:
         gap = float(np.abs(after - y).max())
         count = first.numel() / MAPS
         assert layer.running_mean is not None and layer.running_var is not None
-        running_gap = max(float(np.abs(layer.running_mean.numpy() - 0.1 * mean).max()),
-                          float(np.abs(layer.running_var.numpy() - (0.9 + 0.1 * var * count / (count - 1))).max() / var.max()))  # fmt: skip
+        running_gap = max(
+            float(np.abs(layer.running_mean.numpy() - 0.1 * mean).max()),
+            float(np.abs(layer.running_var.numpy() - (0.9 + 0.1 * var * count / (count - 1))).max() / var.max()),
+        )
         way, ways = [layer.running_mean.numpy() / true_mean], [layer.running_var.numpy() / true_var]
         for _ in range(STEPS - 1):
             layer(whole[torch.randint(len(x), (BATCH,), generator=generator)])
@@ -61,26 +68,62 @@ def show(name: str, picture: object, seed: int) -> Lesson:
         evaluated = layer(mine).numpy()
         apart = []
         for size in SIZES:
-            each = [np.abs(by_hand(mine[i : i + size].numpy(), layer.eps)[0] - evaluated[i : i + size]).mean() for i in range(0, 512, size)]
+            each = [
+                np.abs(by_hand(mine[i : i + size].numpy(), layer.eps)[0] - evaluated[i : i + size]).mean()
+                for i in range(0, 512, size)
+            ]
             apart.append(float(np.mean(each)))
     heads = ("map", "mean before", "deviation before", "mean after", "deviation after", "running mean", "all 4,000 digits")
-    rows = [(str(c), *(f"{v:.3f}".replace("-", "−") for v in (mean[c], var[c] ** 0.5)), *(f"{v + 0.0:.3f}".replace("−0.000", "0.000").replace("-0.000", "0.000") for v in (after[:, c].mean(), after[:, c].std())),
-             *(f"{v:.3f}".replace("-", "−") for v in (layer.running_mean.numpy()[c], true_mean[c]))) for c in range(MAPS)]  # fmt: skip
-    told = (f"Layer against algorithm 1 by hand: largest difference {tiny(gap)}. Running mean and unbiased variance after one batch against "
-            f"0.9·old + 0.1·batch: {tiny(running_gap)}.")  # fmt: skip
-    facts = {"difference_by_hand": gap, "running_difference_by_hand": running_gap, "mean_after": after.mean((0, 2, 3)).tolist(),
-             "std_after": after.std((0, 2, 3)).tolist(), "train_eval_gap": dict(zip(map(str, SIZES), apart, strict=True))}  # fmt: skip
+    rows = [
+        (
+            str(c),
+            *(f"{v:.3f}".replace("-", "−") for v in (mean[c], var[c] ** 0.5)),
+            *(
+                f"{v + 0.0:.3f}".replace("−0.000", "0.000").replace("-0.000", "0.000")
+                for v in (after[:, c].mean(), after[:, c].std())
+            ),
+            *(f"{v:.3f}".replace("-", "−") for v in (layer.running_mean.numpy()[c], true_mean[c])),
+        )
+        for c in range(MAPS)
+    ]
+    told = (
+        f"Layer against algorithm 1 by hand: largest difference {tiny(gap)}. Running mean and unbiased variance "
+        f"after one batch against "
+        f"0.9·old + 0.1·batch: {tiny(running_gap)}."
+    )
+    facts = {
+        "difference_by_hand": gap,
+        "running_difference_by_hand": running_gap,
+        "mean_after": after.mean((0, 2, 3)).tolist(),
+        "std_after": after.std((0, 2, 3)).tolist(),
+        "train_eval_gap": dict(zip(map(str, SIZES), apart, strict=True)),
+    }
     drawn = _draw(first.numpy(), after, np.array(way), np.array(ways), apart, heads, rows, told)
     return Lesson(name, "Batch normalisation", drawn, (*printed(heads, rows), "", told), facts)
 
 
-def _draw(before: np.ndarray, after: np.ndarray, way: np.ndarray, ways: np.ndarray, apart: list[float], heads: tuple, rows: list, told: str) -> Sketch:  # fmt: skip
-    sheet, y = board("Batch normalisation", f"Four maps of one layer on a batch of {BATCH} digits: each map is shifted and scaled to mean 0 and deviation 1 over "
-                     "the batch and all its places.")  # fmt: skip
+def _draw(
+    before: np.ndarray,
+    after: np.ndarray,
+    way: np.ndarray,
+    ways: np.ndarray,
+    apart: list[float],
+    heads: tuple,
+    rows: list,
+    told: str,
+) -> Sketch:
+    sheet, y = board(
+        "Batch normalisation",
+        f"Four maps of one layer on a batch of {BATCH} digits: each map is shifted "
+        f"and scaled to mean 0 and deviation 1 over "
+        "the batch and all its places.",
+    )
     step = (sheet.wide - 2 * MARGIN) / MAPS
     span = float(np.abs(before).max())
     for c in range(MAPS):
-        for i, (what, values, limit, ink) in enumerate((("before", before[:, c], span, "k5"), ("after", after[:, c], 6.0, "k0"))):
+        for i, (what, values, limit, ink) in enumerate(
+            (("before", before[:, c], span, "k5"), ("after", after[:, c], 6.0, "k0"))
+        ):
             counts, _ = np.histogram(values, 48, (-limit, limit))
             plot = Plot(MARGIN + c * step, y + 30 + i * 122, step - 26, 74)
             histogram(sheet, plot, np.sqrt(counts).tolist(), -limit, limit, ink, f"map {c}, {what}")
@@ -93,9 +136,24 @@ def _draw(before: np.ndarray, after: np.ndarray, way: np.ndarray, ways: np.ndarr
     caption(sheet, MARGIN, y, "Running statistics find those of the data")
     caption(sheet, MARGIN + room + 66, y, "Small batches are noisy judges")
     steps = list(range(1, STEPS + 1))
-    chart(sheet, Plot(MARGIN + 52, y + 52, room, 170), [Series("mean, of four maps", steps, way.mean(1).tolist(), "k0", way.min(1).tolist(), way.max(1).tolist()),
-          Series("variance", steps, ways.mean(1).tolist(), "k1", ways.min(1).tolist(), ways.max(1).tolist())], "batches seen", "running / true", logarithmic=True)  # fmt: skip
-    chart(sheet, Plot(MARGIN + 52 + room + 66, y + 52, room, 170), [Series("apart", [float(np.log2(s)) for s in SIZES], apart, "k2", dots=True)],
-          "log₂ of the size of the batch", "mean |training answer − evaluation answer|", low=0.0)  # fmt: skip
+    chart(
+        sheet,
+        Plot(MARGIN + 52, y + 52, room, 170),
+        [
+            Series("mean, of four maps", steps, way.mean(1).tolist(), "k0", way.min(1).tolist(), way.max(1).tolist()),
+            Series("variance", steps, ways.mean(1).tolist(), "k1", ways.min(1).tolist(), ways.max(1).tolist()),
+        ],
+        "batches seen",
+        "running / true",
+        logarithmic=True,
+    )
+    chart(
+        sheet,
+        Plot(MARGIN + 52 + room + 66, y + 52, room, 170),
+        [Series("apart", [float(np.log2(s)) for s in SIZES], apart, "k2", dots=True)],
+        "log₂ of the size of the batch",
+        "mean |training answer − evaluation answer|",
+        low=0.0,
+    )
     y = table(sheet, MARGIN, y + 52 + 170 + 66, heads, rows, gap=16)
     return close(sheet, prose(sheet, MARGIN, y + 12, sheet.wide - 2 * MARGIN, told), SOURCE)

@@ -37,8 +37,16 @@ def caption(sheet: Sketch, x: float, y: float, words: str, ink: str = "ink") -> 
     sheet.text(x, y, words, NORMAL, ink=ink, bold=True)
 
 
-def table(sheet: Sketch, x: float, y: float, heads: Sequence[str], rows: Sequence[Sequence[str]], gap: float = 22,
-          strong: Sequence[int] = (), size: float = NORMAL) -> float:  # fmt: skip
+def table(
+    sheet: Sketch,
+    x: float,
+    y: float,
+    heads: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    gap: float = 22,
+    strong: Sequence[int] = (),
+    size: float = NORMAL,
+) -> float:
     """Words in columns, the first from the left and the others to the right, heads above a line; the height below it.
 
     `strong`: rows in bold. A column is as wide as its widest words; a table too wide for the board draws together.
@@ -65,8 +73,17 @@ def table(sheet: Sketch, x: float, y: float, heads: Sequence[str], rows: Sequenc
     return y + 6 + len(rows) * line + 8
 
 
-def boxed(sheet: Sketch, x: float, y: float, wide: float, high: float, words: str, below: str = "", ink: str = "k0",
-          opacity: float = 0.16) -> None:  # fmt: skip
+def boxed(
+    sheet: Sketch,
+    x: float,
+    y: float,
+    wide: float,
+    high: float,
+    words: str,
+    below: str = "",
+    ink: str = "k0",
+    opacity: float = 0.16,
+) -> None:
     """A part of a network: its name in a tinted frame, and a line of numbers under the name."""
     sheet.box(x, y, wide, high, ink, opacity)
     sheet.frame(x, y, wide, high, ink, 1.3)

@@ -10,6 +10,7 @@ from neocog.explain.classroom import Lesson
 from neocog.explain.classroom.board import MARGIN, board, caption, close, printed, prose, table, tiny
 from neocog.figure.sketch import NORMAL, SMALL, Sketch
 from neocog.nets import resolve
+from neocog.nn import layers
 from neocog.nn.modules import module
 
 SOURCE = "LeCun, Bottou, Bengio & Haffner 1998, section II.B and Table I. The table is read from neocog's record of LeNet-5."
@@ -33,8 +34,12 @@ def show(name: str, picture: object, seed: int) -> Lesson:
     record, maps = row.node.record, row.inputs[0][0]
     assert isinstance(record, TableConv2d)
     dense = Conv2d(len(record.table), record.kernel)
-    full = {"links": maps * len(record.table), "params": sum(int(np.prod(p.shape)) for p in dense.params(*row.inputs)),
-            "connections": dense.connections(*row.inputs), "macs": dense.macs(*row.inputs)}  # fmt: skip
+    full = {
+        "links": maps * len(record.table),
+        "params": sum(int(np.prod(p.shape)) for p in dense.params(*row.inputs)),
+        "connections": dense.connections(*row.inputs),
+        "macs": dense.macs(*row.inputs),
+    }
     ours = {"links": record.links, "params": row.params, "connections": row.connections, "macs": row.macs}
     kinds = [kind(r, maps) for r in record.table]
     read = [sum(i in r for r in record.table) for i in range(maps)]
@@ -42,11 +47,17 @@ def show(name: str, picture: object, seed: int) -> Lesson:
     alike = len(record.table) - len({frozenset(r) for r in record.table})
 
     heads = ("C3", "links", "parameters", "connections", "MACs")
-    rows = [(what, *(f"{n:,}" for n in found.values())) for what, found in (("as the table has it", ours), ("every map reads every map", full))]  # fmt: skip
+    rows = [
+        (what, *(f"{n:,}" for n in found.values()))
+        for what, found in (("as the table has it", ours), ("every map reads every map", full))
+    ]
     rows.append(("ratio", *(f"{a / b:.3f}" for a, b in zip(ours.values(), full.values(), strict=True))))
     proof = f"table layer against a full one with zeros at the dots: largest difference {tiny(gap)}"
-    why = (f"Each map of S2 is read by {read[0] if len(set(read)) == 1 else read} maps of C3, and {'no two maps of C3 read' if not alike else f'{alike} maps of C3 read'} "
-           "the same ones: different inputs force the maps to learn different features, and fewer links cost less.")  # fmt: skip
+    why = (
+        f"Each map of S2 is read by {read[0] if len(set(read)) == 1 else read} maps of C3, and "
+        f"{'no two maps of C3 read' if not alike else f'{alike} maps of C3 read'} "
+        "the same ones: different inputs force the maps to learn different features, and fewer links cost less."
+    )
     sheet, y = board("C3 of LeNet-5: who reads whom", "A cross: this map of C3 (column) reads this map of S2 (row).")
     y = _grid(sheet, MARGIN + 66, y + 6, record.table, kinds, maps, row.params, record)
     sizes = [f"{of}, {shape[1]}×{shape[2]}" for of, shape in (("S2", row.inputs[0]), ("C3", row.output))]
@@ -54,28 +65,44 @@ def show(name: str, picture: object, seed: int) -> Lesson:
     y = table(sheet, MARGIN, y + 26, heads, rows)
     y = prose(sheet, MARGIN, y + 14, sheet.wide - 2 * MARGIN, why)
     sheet.text(MARGIN, y + 4, proof, NORMAL, ink="soft")
-    facts = {"table": [list(r) for r in record.table], "ours": ours, "full": full, "read_by": read,
-             "difference_from_zeros": gap}  # fmt: skip
-    return Lesson(name, "C3's table of connections", close(sheet, y + 12, SOURCE), (*printed(heads, rows), "", why, proof), facts)
+    facts = {
+        "table": [list(r) for r in record.table],
+        "ours": ours,
+        "full": full,
+        "read_by": read,
+        "difference_from_zeros": gap,
+    }
+    return Lesson(
+        name, "C3's table of connections", close(sheet, y + 12, SOURCE), (*printed(heads, rows), "", why, proof), facts
+    )
 
 
 def _against_zeros(record: TableConv2d, shape: tuple[int, ...], seed: int) -> float:
     """The largest difference between the layer and a full convolution whose missing links weigh 0."""
     layer = module(record, (shape,))
+    assert isinstance(layer, layers.TableConv2d)
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for p in layer.parameters():
             p.copy_(torch.randn(p.shape, generator=generator))
         x = torch.randn((1, *shape), generator=generator)
-        weight, links = torch.zeros(len(record.table), shape[0], *layer.weight.shape[1:]), iter(layer.weight)  # type: ignore[index, union-attr, arg-type]
+        weight, links = torch.zeros(len(record.table), shape[0], *layer.weight.shape[1:]), iter(layer.weight)
         for i, reads in enumerate(record.table):
             for j in reads:
                 weight[i, j] = next(links)
-        return float((layer(x) - F.conv2d(x, weight, layer.bias)).abs().max())  # type: ignore[arg-type]
+        return float((layer(x) - F.conv2d(x, weight, layer.bias)).abs().max())
 
 
-def _grid(sheet: Sketch, x: float, y: float, links: tuple[tuple[int, ...], ...], kinds: list[int], maps: int, params: int,
-          record: TableConv2d) -> float:  # fmt: skip
+def _grid(
+    sheet: Sketch,
+    x: float,
+    y: float,
+    links: tuple[tuple[int, ...], ...],
+    kinds: list[int],
+    maps: int,
+    params: int,
+    record: TableConv2d,
+) -> float:
     """Table I, its columns tinted by kind, with what each kind of map costs."""
     y += 16
     for j, reads in enumerate(links):
@@ -92,8 +119,9 @@ def _grid(sheet: Sketch, x: float, y: float, links: tuple[tuple[int, ...], ...],
     sheet.text(x - 12, y - 6, "C3 →", SMALL, "end", "soft")
     for i in range(maps):
         sheet.text(x - 12, y + (i + 0.5) * CELL + 4, f"S2 map {i}", SMALL, "end", "soft")
-        sheet.text(x + len(links) * CELL + 12, y + (i + 0.5) * CELL + 4,
-                   f"read by {sum(i in r for r in links)}", SMALL, ink="soft")  # fmt: skip
+        sheet.text(
+            x + len(links) * CELL + 12, y + (i + 0.5) * CELL + 4, f"read by {sum(i in r for r in links)}", SMALL, ink="soft"
+        )
     taps = int(np.prod(record.kernel)) if isinstance(record.kernel, tuple) else record.kernel**2
     end = y + maps * CELL
     for k in sorted(set(kinds)):
@@ -103,14 +131,21 @@ def _grid(sheet: Sketch, x: float, y: float, links: tuple[tuple[int, ...], ...],
         sheet.line([(left + 3, end + 6), (left + 3, end + 10), (right - 3, end + 10), (right - 3, end + 6)], INK[k], 1.4)
         lines = (KINDS[k], f"{len(places)} × ({count}·{taps} + 1)", f"= {len(places) * (count * taps + 1):,}")
         for n, words in enumerate(lines if len(places) > 1 else (KINDS[k], f"{count}·{taps} + 1", lines[2])):
-            sheet.text(middle if k < 3 else left, end + 26 + 15 * n, words, SMALL, "middle" if k < 3 else "start",
-                       INK[k] if n == 0 else "soft", n == 0)  # fmt: skip
+            sheet.text(
+                middle if k < 3 else left,
+                end + 26 + 15 * n,
+                words,
+                SMALL,
+                "middle" if k < 3 else "start",
+                INK[k] if n == 0 else "soft",
+                n == 0,
+            )
     sheet.text(x - 12, end + 56, "parameters", SMALL, "end", "soft")
     sheet.text(x + len(links) * CELL + 60, end + 56, f"sum {params:,}", SMALL, bold=True)
     return end + 60
 
 
-def _links(sheet: Sketch, y: float, links: tuple[tuple[int, ...], ...], kinds: list[int], maps: int, sizes: list[str]) -> float:  # fmt: skip
+def _links(sheet: Sketch, y: float, links: tuple[tuple[int, ...], ...], kinds: list[int], maps: int, sizes: list[str]) -> float:
     """The same as in a drawing of the net: six maps above, sixteen below, a line for each link."""
     caption(sheet, MARGIN, y, "The same as lines")
     top, low = y + 26, y + 148

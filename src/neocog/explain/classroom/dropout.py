@@ -20,8 +20,10 @@ from neocog.figure.parts import Plot, Series, matrix, pixels_of_map, scale_bar
 from neocog.figure.sketch import SMALL, Sketch
 from neocog.nn import Model
 
-SOURCE = ("Hinton, Srivastava, Krizhevsky, Sutskever & Salakhutdinov 2012; Srivastava et al. 2014, sections 2 and 7.5 (Monte "
-          "Carlo averaging). Trained here on neocog's digits with dropout 0.5.")  # fmt: skip
+SOURCE = (
+    "Hinton, Srivastava, Krizhevsky, Sutskever & Salakhutdinov 2012; Srivastava et al. 2014, sections 1 and 7.5 (Monte "
+    "Carlo averaging). Trained here on neocog's digits with dropout 0.5."
+)
 UNITS, MORE = 10, 32  # 2^10 masks
 STEPS, RATE, LOOK = 300, 0.02, 200
 SAMPLES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
@@ -51,8 +53,11 @@ class Ensemble:
 def net(deep: bool) -> Architecture:
     """784 → 10 ReLUs, dropped out → softmax of 10; deep, with 32 more ReLUs between the masks and the softmax layer."""
     more = {"fc2": Linear(MORE), "relu2": ReLU()} if deep else {}
-    return architecture("dropout", (1, 28, 28), Sequential(
-        flatten=Flatten(), fc1=Linear(UNITS), relu1=ReLU(), drop=Dropout(0.5), **more, fc=Linear(10)))  # fmt: skip
+    return architecture(
+        "dropout",
+        (1, 28, 28),
+        Sequential(flatten=Flatten(), fc1=Linear(UNITS), relu1=ReLU(), drop=Dropout(0.5), **more, fc=Linear(10)),
+    )
 
 
 def ensemble(model: Model, x: Tensor, labels: Tensor) -> Ensemble:
@@ -87,9 +92,13 @@ def show(name: str, picture: object, seed: int) -> Lesson:
     errors = ("error", "a single mask", "the mean of all masks", "the scaled net")
     wrong = [(what, *(f"{g[k]:.1f} %" for k in ("single_error", "mean_error", "scaled_error"))) for what, g in gaps.items()]
     facts = {"masks": 2**UNITS, "pictures": LOOK, **gaps, "monte_carlo": {"masks": list(SAMPLES), **monte}}
-    return Lesson(name, "Dropout is an ensemble", _draw(found, monte, heads, lines_, errors, wrong),
-                  (f"{2**UNITS:,} masks of {UNITS} units, {LOOK} test digits", "", *printed(heads, lines_), "", *printed(errors, wrong)),
-                  facts)  # fmt: skip
+    return Lesson(
+        name,
+        "Dropout is an ensemble",
+        _draw(found, monte, heads, lines_, errors, wrong),
+        (f"{2**UNITS:,} masks of {UNITS} units, {LOOK} test digits", "", *printed(heads, lines_), "", *printed(errors, wrong)),
+        facts,
+    )
 
 
 def _gaps(e: Ensemble) -> dict[str, float]:
@@ -117,11 +126,20 @@ def _enlarged(values: np.ndarray, wide: int, high: int) -> np.ndarray:
     return np.repeat(values[:, columns], high, 0)
 
 
-def _draw(found: dict[str, Ensemble], monte: dict[str, list[float]], heads: tuple[str, ...], rows: list[tuple[str, ...]],
-          errors: tuple[str, ...], wrong: list[tuple[str, ...]]) -> Sketch:  # fmt: skip
-    sheet, y = board("Dropout is an ensemble of nets that share their weights",
-                     f"{2**UNITS:,} nets: every way to drop some of {UNITS} hidden units. Below, one test digit: a column is one "
-                     "of these nets, a row a class, dark a high probability. The nets stand by what they give the right class.")  # fmt: skip
+def _draw(
+    found: dict[str, Ensemble],
+    monte: dict[str, list[float]],
+    heads: tuple[str, ...],
+    rows: list[tuple[str, ...]],
+    errors: tuple[str, ...],
+    wrong: list[tuple[str, ...]],
+) -> Sketch:
+    sheet, y = board(
+        "Dropout is an ensemble of nets that share their weights",
+        f"{2**UNITS:,} nets: every way to drop some of {UNITS} hidden units. Below, one test digit: a "
+        f"column is one "
+        "of these nets, a row a class, dark a high probability. The nets stand by what they give the right class.",
+    )
     one, *_ = found.values()
     kinds = np.array([len(np.unique(one.each[:, i, c].round(4))) for i, c in enumerate(one.labels)])
     which = int(np.argmax(np.where(one.arithmetic.argmax(1) == one.labels, kinds, 0)))  # the masks differ most about it
@@ -129,7 +147,9 @@ def _draw(found: dict[str, Ensemble], monte: dict[str, list[float]], heads: tupl
     order = np.argsort(one.each[:, which, label], kind="stable")
     left, cell, wide = MARGIN + 60, 25.0, 370.0
     caption(sheet, left, y + 12, "every masked net")
-    sheet.picture(left, y + 22, pixels_of_map(_enlarged(one.each[order, which].T, round(2 * wide), round(2 * cell)), 1.0), wide, 10 * cell)
+    sheet.picture(
+        left, y + 22, pixels_of_map(_enlarged(one.each[order, which].T, round(2 * wide), round(2 * cell)), 1.0), wide, 10 * cell
+    )
     sheet.frame(left, y + 22, wide, 10 * cell, "soft")
     for c in range(10):
         bold = c == label
@@ -140,17 +160,34 @@ def _draw(found: dict[str, Ensemble], monte: dict[str, list[float]], heads: tupl
         sheet.text(at + 43, y + 12, what, SMALL, "middle", bold=True)
         matrix(sheet, at, y + 22, p[which][:, None] * np.ones((1, 1)), cell, 1.0, signed=False, numbers=False)
         for c in range(10):
-            sheet.text(at + cell + 7, y + 22 + (c + 0.5) * cell + 4, f"{p[which, c]:.6f}", SMALL, ink="ink" if c == label else "soft")
+            sheet.text(
+                at + cell + 7, y + 22 + (c + 0.5) * cell + 4, f"{p[which, c]:.6f}", SMALL, ink="ink" if c == label else "soft"
+            )
     scale_bar(sheet, left, y + 22 + 10 * cell + 12, 120, 1, False)
     y += 22 + 10 * cell + 66
     caption(sheet, MARGIN, y, "Does halving the weights give the ensemble?")
     y = table(sheet, MARGIN, y + 24, heads, rows)
-    y = prose(sheet, MARGIN, y + 12, sheet.wide - 2 * MARGIN,
-              "Exactly its normalised geometric mean, where a linear layer and softmax follow the masks: the mean of the scores over "
-              "all masks is the score at the mean mask. With ReLUs between it is an approximation. The arithmetic mean is "
-              "another thing, though both nearly always name the same class.")  # fmt: skip
+    y = prose(
+        sheet,
+        MARGIN,
+        y + 12,
+        sheet.wide - 2 * MARGIN,
+        "Exactly its normalised geometric mean, where a linear layer and softmax follow the masks: the mean of "
+        "the scores over "
+        "all masks is the score at the mean mask. With ReLUs between it is an approximation. The arithmetic mean is "
+        "another thing, though both nearly always name the same class.",
+    )
     y = table(sheet, MARGIN, y + 18, errors, wrong)
     plot = Plot(MARGIN + 52, y + 60, sheet.wide - 2 * MARGIN - 70, 150)
-    chart(sheet, plot, [Series(what, [float(np.log10(n)) for n in SAMPLES], m, f"k{i}", dots=True) for i, (what, m) in
-                        enumerate(monte.items())], "log₁₀ of the number of random masks averaged", "distance from the mean of all masks, Σ|Δp| / 2", low=0.0)  # fmt: skip
+    chart(
+        sheet,
+        plot,
+        [
+            Series(what, [float(np.log10(n)) for n in SAMPLES], m, f"k{i}", dots=True)
+            for i, (what, m) in enumerate(monte.items())
+        ],
+        "log₁₀ of the number of random masks averaged",
+        "distance from the mean of all masks, Σ|Δp| / 2",
+        low=0.0,
+    )
     return close(sheet, y + 60 + 150 + 46, SOURCE)

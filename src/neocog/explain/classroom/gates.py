@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from neocog.arch import Constant, Linear
 from neocog.explain.classroom import Lesson
 from neocog.explain.classroom.board import MARGIN, board, caption, close, printed, prose, table, tiny
 from neocog.explain.classroom.practice import error, pupils, train
@@ -13,7 +14,10 @@ from neocog.figure.sketch import SMALL, Sketch
 from neocog.nets import resolve
 from neocog.nn import Model
 
-SOURCE = "Srivastava, Greff & Schmidhuber 2015, equation 3, section 2.2 (the bias) and figure 2. The net is `highway10.fc`, trained here on neocog's digits."  # fmt: skip
+SOURCE = (
+    "Srivastava, Greff & Schmidhuber 2015, equation 3, section 2.2 (the bias) and figure 2. The net is "
+    "`highway10.fc`, trained here on neocog's digits."
+)
 NET, STEPS, RATE = "highway10.fc", 300, 0.02
 
 
@@ -28,9 +32,15 @@ def gates(model: Model, x: torch.Tensor) -> np.ndarray:
 def by_hand(model: Model, x: torch.Tensor, layer: str) -> float:
     """The largest difference between the layer and H·T + x·(1 − T), computed from its weights in float64."""
     before = model.arch.nodes[next(i for i, n in enumerate(model.arch.nodes) if n.path.startswith(f"{layer}.")) - 1].path
-    weights = {key.removeprefix(f"{layer}."): value.double() for key, value in model.state_dict().items() if key.startswith(f"{layer}.")}  # fmt: skip
-    (hw, hb), (tw, tb) = ((weights[f"{key}.weight"], weights[f"{key}.bias"]) for key in
-                          (next(k.removesuffix(".weight") for k in weights if k.endswith(f"{one}.weight")) for one in "HT"))  # fmt: skip
+    weights = {
+        key.removeprefix(f"{layer}."): value.double()
+        for key, value in model.state_dict().items()
+        if key.startswith(f"{layer}.")
+    }
+    (hw, hb), (tw, tb) = (
+        (weights[f"{key}.weight"], weights[f"{key}.bias"])
+        for key in (next(k.removesuffix(".weight") for k in weights if k.endswith(f"{one}.weight")) for one in "HT")
+    )
     with torch.no_grad():
         found = values_at(model, x, [before, f"{layer}.y"])
         v = found[before].double()
@@ -47,30 +57,57 @@ def show(name: str, picture: object, seed: int) -> Lesson:
     end, at_end = gates(model, test), error(model, test, labels)
     layers = list(dict.fromkeys(node.path.split(".")[0] for node in model.arch.nodes if ".gate." in node.path))
     difference = max(by_hand(model, test[:100], layer) for layer in layers)
-    bias = next(node.record.bias_init for node in model.arch.nodes if node.path.endswith("gate.T"))  # type: ignore[attr-defined]
+    gate = next(node.record for node in model.arch.nodes if node.path.endswith("gate.T"))
+    assert isinstance(gate, Linear) and isinstance(gate.bias_init, Constant)
+    bias = gate.bias_init
     rest = 1 / (1 + np.exp(-bias.value))
-    means = [(before.mean(), after.mean(), after.mean(0).min(), after.mean(0).max()) for before, after in zip(start.swapaxes(0, 1), end.swapaxes(0, 1), strict=True)]  # fmt: skip
+    means = [
+        (before.mean(), after.mean(), after.mean(0).min(), after.mean(0).max())
+        for before, after in zip(start.swapaxes(0, 1), end.swapaxes(0, 1), strict=True)
+    ]
     heads = ("layer", "mean T at the start", "after training", "its most closed unit", "its most open unit")
     rows = [(layer, *(f"{v:.3f}" for v in row)) for layer, row in zip(layers, means, strict=True)]
-    told = [f"A gate that read nothing would stand at σ({bias.value:g}) = {rest:.4f}.".replace("-", "−"),
-            f"{STEPS} steps on digits: error {at_start:.1f} % → {at_end:.1f} %.",
-            f"y = H·T + x·(1 − T) by hand, in every layer: largest difference {tiny(difference)}."]  # fmt: skip
-    facts = {"net": NET, "bias": bias.value, "sigmoid_of_bias": rest, "mean_start": start.mean((0, 2)).tolist(),
-             "mean_trained": end.mean((0, 2)).tolist(), "error_start": at_start, "error_trained": at_end,
-             "difference_by_hand": difference, "loss_last": float(np.mean(losses[-20:]))}  # fmt: skip
+    told = [
+        f"A gate that read nothing would stand at σ({bias.value:g}) = {rest:.4f}.".replace("-", "−"),
+        f"{STEPS} steps on digits: error {at_start:.1f} % → {at_end:.1f} %.",
+        f"y = H·T + x·(1 − T) by hand, in every layer: largest difference {tiny(difference)}.",
+    ]
+    facts = {
+        "net": NET,
+        "bias": bias.value,
+        "sigmoid_of_bias": rest,
+        "mean_start": start.mean((0, 2)).tolist(),
+        "mean_trained": end.mean((0, 2)).tolist(),
+        "error_start": at_start,
+        "error_trained": at_end,
+        "difference_by_hand": difference,
+        "loss_last": float(np.mean(losses[-20:])),
+    }
     which = int(np.flatnonzero(labels.numpy() == 3)[0])
     drawn = _draw(start, end, layers, rest, (heads, rows), told, which, test[which, 0].numpy())
     return Lesson(name, "Highway gates, layer by layer", drawn, (*printed(heads, rows), "", *told), facts)
 
 
-def _draw(start: np.ndarray, end: np.ndarray, layers: list[str], rest: float, told: tuple, words: list[str], which: int,
-          digit: np.ndarray) -> Sketch:  # fmt: skip
-    sheet, y = board(f"Highway gates: {NET}",
-                     "Each row is a layer, each column one of its 50 units; dark: the gate is open (T = 1) and the unit is "
-                     "computed anew, light: it is closed (T = 0) and the unit is carried over as it is.")  # fmt: skip
+def _draw(
+    start: np.ndarray,
+    end: np.ndarray,
+    layers: list[str],
+    rest: float,
+    told: tuple,
+    words: list[str],
+    which: int,
+    digit: np.ndarray,
+) -> Sketch:
+    sheet, y = board(
+        f"Highway gates: {NET}",
+        "Each row is a layer, each column one of its 50 units; dark: the gate is open (T = 1) and the unit is "
+        "computed anew, light: it is closed (T = 0) and the unit is carried over as it is.",
+    )
     cell, units = 7.0, start.shape[2]
     left = MARGIN + 44
-    for i, (what, found) in enumerate((("at the start, one digit", start[which]), ("after training, the same digit", end[which]))):
+    for i, (what, found) in enumerate(
+        (("at the start, one digit", start[which]), ("after training, the same digit", end[which]))
+    ):
         x = left + i * (units * cell + 24)
         caption(sheet, x, y + 12, what)
         for n in range(len(layers)):
@@ -85,9 +122,18 @@ def _draw(start: np.ndarray, end: np.ndarray, layers: list[str], rest: float, to
     plot = Plot(MARGIN + 52, y, sheet.wide - 2 * MARGIN - 70, 190)
     numbers = list(range(2, len(layers) + 2))
     mean = [found.mean(0) for found in (start, end)]  # over the digits
-    series = [Series(f"{what}: mean over units and {len(start):,} digits, band: from the 10th to the 90th of 100 units", numbers, m.mean(1).tolist(), f"k{i}",
-                     np.quantile(m, 0.1, 1).tolist(), np.quantile(m, 0.9, 1).tolist(), dots=True) for i, (what, m) in
-              enumerate(zip(("at the start", "after training"), mean, strict=True))]  # fmt: skip
+    series = [
+        Series(
+            f"{what}: mean over units and {len(start):,} digits, band: from the 10th to the 90th of 100 units",
+            numbers,
+            m.mean(1).tolist(),
+            f"k{i}",
+            np.quantile(m, 0.1, 1).tolist(),
+            np.quantile(m, 0.9, 1).tolist(),
+            dots=True,
+        )
+        for i, (what, m) in enumerate(zip(("at the start", "after training"), mean, strict=True))
+    ]
     series.append(Series(f"the bias alone: {rest:.3f}", [2, len(layers) + 1], [rest, rest], "k5", dashed=True))
     lines(sheet, plot, series, "layer", "T", low=0.0, high=1.0, legend=False)
     key(sheet, plot.x, y + 190 + 40, [(one.name, one.ink) for one in series])

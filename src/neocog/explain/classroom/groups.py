@@ -8,12 +8,15 @@ from neocog.arch import analyse as layer_table
 from neocog.arch.rewrite.edit import replace_records
 from neocog.explain.classroom import Lesson
 from neocog.explain.classroom.board import MARGIN, board, boxed, caption, close, printed, prose, table
+from neocog.explain.classroom.practice import answer
 from neocog.figure.sketch import NORMAL, SMALL, Sketch
 from neocog.nets import resolve
 from neocog.nn import Model
 
-SOURCE = ("Krizhevsky, Sutskever & Hinton 2012, section 3.5 and figure 2; Zhang, Zhou, Lin & Sun 2017, figure 1 (shuffle). "
-          "Found by switching maps off in neocog's own layers.")  # fmt: skip
+SOURCE = (
+    "Krizhevsky, Sutskever & Hinton 2012, section 3.5 and figure 2; Zhang, Zhou, Lin & Sun 2017, figure 1 (shuffle). "
+    "Found by switching maps off in neocog's own layers."
+)
 MAPS = 12
 INK = ("k0", "k1", "k2", "k3")
 
@@ -25,13 +28,13 @@ def who_sees_whom(net: Architecture, seed: int = 0) -> np.ndarray:
     x = torch.rand((1, *net.input), generator=torch.Generator().manual_seed(seed)) + 0.5
     without = x * (1 - torch.eye(channels))[:, :, None, None]  # the n-th copy lacks map n
     with torch.no_grad():
-        change = (model(without) - model(x)).abs().amax((2, 3))  # type: ignore[operator]
+        change = (answer(model, without) - answer(model, x)).abs().amax((2, 3))
     return (change > 1e-7).T.numpy()
 
 
 def crossings(net: Architecture, seed: int = 0) -> dict[str, bool]:
     """For each layer that mixes maps: does the second half of its answer change when the first half of what it reads is
-    switched off? Two GPUs that keep half of the maps each must talk exactly where it does. Widths as they are, on small maps."""
+    switched off? Two GPUs that keep half of the maps each must talk exactly where it does. Widths are as they are."""
     found = {}
     generator = torch.Generator().manual_seed(seed)
     for row in layer_table(net).rows:
@@ -45,7 +48,7 @@ def crossings(net: Architecture, seed: int = 0) -> dict[str, bool]:
         half = x.clone()
         half[:, : shape[0] // 2] = 0
         with torch.no_grad():
-            whole, part = (layer(v)[0] for v in (x, half))  # type: ignore[index]
+            whole, part = (answer(layer, v)[0] for v in (x, half))
         found[row.path] = bool((whole - part).abs()[len(whole) // 2 :].max() > 1e-7)
     return found
 
@@ -56,7 +59,9 @@ def show(name: str, picture: object, seed: int) -> Lesson:
     deep = {"3 groups twice": _chain(2, 3), "3 groups, shuffle, 3 groups": _chain(2, 3, True)}
     seen = {what: who_sees_whom(net, seed) for what, net in (kinds | deep).items()}
     arch = resolve("alexnet").build()
-    joined = replace_records(arch, lambda node: node.record.replace(groups=1) if isinstance(node.record, Conv2d) else node.record)  # fmt: skip
+    joined = replace_records(
+        arch, lambda node: node.record.replace(groups=1) if isinstance(node.record, Conv2d) else node.record
+    )
     rows, facts = _counts(arch, joined)
     cross = crossings(arch, seed)
     heads = ("AlexNet", "groups", "parameters", "without groups", "MACs", "without groups")
@@ -64,12 +69,23 @@ def show(name: str, picture: object, seed: int) -> Lesson:
     edge = [path for path, yes in cross.items() if yes and path.startswith("norm")]
     words = f"The towers meet in {', '.join(meets)}."
     if edge:
-        words += (f" In {' and '.join(edge)} too, by a hair: a window of {_window(arch)} neighbouring maps that is not told of "
-                  "the towers reaches across their seam.")  # fmt: skip
-    return Lesson(name, "Group convolution: who sees whom", _draw(seen, tuple(kinds), heads, rows, cross, arch, words),
-                  [*(f"{what}: {int(s.sum())} of {s.size} pairs of maps are joined" for what, s in seen.items()), "",
-                   *printed(heads, rows), "", words],
-                  {"joined": {k: int(s.sum()) for k, s in seen.items()}, "alexnet": facts, "crosses": cross})  # fmt: skip
+        words += (
+            f" In {' and '.join(edge)} too, by a hair: a window of {_window(arch)} neighbouring maps that is not told of "
+            "the towers reaches across their seam."
+        )
+    return Lesson(
+        name,
+        "Group convolution: who sees whom",
+        _draw(seen, tuple(kinds), heads, rows, cross, arch, words),
+        [
+            *(f"{what}: {int(s.sum())} of {s.size} pairs of maps are joined" for what, s in seen.items()),
+            "",
+            *printed(heads, rows),
+            "",
+            words,
+        ],
+        {"joined": {k: int(s.sum()) for k, s in seen.items()}, "alexnet": facts, "crosses": cross},
+    )
 
 
 def _chain(depth: int, groups: int, shuffle: bool = False) -> Architecture:
@@ -95,11 +111,20 @@ def _counts(arch: Architecture, joined: Architecture) -> tuple[list[tuple[str, .
     return rows, facts
 
 
-def _draw(seen: dict[str, np.ndarray], single: tuple[str, ...], heads: tuple[str, ...], rows: list[tuple[str, ...]],
-          cross: dict[str, bool], arch: Architecture, words: str) -> Sketch:  # fmt: skip
-    sheet, y = board("Group convolution: who sees whom",
-                     f"{MAPS} maps above are read by {MAPS} maps below. A line, and a filled square of the matrix, where "
-                     "switching off the upper map changes the lower one.")  # fmt: skip
+def _draw(
+    seen: dict[str, np.ndarray],
+    single: tuple[str, ...],
+    heads: tuple[str, ...],
+    rows: list[tuple[str, ...]],
+    cross: dict[str, bool],
+    arch: Architecture,
+    words: str,
+) -> Sketch:
+    sheet, y = board(
+        "Group convolution: who sees whom",
+        f"{MAPS} maps above are read by {MAPS} maps below. A line, and a filled square of the matrix, where "
+        "switching off the upper map changes the lower one.",
+    )
     room = (sheet.wide - 2 * MARGIN - 2 * 26) / 3
     for i, what in enumerate(single):
         _panel(sheet, MARGIN + i * (room + 26), y + 14, room, what, [seen[what]], int(what.split()[0]))
@@ -108,8 +133,10 @@ def _draw(seen: dict[str, np.ndarray], single: tuple[str, ...], heads: tuple[str
         step = who_sees_whom(_chain(1, 3))
         then = step if "shuffle" not in what else step @ _dealt()
         _panel(sheet, MARGIN + i * (room + 26), y, room, what, [step, then], 3, matrix)
-    told = ("Grouped layers one after another keep the groups apart for ever: the matrix of two of them is the matrix of one. "
-            "Dealing the maps anew between them lets every map see every other.")  # fmt: skip
+    told = (
+        "Grouped layers one after another keep the groups apart for ever: the matrix of two of them is the matrix of one. "
+        "Dealing the maps anew between them lets every map see every other."
+    )
     prose(sheet, MARGIN + 2 * (room + 26), y + 30, room, told)
     y += 322
     caption(sheet, MARGIN, y, "AlexNet's two towers, one a GPU")
@@ -124,8 +151,16 @@ def _dealt() -> np.ndarray:
     return who_sees_whom(architecture("", (MAPS, 2, 2), Sequential(ChannelShuffle(3))))
 
 
-def _panel(sheet: Sketch, x: float, y: float, room: float, what: str, links: list[np.ndarray], groups: int,
-           matrix: np.ndarray | None = None) -> None:  # fmt: skip
+def _panel(
+    sheet: Sketch,
+    x: float,
+    y: float,
+    room: float,
+    what: str,
+    links: list[np.ndarray],
+    groups: int,
+    matrix: np.ndarray | None = None,
+) -> None:
     """Maps as dots with lines between them, coloured by the group of their source, and the whole as a matrix."""
     caption(sheet, x, y, what)
     step, drop = room / MAPS, 62
@@ -168,5 +203,7 @@ def _towers(sheet: Sketch, y: float, arch: Architecture, cross: dict[str, bool])
             sheet.arrow([start, (x - 2, at + high / 2)], ink if i else "soft")
             if i and cross[row.path]:
                 other = low if at == y else y
-                sheet.arrow([(x - 24, other + high / 2), (x - 2, at + high / 2 + (8 if at == y else -8))], "k1" if at == y else "k0")  # fmt: skip
+                sheet.arrow(
+                    [(x - 24, other + high / 2), (x - 2, at + high / 2 + (8 if at == y else -8))], "k1" if at == y else "k0"
+                )
     return low + high

@@ -1,5 +1,7 @@
 """Losses on a line: softmax cross-entropy, hinge, and the two losses of LeNet-5's distances, with their slopes."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -10,8 +12,11 @@ from neocog.explain.classroom.board import MARGIN, board, caption, chart, close,
 from neocog.figure.parts import Plot, Series, lines
 from neocog.figure.sketch import Sketch
 
-SOURCE = ("LeCun, Bottou, Bengio & Haffner 1998, equations 8 (MLE) and 9 (MAP, j here 10); Weston & Watkins 1999 (hinge). Slopes by "
-          "autograd, checked against the formulas.")  # fmt: skip
+SOURCE = (
+    "LeCun, Bottou, Bengio & Haffner 1998, equations 8 (MLE) and 9 (MAP, j here 10); Weston & Watkins 1999 "
+    "(hinge). Slopes by "
+    "autograd, checked against the formulas."
+)
 COMPETITION = 10.0
 
 
@@ -29,8 +34,8 @@ def map_loss(scores: Tensor, labels: Tensor, competition: float) -> Tensor:
 def curve(loss: str, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The loss and its slope by autograd at each x.
 
-    cross-entropy, hinge, wrong: x is the right class's score minus the only other's. MLE, MAP of right: x is the distance to the
-    right code, the other code at 4. of wrong: x is the distance to the wrong code, the right one at 1.
+    cross-entropy, hinge, wrong: x is the right class's score minus the only other's. MLE, MAP of right: x is the distance to
+    the right code, the other code at 4. of wrong: x is the distance to the wrong code, the right one at 1.
     """
     at = torch.tensor(x, dtype=torch.float64, requires_grad=True)
     zero = torch.zeros_like(at)
@@ -69,11 +74,25 @@ def show(name: str, picture: object, seed: int) -> Lesson:
     margin, distance = np.linspace(-4, 4, 161), np.linspace(0, 14, 141)
     groups = (
         ("Two classes: the right score minus the other", margin, ("cross-entropy", "hinge", "wrong"), "margin"),
-        ("Distances: to the right code, the wrong one lying at 4", distance, ("MLE of right", "MAP of right"), "distance to the right code"),
-        ("Distances: to the wrong code, the right one lying at 1", distance, ("MLE of wrong", "MAP of wrong"), "distance to the wrong code"),
-    )  # fmt: skip
-    sheet, y = board("Losses on a line", "At the left what it costs, at the right its slope: how hard gradient descent pulls. What has "
-                     "no slope teaches nothing, and that is why the share of errors cannot be trained on.")  # fmt: skip
+        (
+            "Distances: to the right code, the wrong one lying at 4",
+            distance,
+            ("MLE of right", "MAP of right"),
+            "distance to the right code",
+        ),
+        (
+            "Distances: to the wrong code, the right one lying at 1",
+            distance,
+            ("MLE of wrong", "MAP of wrong"),
+            "distance to the wrong code",
+        ),
+    )
+    sheet, y = board(
+        "Losses on a line",
+        "At the left what it costs, at the right its slope: how hard gradient descent "
+        "pulls. What has "
+        "no slope teaches nothing, and that is why the share of errors cannot be trained on.",
+    )
     rows, facts = [], {}
     for title, x, names, across in groups:
         found = {one: curve(one, x) for one in names}
@@ -82,26 +101,51 @@ def show(name: str, picture: object, seed: int) -> Lesson:
         for one, (value, slope) in found.items():
             if one == "wrong":
                 continue
-            gap = float(np.abs(slope - by_hand(one, x)).max()) if one != "hinge" else float(np.abs(slope - by_hand(one, x))[np.abs(x - 1) > 1e-9].max())
+            gap = (
+                float(np.abs(slope - by_hand(one, x)).max())
+                if one != "hinge"
+                else float(np.abs(slope - by_hand(one, x))[np.abs(x - 1) > 1e-9].max())
+            )
             i = [int(np.abs(x - p).argmin()) for p in ((-2, 0, 2) if x is margin else (1, 4, 12))]
             rows.append((one, *(f"{value[n]:.3f} ({signed(slope[n])})" for n in i), tiny(gap)))
-            facts[one] = {"at": [float(x[n]) for n in i], "loss": [float(value[n]) for n in i],
-                          "slope": [float(slope[n]) for n in i], "slope_by_hand_differs": gap}  # fmt: skip
+            facts[one] = {
+                "at": [float(x[n]) for n in i],
+                "loss": [float(value[n]) for n in i],
+                "slope": [float(slope[n]) for n in i],
+                "slope_by_hand_differs": gap,
+            }
     heads = ("loss (slope)", "at −2, or 1", "at 0, or 4", "at 2, or 12", "slope − formula")
     y = table(sheet, MARGIN, y + 14, heads, rows)
-    told = ("MLE never looks at the wrong code: its slope there is 0. MAP pushes it away, and stops where it lies farther than j: "
-            "past that, exp(−j) outweighs exp(−y).")  # fmt: skip
+    told = (
+        "MLE never looks at the wrong code: its slope there is 0. MAP pushes it away, and stops where it lies "
+        "farther than j: "
+        "past that, exp(−j) outweighs exp(−y)."
+    )
     y = prose(sheet, MARGIN, y + 12, sheet.wide - 2 * MARGIN, told)
     return Lesson(name, "Losses on a line", close(sheet, y, SOURCE), (*printed(heads, rows), "", told), facts)
 
 
-def _pair(sheet: Sketch, y: float, title: str, x: np.ndarray, found: dict, across: str) -> None:
+def _pair(sheet: Sketch, y: float, title: str, x: np.ndarray, found: dict[str, Any], across: str) -> None:
     caption(sheet, MARGIN, y, title)
     room = (sheet.wide - 2 * MARGIN - 52) / 2 - 30
-    words = {"wrong": "an error (0 or 1)", "MLE of right": "MLE", "MAP of right": "MAP", "MLE of wrong": "MLE", "MAP of wrong": "MAP"}
+    words = {
+        "wrong": "an error (0 or 1)",
+        "MLE of right": "MLE",
+        "MAP of right": "MAP",
+        "MLE of wrong": "MLE",
+        "MAP of wrong": "MAP",
+    }
     inks = {"cross-entropy": "k0", "hinge": "k2", "wrong": "k5"}
     for i, up in enumerate(("loss", "slope")):
         plot = Plot(MARGIN + 52 + i * (room + 66), y + 50, room, 150)
-        series = [Series(words.get(one, one), x.tolist(), v[i].tolist(), inks.get(one, "k1" if "MLE" in one else "k0"),
-                         dashed=one == "wrong") for one, v in found.items()]  # fmt: skip
+        series = [
+            Series(
+                words.get(one) or one,
+                x.tolist(),
+                v[i].tolist(),
+                inks.get(one, "k1" if "MLE" in one else "k0"),
+                dashed=one == "wrong",
+            )
+            for one, v in found.items()
+        ]
         (chart if i == 0 else lines)(sheet, plot, series, across, up, **({} if i == 0 else {"legend": False}))

@@ -20,8 +20,18 @@ def pupils(side: int = 28) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return x[~test], y[~test], x[test], y[test]
 
 
-def train(model: nn.Module, x: Tensor, y: Tensor, loss: Callable[[Tensor, Tensor], Tensor], steps: int, lr: float,
-          seed: int = 0, batch: int = 64, decay: float = 0.0, watch: Callable[[int, float], None] | None = None) -> list[float]:  # fmt: skip
+def train(
+    model: nn.Module,
+    x: Tensor,
+    y: Tensor,
+    loss: Callable[[Tensor, Tensor], Tensor],
+    steps: int,
+    lr: float,
+    seed: int = 0,
+    batch: int = 64,
+    decay: float = 0.0,
+    watch: Callable[[int, float], None] | None = None,
+) -> list[float]:
     """Gradient descent with momentum 0.9 on random batches; the loss of every step. The model is left in eval mode.
 
     watch(step, loss) is called before each step.
@@ -42,6 +52,13 @@ def train(model: nn.Module, x: Tensor, y: Tensor, loss: Callable[[Tensor, Tensor
         optimizer.step()
     model.eval()
     return losses
+
+
+def answer(model: nn.Module, x: Tensor) -> Tensor:
+    """What a network without auxiliary heads gives."""
+    out = model(x)
+    assert isinstance(out, Tensor)
+    return out
 
 
 def error(model: nn.Module, x: Tensor, y: Tensor) -> float:

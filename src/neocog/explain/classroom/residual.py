@@ -1,9 +1,9 @@
-"""The residual unit: zero weights give the identity, and 0 in a plain one; both try to learn the identity under weight decay."""
+"""The residual unit: zero weights give the identity, and 0 in a plain one; both learn the identity under weight decay."""
 
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from neocog.arch import Architecture, Constant, Conv2d, HeNormal, Identity, ReLU, Sequential, Sum, architecture
@@ -15,8 +15,11 @@ from neocog.figure.sketch import NORMAL, SMALL, Sketch
 from neocog.nets.resnet import basic
 from neocog.nn import Model
 
-SOURCE = ("He, Zhang, Ren & Sun 2016, \"Deep residual learning\", equations 1 and 2 and section 3.1; \"Identity mappings in deep residual "
-          "networks\", equation 5.")  # fmt: skip
+SOURCE = (
+    'He, Zhang, Ren & Sun 2016, "Deep residual learning", equations 1 and 2 and section 3.1; "Identity '
+    "mappings in deep residual "
+    'networks", equation 5.'
+)
 MAPS, SIDE, DEPTH, UNITS, STEPS = 8, 6, 20, 2, 120
 DECAYS = (0.0, 0.01)
 
@@ -54,7 +57,11 @@ def at_zero(plain: bool, seed: int) -> dict[str, float]:
     assert isinstance(y, Tensor)
     up = torch.randn(y.shape, generator=torch.Generator().manual_seed(seed + 1)) * (x > 0)
     (down,) = torch.autograd.grad(y, x, up)
-    return {"from_identity": float((y - x).abs().max().detach()), "answer": float(y.abs().max().detach()), "gradient": float(down.norm() / up.norm())}
+    return {
+        "from_identity": float((y - x).abs().max().detach()),
+        "answer": float(y.abs().max().detach()),
+        "gradient": float(down.norm() / up.norm()),
+    }
 
 
 def backwards(plain: bool, seed: int) -> list[float]:
@@ -62,7 +69,11 @@ def backwards(plain: bool, seed: int) -> list[float]:
     model = Model(stack(plain, DEPTH, True), torch.Generator().manual_seed(seed)).train()
     x = pictures(32, seed).requires_grad_()
     kept = [x]
-    hooks = [model.get_submodule(f"unit{i}.relu2").register_forward_hook(lambda m, a, out: kept.append(out)) for i in range(DEPTH)]
+
+    def keep(module: nn.Module, given: object, out: Tensor) -> None:
+        kept.append(out)
+
+    hooks = [model.get_submodule(f"unit{i}.relu2").register_forward_hook(keep) for i in range(DEPTH)]
     out = model(x)
     for hook in hooks:
         hook.remove()
@@ -87,14 +98,37 @@ def show(name: str, picture: object, seed: int) -> Lesson:
     zero = {what: at_zero(plain, seed) for what, plain in kinds.items()}
     flow = {what: backwards(plain, seed) for what, plain in kinds.items()}
     race = {(what, decay): learn_identity(plain, decay, seed) for what, plain in kinds.items() for decay in DECAYS}
-    heads = ("unit", "y at zero weights", "|dx| / |dy| there", f"gradient {DEPTH} units back",
-             *(f"error, decay {d:g}" for d in DECAYS))  # fmt: skip
-    rows = [(what, "x, exactly" if z["from_identity"] == 0 else "0" if z["answer"] == 0 else "neither", f"{z['gradient']:g}",
-             f"×{flow[what][-1]:.3g}", *(f"{race[what, d]['last']:.4f}" for d in DECAYS)) for what, z in zero.items()]  # fmt: skip
-    told = ("Weight decay pulls towards zero weights. For a residual unit that is the identity: doing nothing costs nothing. A plain unit has "
-            f"to build the identity out of its weights: after {STEPS} steps {UNITS} of them still miss {100 * race['plain', 0.0]['last']:.0f} % of the picture's power.")  # fmt: skip
-    facts = {"at_zero": zero, "gradient": flow, "identity": {f"{w}, decay {d:g}": {"error": r["last"], "weights": r["norm"]} for (w, d), r in race.items()}}  # fmt: skip
-    return Lesson(name, "The residual unit", _draw(zero, flow, race, heads, rows, told), (*printed(heads, rows), "", told), facts)
+    heads = (
+        "unit",
+        "y at zero weights",
+        "|dx| / |dy| there",
+        f"gradient {DEPTH} units back",
+        *(f"error, decay {d:g}" for d in DECAYS),
+    )
+    rows = [
+        (
+            what,
+            "x, exactly" if z["from_identity"] == 0 else "0" if z["answer"] == 0 else "neither",
+            f"{z['gradient']:g}",
+            f"×{flow[what][-1]:.3g}",
+            *(f"{race[what, d]['last']:.4f}" for d in DECAYS),
+        )
+        for what, z in zero.items()
+    ]
+    told = (
+        "Weight decay pulls towards zero weights. For a residual unit that is the identity: doing nothing costs "
+        "nothing. A plain unit has "
+        f"to build the identity out of its weights: after {STEPS} steps {UNITS} of them still miss "
+        f"{100 * race['plain', 0.0]['last']:.0f} % of the picture's power."
+    )
+    facts = {
+        "at_zero": zero,
+        "gradient": flow,
+        "identity": {f"{w}, decay {d:g}": {"error": r["last"], "weights": r["norm"]} for (w, d), r in race.items()},
+    }
+    return Lesson(
+        name, "The residual unit", _draw(zero, flow, race, heads, rows, told), (*printed(heads, rows), "", told), facts
+    )
 
 
 def _unit(sheet: Sketch, x: float, y: float, what: str, numbers: dict[str, float]) -> None:
@@ -117,12 +151,21 @@ def _unit(sheet: Sketch, x: float, y: float, what: str, numbers: dict[str, float
     if residual:
         plus = points[-2][0] + points[-2][1] / 2
         sheet.arrow([(x + 28, middle), (x + 28, middle - 34), (plus, middle - 34), (plus, middle - 17)], ink, 1.8)
-    sheet.text(x, middle + 38, f"largest |y − x| {tiny(numbers['from_identity'])}, largest |y| {tiny(numbers['answer'])}, "
-               f"|dx| / |dy| {numbers['gradient']:g}", SMALL, ink="soft")  # fmt: skip
+    sheet.text(
+        x,
+        middle + 38,
+        f"largest |y − x| {tiny(numbers['from_identity'])}, largest |y| {tiny(numbers['answer'])}, "
+        f"|dx| / |dy| {numbers['gradient']:g}",
+        SMALL,
+        ink="soft",
+    )
 
 
 def _draw(zero: dict, flow: dict, race: dict, heads: tuple, rows: list, told: str) -> Sketch:
-    sheet, y = board("The residual unit", "y = ReLU(F(x) + x): what a unit learns is the difference from doing nothing. x ≥ 0 here, as behind any ReLU.")
+    sheet, y = board(
+        "The residual unit",
+        "y = ReLU(F(x) + x): what a unit learns is the difference from doing nothing. x ≥ 0 here, as behind any ReLU.",
+    )
     room = (sheet.wide - 2 * MARGIN - 52) / 2 - 30
     _unit(sheet, MARGIN, y + 16, "plain", zero["plain"])
     _unit(sheet, MARGIN, y + 150, "residual", zero["residual"])
@@ -130,10 +173,25 @@ def _draw(zero: dict, flow: dict, race: dict, heads: tuple, rows: list, told: st
     caption(sheet, MARGIN, y, f"Gradients back through {DEPTH} fresh units")
     caption(sheet, MARGIN + room + 66, y, f"{UNITS} units learn the identity")
     inks = {"plain": "k1", "residual": "k0"}
-    chart(sheet, Plot(MARGIN + 52, y + 52, room, 200), [Series(what, list(range(DEPTH + 1)), g, inks[what], dots=True) for what, g in flow.items()],
-          "units passed on the way back", "|gradient|, 1 at the answer", logarithmic=True)  # fmt: skip
+    chart(
+        sheet,
+        Plot(MARGIN + 52, y + 52, room, 200),
+        [Series(what, list(range(DEPTH + 1)), g, inks[what], dots=True) for what, g in flow.items()],
+        "units passed on the way back",
+        "|gradient|, 1 at the answer",
+        logarithmic=True,
+    )
     every = list(range(0, STEPS, 5))
-    series = [Series(f"{what}, decay {d:g}", every, [race[what, d]["losses"][i] for i in every], inks[what]) for what, d in race if d]
-    chart(sheet, Plot(MARGIN + 52 + room + 66, y + 52, room, 200), series, "training steps", "error / power of the picture", logarithmic=True)
+    series = [
+        Series(f"{what}, decay {d:g}", every, [race[what, d]["losses"][i] for i in every], inks[what]) for what, d in race if d
+    ]
+    chart(
+        sheet,
+        Plot(MARGIN + 52 + room + 66, y + 52, room, 200),
+        series,
+        "training steps",
+        "error / power of the picture",
+        logarithmic=True,
+    )
     y = table(sheet, MARGIN, y + 52 + 200 + 66, heads, rows, gap=18)
     return close(sheet, prose(sheet, MARGIN, y + 12, sheet.wide - 2 * MARGIN, told), SOURCE)

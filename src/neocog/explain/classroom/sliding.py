@@ -23,11 +23,9 @@ from neocog.explain.classroom.blackboard import (
     tiny,
     window,
 )  # fmt: skip
+from neocog.explain.classroom.places import WALKS, K, N, arithmetic, borders, strides
 from neocog.figure.sketch import NORMAL, SMALL, Sketch
 
-N, K = 5, 3
-WALKS = ((1, 1), (2, 1), (3, 1))
-"""(stride, padding) of the film; the last does not fit (CS231n's notes, on spatial arrangement)."""
 SOURCE = (
     "Dumoulin & Visin 2016, A guide to convolution arithmetic for deep learning, sections 2 and 4; the stride that does not "
     "fit: CS231n's "
@@ -100,6 +98,7 @@ def show(name: str, picture: object, seed: int) -> Lesson:
     page.place(scene(x, w, 1, 1, 7), 0, y - 8)
     y += 282
     y = strides(page, y)
+    y = borders(page, y, x)
     y = both_ways(page, y, x, w)
     frames = tuple(scene(x, w, s, p, t, title) for s, p in WALKS for t in range(Window(K, s, p, p).output(N) ** 2))
     return Lesson(name, title, finish(page, y, proved, SOURCE), proved, facts, frames)
@@ -158,36 +157,6 @@ def scene(x: Tensor, w: Tensor, stride: int, padding: int, step: int, title: str
         for i, line in enumerate((arithmetic(stride, padding), "it does not fit:", f"{spare} row and {spare} column unread")):
             sheet.text(right, top + places * cell + 24 + 16 * i, line, SMALL, ink="k1")
     return sheet
-
-
-def arithmetic(stride: int, padding: int) -> str:
-    """The number of places, before it is rounded down."""
-    return f"({N} + {2 * padding} − {K})/{stride} + 1 = {(N + 2 * padding - K) / stride + 1:.3g}"
-
-
-def strides(page: Sketch, y: float) -> float:
-    """One axis from the side: where the windows lie for each stride, and for each padding."""
-    cell, step = 25, 290
-    cases = [(s, p, f"stride {s}, padding {p}") for s, p in WALKS]
-    cases += [(1, 0, "padding 0: “valid”"), (1, 1, "padding (k−1)/2: “same”"), (1, 2, "padding k−1: “full”")]
-    for i, (stride, padding, words) in enumerate(cases):
-        left, top, over = MARGIN + i % 3 * step, y + 20 + i // 3 * 122, Window(K, stride, padding, padding)
-        places, wide = over.output(N), N + 2 * padding
-        caption(page, left, top, words, f"{N} → {places}")
-        for j in range(wide):
-            outside = not padding <= j < N + padding
-            page.box(left + j * cell, top, cell, 16, "soft" if outside else "k0", 0.1 if outside else 0.28)
-            page.frame(left + j * cell, top, cell, 16)
-        for j in range(places):
-            at, low = left + j * stride * cell, top + 24 + j * 8
-            page.line([(at + 2, low), (at + K * cell - 2, low)], "k2", 3)
-            page.dot(at + K * cell / 2, low, "k2", f"place {j + 1}", 3.6)
-        spare = over.leftover(N)
-        if spare:
-            page.box(left + (wide - spare) * cell, top, spare * cell, 16, "k1", 0.55)
-            page.text(left, top + 38 + places * 8, arithmetic(stride, padding), SMALL, ink="k1")
-            page.text(left, top + 53 + places * 8, "rounded down; the end is never read", SMALL, ink="k1")
-    return y + 20 + 244
 
 
 def both_ways(page: Sketch, y: float, x: Tensor, w: Tensor) -> float:

@@ -17,7 +17,10 @@ from neocog.figure.parts import matrix
 from neocog.figure.sketch import NORMAL, SMALL, Sketch
 from neocog.nn import Model
 
-SOURCE = ("LeCun, Bottou, Bengio & Haffner 1998, section II.A and figure 1 (modules and their Jacobians); Rumelhart, Hinton & Williams 1986.")
+SOURCE = (
+    "LeCun, Bottou, Bengio & Haffner 1998, sections I.C and I.E (modules and their Jacobians); Rumelhart, "
+    "Hinton & Williams 1986."
+)
 CELL = 36
 CLASSES, LABEL = 3, 1
 EDGE = (1, 1, 1, 0, 0, 0, -1, -1, -1)  # its sum is 0, so that answers of both signs come out
@@ -38,8 +41,13 @@ class Module:
 
 def network(seed: int) -> tuple[Model, torch.Tensor]:
     """The net with small whole weights, float64, and its picture 1×1×6×6."""
-    net = architecture("walk-through", (1, 6, 6), Sequential(
-        conv=Conv2d(1, 3, bias=False), relu=ReLU(), pool=MaxPool2d(2, 2), flatten=Flatten(), fc=Linear(CLASSES, bias=False)))  # fmt: skip
+    net = architecture(
+        "walk-through",
+        (1, 6, 6),
+        Sequential(
+            conv=Conv2d(1, 3, bias=False), relu=ReLU(), pool=MaxPool2d(2, 2), flatten=Flatten(), fc=Linear(CLASSES, bias=False)
+        ),
+    )
     model = Model(net).double().eval()
     draw = np.random.default_rng(seed)
     with torch.no_grad():
@@ -74,12 +82,28 @@ def by_hand(x: np.ndarray, w: np.ndarray, v: np.ndarray, label: int) -> tuple[li
             d_x[i : i + k, j : j + k] += d_conv[i, j] * w
             d_w += d_conv[i, j] * x[i : i + k, j : j + k]
     return [
-        Module("conv 3×3", conv, d_x, w, d_w, "Y = Σ w·x under the window", "dX: every dY spreads w over its window. dW: every dY adds its window of X"),
+        Module(
+            "conv 3×3",
+            conv,
+            d_x,
+            w,
+            d_w,
+            "Y = Σ w·x under the window",
+            "dX: every dY spreads w over its window. dW: every dY adds its window of X",
+        ),
         Module("ReLU", relu, d_conv, None, None, "Y = max(X, 0)", "dX = dY where X > 0, else 0"),
         Module("max pool 2×2", pool, d_relu, None, None, "Y = the largest of four", "dX: dY goes to where the largest was"),
         Module("full connection", scores[None], d_pool, v, d_v, "Y = V·X", "dX = Vᵀ·dY. dV = dY·Xᵀ"),
-        Module("softmax", p[None], d_scores[None], None, None, "p = exp(X) / Σ exp(X), loss = −log p of the label", "dX = p − 1 at the label, p elsewhere"),
-    ], float(-np.log(p[label]))  # fmt: skip
+        Module(
+            "softmax",
+            p[None],
+            d_scores[None],
+            None,
+            None,
+            "p = exp(X) / Σ exp(X), loss = −log p of the label",
+            "dX = p − 1 at the label, p elsewhere",
+        ),
+    ], float(-np.log(p[label]))
 
 
 def autograd(model: Model, x: torch.Tensor, label: int) -> tuple[dict[str, np.ndarray], float]:
@@ -112,15 +136,23 @@ def show(name: str, picture: object, seed: int) -> Lesson:
         words += ["", f"{one.name}: {one.forward}", *_written("Y", one.answer)]
     words += ["", f"loss: {loss:.6f}"]
     for one in reversed(modules):
-        words += ["", f"{one.name}, back: {one.backward}", *_written("dX by hand", one.d_input),
-                  *_written("dX by autograd", torch_says[f"d {one.name}"].reshape(one.d_input.shape))]  # fmt: skip
+        words += [
+            "",
+            f"{one.name}, back: {one.backward}",
+            *_written("dX by hand", one.d_input),
+            *_written("dX by autograd", torch_says[f"d {one.name}"].reshape(one.d_input.shape)),
+        ]
         if one.d_weight is not None:
             words += [*_written("dW by hand", one.d_weight), *_written("dW by autograd", torch_says[f"w {one.name}"])]
     words += ["", "largest differences between hand and autograd: " + ", ".join(f"{k} {tiny(g)}" for k, g in gaps.items())]
     steps = 2 * len(modules)
     frames = [_draw(x[0, 0].numpy(), modules, loss, gaps, shown) for shown in range(1, steps + 1)]
-    facts = {"loss": loss, "differences": gaps, "d_picture": modules[0].d_input.tolist(),
-             "d_weights": {m.name: m.d_weight.tolist() for m in modules if m.d_weight is not None}}  # fmt: skip
+    facts = {
+        "loss": loss,
+        "differences": gaps,
+        "d_picture": modules[0].d_input.tolist(),
+        "d_weights": {m.name: m.d_weight.tolist() for m in modules if m.d_weight is not None},
+    }
     return Lesson(name, "Back-propagation, module by module", frames[-1], words, facts, [*frames, frames[-1], frames[-1]])
 
 
@@ -136,16 +168,21 @@ def _cells(sheet: Sketch, x: float, y: float, what: str, values: np.ndarray, cel
     top = max(float(np.abs(values).max()), 1e-9)
     matrix(sheet, x, y, values, cell, top, numbers=False)
     for i, j in np.ndindex(values.shape):
-        v = values[i, j] + 0.0
+        v = float(values[i, j]) + 0.0
         words = (f"{v:g}" if v == round(v) else f"{v:.2f}").replace("-", "−")
-        sheet.text(x + (j + 0.5) * cell, y + (i + 0.5) * cell + 4, words, SMALL, "middle", "light" if abs(v) > 0.6 * top else "dark")
+        sheet.text(
+            x + (j + 0.5) * cell, y + (i + 0.5) * cell + 4, words, SMALL, "middle", "light" if abs(v) > 0.6 * top else "dark"
+        )
 
 
 def _draw(x: np.ndarray, modules: list[Module], loss: float, gaps: dict[str, float], shown: int) -> Sketch:
     """The first `shown` steps: one for each module on the way forward, then one for each on the way back."""
-    sheet, y = board("Back-propagation, module by module",
-                     "Down the left, what each module answers; at the right, on the way back, the gradient of the loss at its input (dX) and "
-                     "at its weights (dW). Blue is negative, red positive.")  # fmt: skip
+    sheet, y = board(
+        "Back-propagation, module by module",
+        "Down the left, what each module answers; at the right, on the way back, the gradient of the loss "
+        "at its input (dX) and "
+        "at its weights (dW). Blue is negative, red positive.",
+    )
     left, mid, right, last = MARGIN + 6, MARGIN + 236, MARGIN + 408, MARGIN + 644
     ends, count = [], len(modules)
     values, label = x, "X, the picture"
@@ -154,8 +191,14 @@ def _draw(x: np.ndarray, modules: list[Module], loss: float, gaps: dict[str, flo
         if one is not None:
             values, label = one.answer, "Y = p" if i == count else "Y"
         visible = i <= shown
-        tall = max(values.shape[0], one.weight.shape[0] if one is not None and one.weight is not None else 0,
-                   modules[i].d_input.shape[0] if i < count else 1) * CELL  # fmt: skip
+        tall = (
+            max(
+                values.shape[0],
+                one.weight.shape[0] if one is not None and one.weight is not None else 0,
+                modules[i].d_input.shape[0] if i < count else 1,
+            )
+            * CELL
+        )
         if one is not None:
             sheet.text(left, y - 30, one.name, NORMAL, bold=True)
             sheet.text(left + 130, y - 30, one.forward, SMALL, ink="soft")
@@ -180,5 +223,11 @@ def _draw(x: np.ndarray, modules: list[Module], loss: float, gaps: dict[str, flo
     for one in modules:
         y = prose(sheet, left, y, sheet.wide - 2 * MARGIN, f"{one.name}: {one.backward}.", SMALL)
     worst = max(gaps.values())
-    sheet.text(left, y + 10, f"by hand against autograd, every dX and dW and the loss: largest difference {tiny(worst)}", NORMAL, bold=True)
+    sheet.text(
+        left,
+        y + 10,
+        f"by hand against autograd, every dX and dW and the loss: largest difference {tiny(worst)}",
+        NORMAL,
+        bold=True,
+    )
     return close(sheet, y + 18, SOURCE)
