@@ -21,9 +21,10 @@ from PIL import Image
 from scipy.stats import wilcoxon
 
 from neocog.evaluate.statistics import bootstrap
+from neocog.explain.fade import by_chance, fading, order_of
 from neocog.explain.inside import input_of, pixels_of
 from neocog.explain.methods import METHODS
-from neocog.explain.sanity import STAYS, by_chance, fading, order_of, randomisation
+from neocog.explain.sanity import STAYS, randomisation
 from neocog.explain.targets import classes
 from neocog.runs import load_predictor
 from neocog.runs.predictor import Predictor

@@ -2,8 +2,8 @@
 
     python bench/top9.py [RUN] [--data cifar10] [--layers all|natural] [--threads 2] [--rounds 3]
 
-RUN: a run folder; by default the published CIFAR ResNet-20 below $NEOCOG_DATA/weights. The pass is over the test split. In every
-round it is also cut off half-way and gone on with: the answer must be the same to the bit. Its state is kept as
+RUN: a run folder; by default the published CIFAR ResNet-20 below $NEOCOG_DATA/weights. The pass is over the test split. In
+every round it is also cut off half-way and gone on with: the answer must be the same to the bit. Its state is kept as
 `neocog explain --method top9` keeps it, so writing it is in the figures.
 """
 
@@ -48,6 +48,18 @@ def network() -> Model:
     return model
 
 
+class Halfway:
+    """Knows when half of the pictures were looked at."""
+
+    share = 0.0
+
+    def told(self, done: int, total: int) -> None:
+        self.share = done / total
+
+    def reached(self) -> bool:
+        return self.share >= 0.5
+
+
 def same(a: Top, b: Top) -> bool:
     """To the bit."""
     fields = ("values", "pictures", "places", "answered")
@@ -70,15 +82,9 @@ for _ in range(args.rounds):
         cpus.append(time.process_time() - busy)
     maps = sum(len(winners.values) for winners in top.layers.values())
     with tempfile.TemporaryDirectory() as name:
-        half = iter(range(10**9))
-        batches = 10**9
-
-        def counted(done: int, total: int) -> None:
-            global batches
-            batches = min(batches, total // (2 * done)) if batches == 10**9 else batches
-
+        halfway = Halfway()
         try:
-            strongest(model, pictures, layers, folder=Path(name), on_progress=counted, stop=lambda: next(half) >= batches)
+            strongest(model, pictures, layers, folder=Path(name), on_progress=halfway.told, stop=halfway.reached)
         except KeyboardInterrupt:
             resumed.append(same(top, strongest(model, pictures, layers, folder=Path(name))))
     begun = time.perf_counter()
@@ -87,8 +93,8 @@ for _ in range(args.rounds):
     projections.append(time.perf_counter() - begun)
     projected = sum(top.layers[path].pictures.size for path in drawn)
 seconds, cpu, down = (statistics.median(values) for values in (passes, cpus, projections))
-print(f"{model.arch.name}, {args.data} test: {len(pictures):,} pictures, {len(layers)} layers, {maps:,} maps, {args.threads} threads, "
-      f"n {args.rounds}")  # fmt: skip
+print(f"{model.arch.name}, {args.data} test: {len(pictures):,} pictures, {len(layers)} layers, {maps:,} maps")
+print(f"{args.threads} threads, median of {args.rounds}")
 print(f"  the pass           {seconds:8.1f} s (of {min(passes):.1f} to {max(passes):.1f}), {cpu:.1f} CPU s, "
       f"{len(pictures) / seconds:,.0f} pictures/s")  # fmt: skip
 print(f"  cut and gone on    the same to the bit in {sum(resumed)} of {len(resumed)}")

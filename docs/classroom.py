@@ -1,4 +1,4 @@
-"""Draws the pictures of docs/classroom.md: `python docs/classroom.py`. Each in at most 40 kB, else it is left out and named."""
+"""Draws the pictures of docs/classroom.md: `python docs/classroom.py [NAME …]`. Each in at most 40 kB."""
 
 import io
 import sys
@@ -18,10 +18,10 @@ def smallest(name: str) -> tuple[str, bytes]:
     if len(drawn) <= MOST:
         return ".svg", drawn
     picture = page.pixels(2)
-    for wide in range(WIDE, 300, -40):
+    for wide in range(WIDE, 300, -80):
         stream = io.BytesIO()
         small = picture.resize((wide, round(picture.height * wide / picture.width)), reducing_gap=3.0)
-        small.save(stream, "WEBP", quality=72, method=6)
+        small.save(stream, "WEBP", quality=60, method=4)
         if stream.tell() <= MOST:
             return ".webp", stream.getvalue()
     return "", b""
@@ -32,7 +32,7 @@ def main() -> int:
     home = Path(__file__).parent / "classroom"
     home.mkdir(exist_ok=True)
     failed = 0
-    for name in SHOWN:
+    for name in sys.argv[1:] or SHOWN:
         ending, content = smallest(name)
         if content:
             (home / f"{name}{ending}").write_bytes(content)

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from neocog.arch import LRN, AdaptiveAvgPool2d, Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential, architecture
 from neocog.explain import classes
+from neocog.explain.inside import values_at
 from neocog.explain.rules import backward
 from neocog.explain.targets import Target
 from neocog.nn import Model, create_model
@@ -68,10 +69,12 @@ def test_it_agrees_where_relus_are_modules_and_nothing_is_normalised(net: str):
 
 def test_it_agrees_on_a_unit_of_a_layer():
     model = plain()
-    x, place = noise(model), torch.tensor([[1, 2], [1, 2]])
-    target = Target("4", torch.tensor([5, 5]), place)
+    x = noise(model)
+    with torch.no_grad():
+        channel = int(values_at(model, x, ("4",))["4"][:, :, 1, 2].amin(0).argmax())  # alive in both pictures
+    target = Target("4", torch.tensor([channel] * 2), torch.tensor([[1, 2]] * 2))
     for rule, kind in (("deconvnet", attr.NeuronDeconvolution), ("guided", attr.NeuronGuidedBackprop)):
-        theirs = quiet(kind(model, model.get_submodule("4")), x.clone().requires_grad_(), (5, 1, 2))
+        theirs = quiet(kind(model, model.get_submodule("4")), x.clone().requires_grad_(), (channel, 1, 2))
         ours = backward(model, x, target, rule)
         assert ours.any() and torch.allclose(ours, theirs, rtol=1e-9, atol=1e-15), rule
 

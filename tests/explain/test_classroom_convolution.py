@@ -2,9 +2,11 @@
 
 import io
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -282,6 +284,15 @@ def test_pictures_of_the_readers(shown: dict[str, Lesson]):
         lesson("kernel")
     with pytest.raises(UserError, match="0 or more"):
         lesson("kernels", seed=-1)
+
+
+def test_the_page_names_every_lesson_and_its_pictures_exist():
+    docs = Path(__file__).parents[2] / "docs"
+    page = (docs / "classroom.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `([a-z0-9-]+)`", page, re.MULTILINE) == list(LESSONS)
+    pictures = re.findall(r'<img src="([^"]+)"', page)
+    assert pictures
+    assert all((docs / name).stat().st_size <= 40_000 for name in pictures)
 
 
 def test_the_list_needs_no_torch():

@@ -21,6 +21,7 @@ from neocog.explain.classroom import (
     activations,
     batch_norm,
     c3,
+    collapse,
     dropout,
     gates,
     groups,
@@ -65,7 +66,7 @@ def brief(monkeypatch: pytest.MonkeyPatch):
     """Trainings of a few steps: for what does not hang on how well a net has learned."""
     for module in (dropout, gates, residual):
         monkeypatch.setattr(module, "STEPS", 20)
-    monkeypatch.setattr(rbf_codes, "STEPS", 40)
+    monkeypatch.setattr(collapse, "STEPS", 40)
     monkeypatch.setattr(dropout, "LOOK", 20)
     monkeypatch.setattr(batch_norm, "STEPS", 10)
 
@@ -88,12 +89,13 @@ def check_drawing(found: Lesson) -> None:
     for sheet in (found.figure, *found.frames):
         root = ElementTree.fromstring(sheet.svg())
         assert root.tag.endswith("svg") and root[0].text
-    texts = words_of(found.figure)
-    for words, left, top, right, low in texts:
-        assert left >= 0 and right <= found.figure.wide and top >= 0 and low <= found.figure.high, (found.name, words)
-    for a, b in combinations(texts, 2):
-        apart = a[3] <= b[1] or b[3] <= a[1] or a[4] <= b[2] or b[4] <= a[2]
-        assert apart, (found.name, a, b)
+    for sheet in (found.figure, *found.frames[-1:]):
+        texts = words_of(sheet)
+        for words, left, top, right, low in texts:
+            assert left >= 0 and right <= sheet.wide and top >= 0 and low <= sheet.high, (found.name, words)
+        for a, b in combinations(texts, 2):
+            apart = a[3] <= b[1] or b[3] <= a[1] or a[4] <= b[2] or b[4] <= a[2]
+            assert apart, (found.name, a, b)
 
 
 @pytest.mark.parametrize("name", [*COUNTED, *TRAINED])

@@ -1,7 +1,6 @@
-"""Projections of units: the right units at the right places, in the right boxes, drawn on a symmetric scale; and the command."""
+"""Projections of units: the right ones, at the right places, in the right boxes, on a symmetric scale; and the command."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -41,7 +40,7 @@ def test_the_liveliest_maps_at_their_strongest_places(model: Model):
         assert maps[found.units[i], row, column] == peaks[found.units[i]]
     again = placed(model, x.expand(5, -1, -1, -1), Target("relu2", target.channels))
     assert torch.equal(again.places, target.places)  # type: ignore[arg-type]
-    assert torch.equal(liveliest(model, x, "fc", 2).channels, model(x)[0].argsort(descending=True)[:2])
+    assert torch.equal(liveliest(model, x, "fc1", 2).channels, model(x)[0].argsort(descending=True)[:2])
 
 
 def test_a_projection_is_the_rules_and_lies_in_its_boxes(model: Model):
@@ -98,27 +97,37 @@ def test_the_figure_names_what_it_shows(model: Model):
     assert "nothing came back" in texts(draw_projection("t", view, [silent]))
 
 
-def explain(neocog: object, run: Path, *args: object) -> object:
-    return neocog("explain", str(run), *map(str, args))  # type: ignore[operator]
-
-
-@pytest.fixture(scope="module")
-def run_folder(tmp_path_factory: pytest.TempPathFactory, model: Model) -> Path:
-    from neocog.pictures.preprocessing import Preprocessing
-    from neocog.runs.imported import write_run
-
-    folder = tmp_path_factory.mktemp("run")
-    model.preprocessing = Preprocessing(32, 32, "RGB", "squash", mean=(0.5,), std=(0.25,))
-    model.classes = ("a", "b", "c", "d")
-    write_run(folder / "run", model)  # type: ignore[call-arg]
-    return folder / "run"
-
-
-def test_errors_are_one_line(model: Model):
+def test_what_is_undefined_is_refused():
     with pytest.raises(UserError, match="not defined for"):
         project(create_model("lenet5").eval(), torch.zeros(1, 1, 32, 32), Target("C1_squash", torch.tensor([0])))
 
 
-def test_the_picture_is_read(tmp_path: Path):
-    Image.new("RGB", (2, 2)).save(tmp_path / "p.png")
-    assert json.loads("[]") == []
+def test_the_command(neocog, idx, digit, tmp_path):
+    run, out = tmp_path / "run", tmp_path / "d.png"
+    net = "INPUT 1x28x28 CONV 5x5 6 RELU POOL 2 CONV 3x3 8 RELU POOL 2 FC 10"
+    neocog("train", idx, "--net", net, "--steps", 3, "--out", run).check(0)
+    said = json.loads(
+        neocog("explain", run, digit, "--method", "deconvnet", "--n", 2, "--out", out, "--json",
+               "--arrays", tmp_path / "d.npz").check(0).out
+    )  # fmt: skip
+    assert [unit["layer"] for unit in said["units"]] == ["relu1", "relu1", "relu2", "relu2"]
+    assert all(unit["box"][2] - unit["box"][0] == (5 if unit["layer"] == "relu1" else 10) for unit in said["units"])
+    arrays = np.load(tmp_path / "d.npz")
+    assert arrays["relu2_pixels"].shape == (2, 1, 28, 28) and Image.open(out).width > 600
+    picked = ("--layer", "relu2", "--unit", 3, "--place", "2,4", "--out", tmp_path / "d.svg", "--json")
+    one = json.loads(neocog("explain", run, digit, "--method", "deconvnet", *picked).check(0).out)["units"]
+    assert [(unit["unit"], unit["place"]) for unit in one] == [(3, [2, 4])]
+    neocog("explain", run, digit, "--method", "deconvnet", "--class", "7", "--out", out).check(0)
+
+    def wrong(*options: object):
+        return neocog("explain", run, digit, "--method", "deconvnet", *options, "--out", out)
+
+    wrong("--layer", "relu9").complaint("relu9", "relu2")
+    wrong("--layer", "relu2", "--unit", 8).complaint("relu2", "8 maps")
+    wrong("--layer", "relu2", "--unit", 1, "--place", "40,1").complaint("40,1")
+    wrong("--class", "x").complaint("x")
+    wrong("--class", "7", "--layer", "relu2").complaint("--class", "--layer")
+    wrong("--place", "1,1").complaint("--layer")
+    linear = tmp_path / "linear"
+    neocog("train", idx, "--net", "linear", "--steps", 3, "--out", linear).check(0)
+    neocog("explain", linear, digit, "--method", "deconvnet", "--class", "7", "--out", out).complaint("no ReLU", "occlusion")

@@ -90,7 +90,9 @@ def test_telling_maps_answer_most_and_differ():
     assert telling_maps(winners, 9) == (0, 1, 2)
 
 
-@pytest.mark.parametrize("text", ["INPUT 3x13x13 CONV 3x3 6 RELU GAP FC 4", "INPUT 3x64x64 CONV 9x9/4 6 RELU CONV 15x15 6 RELU GAP FC 4"])
+@pytest.mark.parametrize(
+    "text", ["INPUT 3x13x13 CONV 3x3 6 RELU GAP FC 4", "INPUT 3x64x64 CONV 9x9/4 6 RELU CONV 15x15 6 RELU GAP FC 4"]
+)
 def test_nothing_of_the_figure_lies_over_another(text: str):
     """Pictures do not overlap, words neither, and all lies on the page."""
     from neocog.arch.drawing.measure import width

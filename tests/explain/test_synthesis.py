@@ -176,8 +176,8 @@ def test_the_commands(neocog, idx, tmp_path):
     assert [one["path"] for one in told["layers"]] == ["conv3"] and 0 < told["layers"][0]["error"] and out.is_file()
     told = json.loads(neocog("explain", run, "--method", "maximise", "--class", "3", "--n", 2, "--data", idx, *how).check(0).out)
     assert len(told["values"]) == 2 and told["real"]["n"] > 3 and len(told["real"]["values"]) == 4
-    told = json.loads(neocog("explain", run, "--method", "maximise", "--layer", "conv3", "--unit", 2, *how).check(0).out)
-    assert told["layer"] == "conv3"
-    for words, said in (((), "wants a class"), (("--class", "zebra"), "zebra"), (("--layer", "conv3", "--unit", 99), "numbered 0 to 15"),
+    told = json.loads(neocog("explain", run, "--method", "maximise", "--layer", "conv2", "--unit", 2, *how).check(0).out)
+    assert told["layer"] == "conv2"
+    for words, said in (((), "wants a class"), (("--class", "zebra"), "zebra"), (("--layer", "conv2", "--unit", 99), "numbered 0 to 15"),
                         (("--layer", "conv9", "--unit", 1), "conv9"), (("--class", "3", "--layer", "conv3"), "one of them")):  # fmt: skip
         neocog("explain", run, "--method", "maximise", *words, "--out", out).complaint(said)

@@ -156,7 +156,8 @@ from tests.explain import test_top
 from neocog.explain import strongest
 from neocog.runs import Predictor
 Predictor.batch = lambda self, height, width: 8
-strongest(test_top.small(), test_top.many(), folder=Path(sys.argv[1]), every=0, on_progress=lambda done, total: time.sleep(0.05))
+slowly = lambda done, total: time.sleep(0.05)
+strongest(test_top.small(), test_top.many(), folder=Path(sys.argv[1]), every=0, on_progress=slowly)
 """
 
 

@@ -8,6 +8,8 @@ with. --out F.png or F.svg is the figure, --arrays F.npz the numbers it was draw
 examples:
   neocog explain runs/digits three.png --method planes --out planes.png
   neocog explain runs/linear --method templates --out templates.png
+  neocog explain plain56.cifar --against resnet56.cifar --method flow --out flow.svg
+  neocog explain runs/digits --data digits --method dead --out dead.png
   neocog explain runs/photos cat.jpg --method grad-cam --class "kit fox" --sanity --out cat.svg
   neocog explain runs/photos cat.jpg --method compare --out ways.png
 """

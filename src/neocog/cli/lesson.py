@@ -14,6 +14,7 @@ import json
 from pathlib import Path
 
 from neocog.cli import DONE
+from neocog.cli.progress import Progress
 from neocog.explain.classroom import LESSONS, LOOKING, Lesson, lesson
 
 
@@ -61,6 +62,8 @@ def _write(out: Path, found: Lesson) -> None:
 
     out.parent.mkdir(parents=True, exist_ok=True)
     if out.suffix.lower() == ".gif":
-        write_bytes(out, found.film())
+        with Progress() as bar:
+            film = found.film(progress=lambda done, total: bar.update("frames", done, total))
+        write_bytes(out, film)
     else:
         write_picture(out, found.figure)

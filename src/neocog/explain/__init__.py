@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from neocog.explain.classroom import LESSONS as LESSONS
     from neocog.explain.classroom import Lesson as Lesson
     from neocog.explain.classroom import lesson as lesson
+    from neocog.explain.correspondence import Correspondence as Correspondence
+    from neocog.explain.correspondence import draw_correspondence as draw_correspondence
     from neocog.explain.dead import Idle as Idle
     from neocog.explain.dead import dead_units as dead_units
     from neocog.explain.dead_figure import draw_dead as draw_dead
@@ -41,13 +43,15 @@ if TYPE_CHECKING:
     from neocog.explain.fields import unit_fields as unit_fields
     from neocog.explain.fields_figure import draw_fields as draw_fields
     from neocog.explain.film import draw_evolution as draw_evolution
+    from neocog.explain.filter_sheet import draw_filters as draw_filters
     from neocog.explain.filters import Filters as Filters
-    from neocog.explain.filters import draw_filters as draw_filters
     from neocog.explain.filters import filters_of as filters_of
     from neocog.explain.filters import relu_of as relu_of
     from neocog.explain.flow import Flow as Flow
     from neocog.explain.flow import gradient_flow as gradient_flow
     from neocog.explain.flow_figure import draw_flow as draw_flow
+    from neocog.explain.hidden import object_and_rest as object_and_rest
+    from neocog.explain.hidden import read_boxes as read_boxes
     from neocog.explain.histograms import Moment as Moment
     from neocog.explain.histograms import moment as moment
     from neocog.explain.histograms_figure import draw_histograms as draw_histograms
@@ -87,6 +91,10 @@ if TYPE_CHECKING:
     from neocog.explain.norms import norm_layers as norm_layers
     from neocog.explain.norms import normalisation as normalisation
     from neocog.explain.norms_figure import draw_norms as draw_norms
+    from neocog.explain.occlusion import Occlusion as Occlusion
+    from neocog.explain.occlusion import occlude as occlude
+    from neocog.explain.occlusion import occluding as occluding
+    from neocog.explain.occlusion_figure import draw_occlusion as draw_occlusion
     from neocog.explain.patches import Exemplars as Exemplars
     from neocog.explain.patches import boxes_of as boxes_of
     from neocog.explain.patches import exemplars as exemplars
@@ -109,16 +117,7 @@ if TYPE_CHECKING:
     from neocog.explain.top import natural_layers as natural_layers
     from neocog.explain.top import spatial_layers as spatial_layers
     from neocog.explain.top import strongest as strongest
-    from neocog.explain.occlusion import Occlusion as Occlusion
-    from neocog.explain.occlusion import occlude as occlude
-    from neocog.explain.occlusion import occluding as occluding
-    from neocog.explain.occlusion import importance as importance
-    from neocog.explain.occlusion_figure import draw_occlusion as draw_occlusion
     from neocog.explain.veil import Veil as Veil
-    from neocog.explain.hidden import object_and_rest as object_and_rest
-    from neocog.explain.hidden import read_boxes as read_boxes
-    from neocog.explain.correspondence import Correspondence as Correspondence
-    from neocog.explain.correspondence import draw_correspondence as draw_correspondence
 
 _HOME = {
     "draw_correspondence": "correspondence",
@@ -127,7 +126,6 @@ _HOME = {
     "object_and_rest": "hidden",
     "Veil": "veil",
     "draw_occlusion": "occlusion_figure",
-    "importance": "occlusion",
     "occluding": "occlusion",
     "occlude": "occlusion",
     "Occlusion": "occlusion",
@@ -183,7 +181,7 @@ _HOME = {
     "draw_inversion": "inversion_figure",
     "draw_maxima": "maximisation_figure",
     "Filters": "filters",
-    "draw_filters": "filters",
+    "draw_filters": "filter_sheet",
     "filters_of": "filters",
     "relu_of": "filters",
     "Attribution": "attribution",

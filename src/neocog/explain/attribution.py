@@ -10,11 +10,13 @@ from PIL import Image
 
 from neocog.errors import UserError, nearest
 from neocog.explain.cam import cam_layer, maps_and_slopes, pooled_head
+from neocog.explain.fade import Fading, OnStep
 from neocog.explain.gradients import path_difference
 from neocog.explain.inside import input_of, pixels_of, record_of, shown, undisturbed
 from neocog.explain.methods import METHODS, Method
+from neocog.explain.occlusion import usual_window
 from neocog.explain.rules import undefined
-from neocog.explain.sanity import Badge, Fading, OnStep, badge
+from neocog.explain.sanity import Badge, badge
 from neocog.explain.targets import Target, answers, classes, value_of
 from neocog.nn import Model
 
@@ -50,7 +52,7 @@ class Attribution:
     def told(self) -> str:
         """Its settings, in words."""
         said = [f"{key} {value}" for key, value in self.settings.items() if key != "layer" and value is not None]
-        layer = [f"maps of {self.layer}, {self.map.shape[1]}×{self.map.shape[0]}"] if self.layer else []
+        layer = [f"maps of {self.layer} ({self.map.shape[1]}×{self.map.shape[0]})"] if self.layer else []
         return " · ".join([*layer, *said])
 
     @property
@@ -104,6 +106,10 @@ def attribute(
     chosen = {**way.settings, **settings}
     if "seed" in way.settings:
         chosen["seed"] = seed
+    if way.name == "occlusion":
+        size, stride = usual_window(*x.shape[-2:])
+        chosen["size"] = chosen["size"] or size
+        chosen["stride"] = chosen["stride"] or (stride if chosen["size"] == size else max(1, chosen["size"] // 3))
     if "layer" in way.settings and chosen["layer"] is None:
         chosen["layer"] = cam_layer(model, wanted)
     found = way.run(model, x, wanted, **chosen)

@@ -32,12 +32,13 @@ def draw_attribution(found: Attribution) -> Sketch:
     scale = SIDE / max(high, across)
     w, h = across * scale, high * scale
     charts = 210 if found.badge and found.badge.told else 0
-    sheet = Sketch(wide, MARGIN + 60 + 22 + h + 60 + 17 * len(wrapped) + charts + MARGIN / 2, "")
-    sheet.title = f"{found.net}: {found.method.title} of {found.unit}"
     chance = "" if found.probability is None else f", probability {found.probability:.3g}"
     what = "score" if found.probability is not None else "value"
-    said = f"{found.method.source} · {what} {number(found.value)}{chance}" + (f" · {found.told}" if found.told else "")
-    y = heading(sheet, sheet.title, said) + 14
+    said = f"{found.net} · {found.method.source} · {what} {number(found.value)}{chance}"
+    about = wrap(said + (f" · {found.told}" if found.told else ""), wide - 2 * MARGIN)
+    title = f"{found.method.title} of {found.unit}"
+    sheet = Sketch(wide, MARGIN + 65 + 17 * len(about) + h + 60 + 17 * len(wrapped) + charts + MARGIN / 2, title)
+    y = _headed(sheet, about)
     top, signed = colour_top(found.map), found.method.signed and not found.coloured
     lefts = [MARGIN + i * (SIDE + GAP) for i in range(3)]
     titles = ("the picture as the network gets it", "the map over it, in grey", _alone(found))
@@ -72,12 +73,21 @@ def draw_attribution(found: Attribution) -> Sketch:
     return sheet
 
 
+def _headed(sheet: Sketch, about: Sequence[str]) -> float:
+    """The sheet's title and some lines about it; where the next thing may begin."""
+    y = heading(sheet, sheet.title) + 4
+    for line in about:
+        sheet.text(MARGIN, y, line, NORMAL, ink="soft")
+        y += 17
+    return y + 12
+
+
 def _alone(found: Attribution) -> str:
     if found.coloured:
         return "its red, green and blue around grey"
     rows, columns = found.map.shape
-    fine = "pixel by pixel" if found.map.shape == found.picture.shape[:2] else f"its {columns}×{rows} places"
-    return f"the map alone, {fine}" + (": red for, blue against" if found.method.signed else "")
+    fine = "each pixel" if found.map.shape == found.picture.shape[:2] else f"its {columns}×{rows} places"
+    return f"alone, {fine}" + (": red for, blue against" if found.method.signed else "")
 
 
 def map_pixels(found: Attribution, top: float) -> np.ndarray:
@@ -132,6 +142,12 @@ def _known(*values: Sequence[float]) -> list[float]:
     return [v for some in values for v in some if np.isfinite(v)]
 
 
+def _below(found: Attribution) -> list[str]:
+    """What stands under a tile: that there is nothing to see, the method's settings, its badge."""
+    flat = "zero everywhere" if not found.map.any() else ""
+    return [part for part in (flat, found.told, *(found.badge.words.split(" · ") if found.badge else ())) if part]
+
+
 def _round_length(pixels: int) -> int:
     """A round number of pixels of about a fifth of the picture."""
     goal = pixels / 5
@@ -151,7 +167,7 @@ def wrap(words: str, wide: float, size: float = NORMAL) -> list[str]:
     return [*found, line] if line else found
 
 
-TILE, ACROSS = 196.0, 4
+TILE, ACROSS = 214.0, 4
 
 
 def draw_comparison(title: str, about: str, found: Sequence[Attribution], refused: Mapping[str, str]) -> Sketch:
@@ -159,14 +175,16 @@ def draw_comparison(title: str, about: str, found: Sequence[Attribution], refuse
     picture = found[0].picture
     scale = TILE / max(picture.shape[:2])
     w, h = picture.shape[1] * scale, picture.shape[0] * scale
-    badges = [wrap(one.badge.words if one.badge else "", TILE, SMALL) for one in found]
+    badges = [[piece for part in _below(one) for piece in wrap(part, TILE, SMALL)] for one in found]
     line = 20 + h + 34 + 15 * max(map(len, badges)) + 18
     rows = -(-(len(found) + 1) // ACROSS)
     wide = 2 * MARGIN + ACROSS * TILE + (ACROSS - 1) * GAP
     reasons = [piece for name, why in refused.items() for piece in wrap(f"{name}: {why}", wide - 2 * MARGIN, SMALL)]
     last = "" if any(one.badge for one in found) else f"The methods' worth was {UNCHECKED}."
-    sheet = Sketch(wide, MARGIN + 62 + rows * line + 16 * len(reasons) + (22 if last else 0) + MARGIN / 2, title)
-    y = heading(sheet, title, about) + 14
+    lines_about = wrap(about, wide - 2 * MARGIN)
+    high = MARGIN + 47 + 17 * len(lines_about) + rows * line + 16 * len(reasons) + (22 if last else 0) + MARGIN / 2
+    sheet = Sketch(wide, high, title)
+    y = _headed(sheet, lines_about)
     sheet.text(MARGIN, y + 4, "the picture", NORMAL, bold=True)
     sheet.picture(MARGIN, y + 12, picture, w, h)
     sheet.frame(MARGIN, y + 12, w, h)

@@ -59,8 +59,8 @@ def evolve(
     on_progress: Callable[[str, int, int], None] | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> Evolution:
-    """The strongest answers of `maps` of `layers` (None: n telling ones of each natural layer, as the last snapshot has them) at
-    every snapshot of a run.
+    """The strongest answers of `maps` of `layers` at every snapshot of a run (None: n telling maps of natural layers, as the
+    last snapshot has them).
 
     folder: where each snapshot's pass over the pictures is kept (see `strongest`). on_progress: told which, done and total.
     """

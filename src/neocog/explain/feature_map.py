@@ -1,7 +1,7 @@
 """A map of many pictures: what the classifier reads of each, brought to the plane by PCA and t-SNE (scikit-learn's).
 
-t-SNE keeps neighbours together (van der Maaten & Hinton 2008). Distances between far groups, their sizes and their densities say
-nothing; so the map comes with how far its neighbourhoods can be trusted, and with what neighbours agree on before and after.
+t-SNE keeps neighbours together (van der Maaten & Hinton 2008). Distances between far groups, sizes and densities say nothing;
+so the map comes with how far its neighbourhoods can be trusted, and with what neighbours agree on before and after.
 """
 
 from collections.abc import Iterable

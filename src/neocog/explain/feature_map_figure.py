@@ -58,12 +58,12 @@ def _key(sheet: Sketch, x: float, y: float, found: FeatureMap, present: Sequence
 
 
 def _words(found: FeatureMap) -> list[str]:
-    near, after = (100 * share for share in found.alike)
+    near, after = (f"{100 * share:.1f} %" for share in found.alike)
+    variance = f"PCA to {min(PLAIN, found.features)} ({100 * found.kept:.1f} % of the variance)"
     return [
-        f"{found.features:,} features of '{found.path}', PCA to {min(PLAIN, found.features)} ({100 * found.kept:.1f} % of the variance), "
-        f"t-SNE with perplexity {found.perplexity:.3g}.",
-        f"Trustworthiness {found.trust:.3f} (1: no false neighbours). Of the {NEIGHBOURS} nearest, {near:.1f} % share the class in the "
-        f"features, {after:.1f} % on the map.",
+        f"{found.features:,} features of '{found.path}', {variance}, t-SNE with perplexity {found.perplexity:.3g}.",
+        f"Trustworthiness {found.trust:.3f} (1: no false neighbours). Of the {NEIGHBOURS} nearest, {near} share the class "
+        f"in the features, {after} on the map.",
         "Only neighbourhoods mean something: distances between groups, their sizes and densities do not.",
     ]
 

@@ -10,7 +10,7 @@ from neocog.figure.parts import Plot, Series, heading, key, lines, number
 from neocog.figure.sketch import SMALL, Sketch
 
 WIDE, MARGIN, HIGH = 900, 28, 230
-MOST = 6  # networks in one figure: as many as there are inks
+WHOSE = {"batch": "the batch's statistics", "running": "running statistics"}
 
 
 def draw_flow(found: Sequence[tuple[str, Flow]], about: str) -> Sketch:
@@ -88,7 +88,7 @@ def plain(value: float) -> str:
 
 
 def _notes(found: Sequence[tuple[str, Flow]], bounded: bool, blocks: bool) -> list[str]:
-    by = f" BN by the {found[0][1].statistics}'s statistics." if any(flow.normalised for _, flow in found) else ""
+    by = f" BN by {WHOSE[found[0][1].statistics]}." if any(flow.normalised for _, flow in found) else ""
     notes = [f"Lines: median of the batches; bands: smallest to largest. L is softmax cross-entropy; norms are Euclidean.{by}"]
     if any(np.isfinite(flow.quarter[0]) for _, flow in found):
         notes.append(
@@ -100,7 +100,7 @@ def _notes(found: Sequence[tuple[str, Flow]], bounded: bool, blocks: bool) -> li
             notes.append(f"{fitted(name, 420)}: {words}; {plain(np.median(flow.outputs[:, 0]))} came.")
     if blocks:
         notes += [
-            "A share is ⟨c, g⟩/‖g‖² of the gradient g at the entrance and its part c by the shortcut; with the other way's it adds",
-            "up to 100 %, and is more where that points against it. In a highway block the shortcut is x·(1 − T), gate included.",
+            "A share is ⟨c, g⟩/‖g‖² of the gradient g at the entrance and its part c by the shortcut; the other has the rest,",
+            "and where that points against it, c has more than 100 %. A highway block's shortcut is x·(1 − T), gate included.",
         ]
     return notes

@@ -27,7 +27,7 @@ def joins(arch: Architecture) -> tuple[Join, ...]:
             continue
         entrance = _entrance(arch, node)
         counts = [_weights_between(arch, name, entrance) for name in node.inputs]
-        if entrance is not None and counts[0] != counts[1]:
+        if counts[0] != counts[1]:
             branch, shortcut = node.inputs if counts[0] > counts[1] else node.inputs[::-1]
             found.append(Join(node.path, branch, shortcut, entrance))
     return tuple(found)
@@ -51,15 +51,19 @@ def gates(arch: Architecture) -> tuple[str, ...]:
     return tuple(n.path for n in arch.nodes if isinstance(n.record, Sigmoid) and n.path in carried and n.path in times)
 
 
-def _entrance(arch: Architecture, node: Node) -> str | None:
+def _entrance(arch: Architecture, node: Node) -> str:
     """The last node before `node` that everything passes through."""
     need = arch.ancestors(node.path) - {node.path}
     before = [n.path for n in arch.nodes if n.path in need and n.path in arch.cuts]
-    return before[-1] if before else "input" if arch.by_path else None
+    return before[-1] if before else "input"
 
 
-def _weights_between(arch: Architecture, path: str, entrance: str | None) -> int:
+def _weights_between(arch: Architecture, path: str, entrance: str) -> int:
+    return sum(weighted(arch.by_path[name].record) for name in between(arch, path, entrance))
+
+
+def between(arch: Architecture, path: str, entrance: str) -> set[str]:
+    """The nodes that `path` needs and `entrance` does not, `path` among them."""
     if path in ("input", entrance):
-        return 0
-    inside = arch.ancestors(path) - (arch.ancestors(entrance) if entrance not in (None, "input") else set())
-    return sum(weighted(arch.by_path[name].record) for name in inside)
+        return set()
+    return arch.ancestors(path) - (arch.ancestors(entrance) if entrance != "input" else set())

@@ -1,4 +1,4 @@
-"""The nearest pictures in a network's own eyes: by what its classifier reads of them (Krizhevsky et al. 2012, figure 4 right)."""
+"""The nearest pictures in a network's own eyes, by what its classifier reads (Krizhevsky et al. 2012, figure 4 right)."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass

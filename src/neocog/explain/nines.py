@@ -90,10 +90,10 @@ def _block(sheet: Sketch, y: float, arch: Architecture, plan: _Plan, classes: Se
     sheet.line([(MARGIN, y), (sheet.wide - MARGIN, y)])
     y += 26
     sheet.text(MARGIN, y, found.path, 15, bold=True)
-    field = "sees the whole picture" if row.field is None else "sees {}×{} pixels, every {}".format(
-        row.field[1].size, row.field[0].size, row.field[0].stride
-    )  # fmt: skip
-    side, wanted = arch.input[1:], (row.field[0].size, row.field[1].size) if row.field else arch.input[1:]
+    side, wanted, field = arch.input[1:], arch.input[1:], "sees the whole picture"
+    if row.field is not None:
+        rows, columns = row.field
+        wanted, field = (rows.size, columns.size), f"sees {columns.size}×{rows.size} pixels, every {rows.stride}"
     if row.field is not None and (wanted[0] >= side[0] or wanted[1] >= side[1]):
         field += ": shown whole"
     some = "" if len(found.maps) == count else f" · {len(found.maps)} of them"
@@ -160,7 +160,7 @@ def colours_of(projection: np.ndarray, scale: float) -> np.ndarray:
 
 
 def commonest(labels: np.ndarray, classes: Sequence[str], room: float) -> str:
-    """"frog 6 of 9": the class of most of the pictures, where it is that of a third at least and there is room for it."""
+    """ "frog 6 of 9": the class of most of the pictures, where it is that of a third at least and there is room for it."""
     known = labels[labels >= 0].tolist()
     label, times = Counter(known).most_common(1)[0] if known else (0, 0)
     if times < max(2, len(known) / 3):

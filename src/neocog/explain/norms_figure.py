@@ -103,11 +103,8 @@ def _damped(sheet: Sketch, y: float, layer: Damped) -> None:
 
 def _about(layer: BatchNormed | Damped) -> str:
     if isinstance(layer, BatchNormed):
-        return (
-            f"by the {layer.statistics}'s statistics"
-            if layer.statistics == "batch"
-            else (f"by running statistics, whose means lie {number(layer.drift)} deviations off (median of its maps)")
-        )
+        off = f"whose means lie {number(layer.drift)} deviations off (median of its maps)"
+        return "by the batch's statistics" if layer.statistics == "batch" else f"by running statistics, {off}"
     silent = int((~np.isfinite(layer.maps)).sum())
     other = f"with {'α' if layer.divided else 'α/size'} {number(layer.mean[1])}"
     return f"mean factor {number(layer.mean[0])} ({other}), at most {number(layer.most)}; {silent} maps silent"

@@ -50,7 +50,7 @@ class Exemplars:
 
 
 def telling_maps(winners: Winners, n: int) -> tuple[int, ...]:
-    """n maps to look at first: those that answer most, leaving out one that shares over half its pictures with one already taken
+    """n maps to look at first: those that answer most, but none that shares over half its pictures with one already taken,
     while there are others. In the order of their numbers."""
     order = np.argsort(-winners.values[:, 0], kind="stable").tolist()
     taken: list[int] = []
@@ -115,7 +115,7 @@ def exemplars(
     on_progress: Callable[[int, int], None] | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> Exemplars:
-    """The patches and projections of a layer's winners on `pictures`, for these maps. Raises KeyboardInterrupt once `stop()`."""
+    """The patches and projections of a layer's winners on `pictures`, for these maps. KeyboardInterrupt once `stop()`."""
     if not len(maps):
         raise UserError(f"'{winners.path}': no map of it has answers to compare")
     at = np.asarray(maps)

@@ -15,7 +15,7 @@ from neocog.arch.depth import depths, weighted
 from neocog.errors import UserError
 from neocog.explain.feeding import Batch, batch_statistics
 from neocog.explain.inside import undisturbed, values_at
-from neocog.explain.joins import gates, joins
+from neocog.explain.joins import between, gates, joins
 from neocog.nn import Model
 
 
@@ -71,7 +71,7 @@ class Moments:
 def answering(arch: Architecture) -> tuple[str, ...]:
     """Where the layers with weights answer: behind their BN, before non-linearity and addition. Without the classifier, and
     without the layers of shortcuts, whose answers are added to."""
-    beside = {name for join in joins(arch) for name in _between(arch, join.shortcut, join.entrance)}
+    beside = {name for join in joins(arch) for name in between(arch, join.shortcut, join.entrance)}
     readers: dict[str, list[str]] = {}
     for node in arch.nodes:
         for name in node.inputs:
@@ -84,12 +84,6 @@ def answering(arch: Architecture) -> tuple[str, ...]:
         normed = len(behind) == 1 and isinstance(arch.by_path[behind[0]].record, BatchNorm2d)
         found.append(behind[0] if normed else node.path)
     return tuple(found)
-
-
-def _between(arch: Architecture, path: str, entrance: str) -> set[str]:
-    if path in ("input", entrance):
-        return set()
-    return arch.ancestors(path) - (arch.ancestors(entrance) if entrance != "input" else set())
 
 
 def layer_responses(model: Model, batches: Iterable[Batch], statistics: str = "running") -> Responses:

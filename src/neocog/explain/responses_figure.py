@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from neocog.explain.flow_figure import HIGH, MARGIN, WIDE, fitted, plain
+from neocog.explain.flow_figure import HIGH, MARGIN, WHOSE, WIDE, fitted, plain
 from neocog.explain.responses import Responses
 from neocog.figure.parts import Plot, Series, heading, key, lines, pixels_of_map, scale_bar
 from neocog.figure.sketch import SMALL, Sketch
@@ -72,7 +72,7 @@ def _notes(blocks: bool, gated: bool, found: Sequence[tuple[str, Responses]]) ->
     notes = [
         "Deviation over pictures, maps and places of what each layer gives behind its BN, before non-linearity and addition,",
         "as in He et al. 2015, figure 7; without the classifier and the projections of shortcuts. BN by "
-        + (f"the {by.pop()}'s statistics." if len(by) == 1 else "running statistics where trained, the batch's where not."),
+        + (f"{WHOSE[by.pop()]}." if len(by) == 1 else "running statistics where trained, the batch's where not."),
     ]
     if blocks:
         notes.append("Dots: mean over the pictures; bands: plus and minus a standard deviation of theirs.")

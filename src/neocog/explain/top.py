@@ -4,15 +4,11 @@ Of a picture only the map's single strongest place competes, so that the k winne
 the earlier picture wins, and in a picture the first place, row by row.
 """
 
-import hashlib
-import io
-import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -22,15 +18,14 @@ from neocog.arch import LRN, Add, Architecture, AvgPool2d, BatchNorm2d, Cat, Dro
 from neocog.errors import BadPicture, UserError
 from neocog.explain.inside import device_of, record_of, undisturbed
 from neocog.explain.maps import default_layers
+from neocog.explain.ranking import Kept, Ranking
 from neocog.explain.targets import layer_named
-from neocog.files import write_bytes
 from neocog.nn import Model
 from neocog.nn.model import planned
 from neocog.nn.resample import torch_resize
 from neocog.pictures.sets import Pictures
 from neocog.pictures.store import Store
 from neocog.runs import Predictor
-from neocog.runs.marks import pictures_mark, weights_mark
 
 K, EVERY = 9, 5.0  # winners of each map; seconds between two savings
 
@@ -102,9 +97,9 @@ def strongest(
         raise UserError("no pictures to look at")
     record = record_of(model)
     size = Predictor(model, record, pictures.classes, model.arch.name).batch(*model.arch.input[1:])
-    state, keep = _State.fresh(model, wanted, k), None
+    state, keep = Ranking.fresh(model, wanted, k), None
     if folder is not None:
-        keep = _Kept.of(folder, model, pictures, wanted, k, size)
+        keep = Kept.of(folder, model, pictures, wanted, k, size)
         state = keep.read(state)
     if state.done < len(pictures):
         store = Store(pictures, record, limit=0, resize=torch_resize)
@@ -114,73 +109,32 @@ def strongest(
             store.close()
     elif on_progress is not None:
         on_progress(state.done, len(pictures))
-    return state.top(model)
+    return _answer(state, model)
 
 
-@dataclass
-class _State:
-    """What is known after `done` pictures: of each layer values, pictures and flat places, k×M, and answers above 0, M."""
-
-    layers: dict[str, list[Tensor]]
-    k: int
-    done: int
-    failed: list[BadPicture]
-
-    @staticmethod
-    def fresh(model: Model, layers: Sequence[str], k: int) -> "_State":
-        table, start = analyse(model.arch).by_path, {}
-        for path in layers:
-            shape = k, table[path].output[0]
-            start[path] = [
-                torch.full(shape, -torch.inf),
-                torch.full(shape, -1),
-                torch.zeros(shape, dtype=torch.long),
-                torch.zeros(shape[1], dtype=torch.long),
-            ]
-        return _State(start, k, 0, [])
-
-    def merge(self, path: str, out: Tensor, numbers: Tensor) -> None:
-        """A batch's maps, N×M×H×W, of the pictures `numbers`."""
-        values, pictures, places, answered = self.layers[path]
-        best = torch.nan_to_num(out.amax((2, 3)).float(), nan=-torch.inf, posinf=torch.inf, neginf=-torch.inf).cpu()
-        answered += (best > 0).sum(0)
-        best, rows = best.sort(dim=0, descending=True, stable=True)
-        best, rows = best[: self.k], rows[: self.k]
-        if not (best[0] > values[-1]).any():
-            return
-        merged, order = torch.cat([values, best]).sort(dim=0, descending=True, stable=True)
-        merged, order = merged[: self.k], order[: self.k]
-        self.layers[path][:3] = merged, torch.cat([pictures, numbers[rows]]).gather(0, order), places
-        where = torch.cat([places, torch.zeros_like(rows)]).gather(0, order)
-        rank, unit = (order >= self.k).nonzero(as_tuple=True)
-        if len(rank):
-            row = rows[order[rank, unit] - self.k, unit]
-            where[rank, unit] = out[row.to(out.device), unit.to(out.device)].flatten(1).argmax(1).cpu()
-        self.layers[path][2] = where
-
-    def top(self, model: Model) -> Top:
-        """The same as people read it."""
-        table, found = analyse(model.arch).by_path, {}
-        seen = self.done - len(self.failed)
-        for path, (values, pictures, places, answered) in self.layers.items():
-            wide = table[path].output[2]
-            flat = places[:seen].T.numpy()
-            found[path] = Winners(
-                path,
-                np.ascontiguousarray(values[:seen].T.numpy()),
-                np.ascontiguousarray(pictures[:seen].T.numpy()),
-                np.stack([flat // wide, flat % wide], -1),
-                answered.numpy(),
-            )
-        return Top(found, seen, tuple(self.failed))
+def _answer(state: Ranking, model: Model) -> Top:
+    """The same as people read it."""
+    table, found = analyse(model.arch).by_path, {}
+    seen = state.done - len(state.failed)
+    for path, (values, pictures, places, answered) in state.layers.items():
+        wide = table[path].output[2]
+        flat = places[:seen].T.numpy()
+        found[path] = Winners(
+            path,
+            np.ascontiguousarray(values[:seen].T.numpy()),
+            np.ascontiguousarray(pictures[:seen].T.numpy()),
+            np.stack([flat // wide, flat % wide], -1),
+            answered.numpy(),
+        )
+    return Top(found, seen, tuple(state.failed))
 
 
 def _look(
     model: Model,
     store: Store,
-    state: _State,
+    state: Ranking,
     size: int,
-    keep: "_Kept | None",
+    keep: "Kept | None",
     on_progress: Callable[[int, int], None] | None,
     stop: Callable[[], bool] | None,
     every: float,
@@ -230,43 +184,3 @@ def watched(model: Model, layers: Mapping[str, object], take: Callable[[str, Ten
     finally:
         for one in hooks:
             one.remove()
-
-
-@dataclass(frozen=True)
-class _Kept:
-    """The file of a state."""
-
-    path: Path
-    key: str
-
-    @staticmethod
-    def of(folder: Path, model: Model, pictures: Pictures, layers: Sequence[str], k: int, size: int) -> "_Kept":
-        what = {
-            "schema": 1, "arch": model.arch.to_json(), "weights": weights_mark(model), "preprocessing": record_of(model).to_json(),
-            "pictures": pictures_mark(pictures), "layers": list(layers), "k": k, "batch": size,
-        }  # fmt: skip
-        key = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
-        folder.mkdir(parents=True, exist_ok=True)
-        return _Kept(folder / f"top-{key[:20]}.npz", key)
-
-    def read(self, fresh: _State) -> _State:
-        """The state, or the fresh one where none was kept, or a damaged one."""
-        try:
-            with np.load(self.path, allow_pickle=False) as file:
-                about = json.loads(str(file["about"]))
-                layers = {
-                    path: [torch.from_numpy(file[f"{i}.{j}"]) for j in range(4)] for i, path in enumerate(fresh.layers)
-                }
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
-            return fresh
-        if about["key"] != self.key:
-            return fresh
-        return _State(layers, fresh.k, about["done"], [BadPicture(*words) for words in about["failed"]])
-
-    def write(self, state: _State) -> None:
-        """Whole or not at all."""
-        about = {"key": self.key, "done": state.done, "failed": [[bad.where, bad.why] for bad in state.failed]}
-        arrays = {f"{i}.{j}": tensor.numpy() for i, ts in enumerate(state.layers.values()) for j, tensor in enumerate(ts)}
-        stream = io.BytesIO()
-        np.savez(stream, about=np.array(json.dumps(about)), **arrays)
-        write_bytes(self.path, stream.getvalue())

@@ -1,5 +1,7 @@
 """`explain --method gradient … layer-cam | compare`: what of a picture a class's score, or a unit's value, comes from."""
 
+from typing import Any
+
 import torch
 
 from neocog.cli.looking import Shown
@@ -7,8 +9,8 @@ from neocog.cli.looking.look import Look
 from neocog.errors import UserError
 from neocog.explain import attribute, draw_attribution, draw_comparison
 from neocog.explain.attribution import UNCHECKED, Attribution, method_named
+from neocog.explain.fade import OnStep, by_chance
 from neocog.explain.inside import input_of
-from neocog.explain.sanity import OnStep, by_chance
 from neocog.explain.targets import Target, classes, map_numbered, place_in
 
 
@@ -57,8 +59,8 @@ def _compare(look: Look) -> Shown:
         raise UserError("; ".join(f"{name}: {why}" for name, why in refused.items()))
     first = found[0]
     probability = "" if first.probability is None else f" · probability {first.probability:.3g}"
-    title = f"{look.net}: what {first.unit} comes from, {len(found)} ways"
-    about = f"{look.name} · each map on its own scale{probability}"
+    title = f"What {first.unit} comes from, {len(found)} ways"
+    about = f"{look.net} · {look.name}{probability} · each map on its own scale"
     facts = {
         "file": look.args.image,
         "answer": look.predictor.classes[look.answer],
@@ -87,7 +89,7 @@ def _target(look: Look) -> "int | Target":
     return Target(path, number, place)
 
 
-def _settings(look: Look, name: str) -> dict[str, object]:
+def _settings(look: Look, name: str) -> dict[str, Any]:
     """The options that mean something to the method. --layer is the one whose maps a CAM weighs, unless it holds the unit."""
     takes, args = method_named(name).settings, look.args
     layer = None if args.layer is None or args.unit is not None else look.layer()

@@ -12,7 +12,7 @@ from neocog.errors import UserError
 from neocog.explain import draw_evolution, evolve
 from neocog.runs import read_config
 
-MAPS = 5  # of a layer that are drawn
+MAPS = 6  # of a layer that are drawn
 
 
 def run(look: Look) -> Shown:
@@ -67,6 +67,6 @@ def run(look: Look) -> Shown:
                 arrays[f"{path}.{name}"] = np.stack([getattr(one, name)[:, 0] for one in ones])
     if found.filters:
         arrays["filters"] = np.stack([one.weights for one in found.filters])
-    about = f"{short(look.net)}: the strongest answer among {found.looked:,} pictures ({data_words(look)}) at {len(found.steps)} snapshots"
+    about = f"{short(look.net)}: the strongest answer among {found.looked:,} pictures ({data_words(look)})"
     sheet = draw_evolution("How its maps came about", about, look.model.arch, found, config.steps_per_epoch)
     return Shown(sheet, facts, words, arrays, (*look.split.skipped, *found.failed))

@@ -7,7 +7,7 @@ from neocog.cli.looking.look import Look
 from neocog.cli.looking.top import chosen_pictures, kept_in, short
 from neocog.errors import UserError
 from neocog.explain import draw_filters, filters_of, relu_of, strongest
-from neocog.explain.filters import MOST, rules
+from neocog.explain.filter_sheet import MOST, rules
 
 
 def run(look: Look) -> Shown:
@@ -19,8 +19,12 @@ def run(look: Look) -> Shown:
     if look.args.data is not None:
         relu = relu_of(look.model.arch, found.path)
         if relu is None:
-            raise UserError(f"{look.net}: no ReLU follows '{found.path}', so a filter that never answers cannot be told; leave --data")
-        top = strongest(look.model, chosen_pictures(look), [relu], 1, kept_in(look), look.tell("looking at pictures"), look.stop)
+            raise UserError(
+                f"{look.net}: no ReLU follows '{found.path}', so a filter that never answers cannot be told; leave --data"
+            )
+        top = strongest(
+            look.model, chosen_pictures(look), [relu], 1, kept_in(look), look.tell("looking at pictures"), look.stop
+        )
         found = replace(found, answered=top.layers[relu].answered, looked=top.looked)
         failed = (*look.split.skipped, *top.failed)
     elif look.args.split or look.args.pictures:

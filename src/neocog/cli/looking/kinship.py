@@ -37,7 +37,7 @@ def _nearest(look: Look) -> Shown:
     seed, k = look.args.seed or 0, look.args.n or NEIGHBOURS
     one = member(look.args.run, seed)
     where = choose_split(look.args.run, [], look.args.data, look.args.split or "train")
-    known = _labelled(look, one, where)
+    known = labelled(one, where.pictures)
     names, asked, labels, own = _asked(look, one, where)
     answers = one.predictor.scores(asked).argmax(1)
     layer, distance = (look.args.layer or [None])[0], look.args.distance or "euclidean"
@@ -93,23 +93,15 @@ def _asked(look: Look, one: Member, where: Split) -> tuple[list[str], np.ndarray
         other = choose_split(look.args.run, [], look.args.data, None)
     except UserError:  # nothing that it did not learn from
         other = where
-    pictures = _labelled(look, one, other)
+    pictures = labelled(one, other.pictures)
     kept = some(len(pictures), ASKED, look.args.seed or 0)
     pixels, kept = Store(pictures, one.predictor.preprocessing, limit=0, resize=torch_resize).get(kept)
     if not len(kept):
         raise UserError(f"{look.args.data}: none of the pictures can be read")
     names = [pictures.name(int(i)) for i in kept]
-    same = (
-        {where.pictures.name(i): i for i in range(len(where.pictures))}
-        if other.what == "all pictures" or other is where
-        else {}
-    )
+    alike = other is where or other.what == "all pictures"
+    same = {where.pictures.name(i): i for i in range(len(where.pictures))} if alike else {}
     return names, pixels, pictures.labels[kept], np.array([same.get(name, -1) for name in names])
-
-
-def _labelled(look: Look, one: Member, split: Split) -> Pictures:
-    look.__dict__["split"] = split
-    return labelled(look, one)
 
 
 def _pixels(one: Member, pictures: Pictures, indices: np.ndarray) -> dict[int, np.ndarray]:
@@ -133,9 +125,10 @@ def _map(look: Look) -> Shown:
         "wrong": int(found.wrong.sum()), "trustworthiness": found.trust, "perplexity": found.perplexity,
         "neighbours_alike": {"features": found.alike[0], "map": found.alike[1]}, "variance_kept": found.kept,
     }  # fmt: skip
+    alike = [f"{100 * share:.1f} %" for share in found.alike]
     words = [
         f"{len(found.labels):,} pictures by {found.features:,} features of {found.path}: trustworthiness {found.trust:.3f}",
-        f"of the 10 nearest, {100 * found.alike[0]:.1f} % share the class in the features, {100 * found.alike[1]:.1f} % on the map",
+        f"of the 10 nearest {alike[0]} share the class in the features, {alike[1]} on the map",
     ]
     arrays = {"places": found.places, "labels": found.labels, "answers": found.answers, "indices": found.indices}
     about = f"{one.name} · {feed.words}, seed {look.args.seed or 0}"

@@ -120,7 +120,7 @@ class Feed:
     def of(self, one: Member, size: int | None = None, words: str = "", begin: int = 0) -> Iterator[Batch]:
         """Batches for one network, from picture `begin` of the order on. Ctrl-C ends them as KeyboardInterrupt."""
         if self.real:
-            source = batches(one.model, labelled(self.look, one), self.chosen, size, begin, self.failed)
+            source = batches(one.model, labelled(one, self.look.split.pictures), self.chosen, size, begin, self.failed)
         else:
             source = noise(one.model, self.count, size, self.look.args.seed or 0)
         return watched(self.look, source, self.count, words or one.name)
@@ -136,15 +136,13 @@ def watched(look: Look, source: Iterator[Batch], total: int, words: str) -> Iter
         tell(batch.end, total)
 
 
-def labelled(look: Look, one: Member) -> "Pictures":
-    """The split's pictures under the network's own class numbers. A fresh network takes the data's numbers for its own."""
+def labelled(one: Member, pictures: "Pictures") -> "Pictures":
+    """A split's pictures under the network's own class numbers. A fresh network takes the data's numbers for its own."""
     from neocog.evaluate.judge import match_classes
 
-    pictures = look.split.pictures
     if one.trained:
         return match_classes(pictures, one.predictor.classes)
     if len(pictures.classes) > one.model.num_classes:
-        raise UserError(
-            f"{one.predictor.net} tells {one.model.num_classes} classes apart; {look.args.data} has {len(pictures.classes)}"
-        )
+        few = f"{one.predictor.net} tells {one.model.num_classes} classes apart"
+        raise UserError(f"{few}; the data have {len(pictures.classes)}")
     return pictures

@@ -29,7 +29,9 @@ def run(look: Look) -> Shown:
     for path in layers:
         winners = top.layers[path]
         maps = (look.args.unit,) if look.args.unit is not None else telling_maps(winners, n)
-        found.append(exemplars(look.model, pictures, winners, maps, on_progress=look.tell(f"{path}: projecting"), stop=look.stop))
+        found.append(
+            exemplars(look.model, pictures, winners, maps, on_progress=look.tell(f"{path}: projecting"), stop=look.stop)
+        )
     why = next((one.why for one in found if one.why), "")
     facts = {
         "data": look.args.data,
@@ -60,7 +62,8 @@ def run(look: Look) -> Shown:
         arrays[f"{one.path}.maps"], arrays[f"{one.path}.patches"] = np.asarray(one.maps), one.patches
         if one.projections is not None:
             arrays[f"{one.path}.projections"] = one.projections
-    about = f"{short(look.net)}: of {top.looked:,} pictures ({data_words(look)}) the {found[0].values.shape[1]} with the strongest single answers"
+    k = found[0].values.shape[1]
+    about = f"{short(look.net)}: of {top.looked:,} pictures ({data_words(look)}) the {k} with the strongest single answers"
     sheet = draw_top("What its maps look for", about, arch, found, pictures.classes)
     return Shown(sheet, facts, words, arrays, (*look.split.skipped, *top.failed))
 
@@ -79,10 +82,7 @@ def told(number: int, one: Any, m: int, pictures: Pictures) -> dict[str, Any]:
 
 def wanted_layers(look: Look, arch: Architecture) -> tuple[str, ...]:
     """Those of --layer, "all" for every one; else the natural ones. With --unit, one layer that has this map."""
-    if look.args.layer == ["all"]:
-        layers = spatial_layers(arch)
-    else:
-        layers = look.layers(natural_layers(arch))
+    layers = spatial_layers(arch) if look.args.layer == ["all"] else look.layers(natural_layers(arch))
     if not layers:
         raise UserError(f"{look.net} has no maps: its first layer sees the whole picture at once")
     if look.args.unit is not None:

@@ -5,7 +5,7 @@ family of lessons, in the order in which a course would take them.
 """
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -34,15 +34,19 @@ class Lesson:
     def _repr_svg_(self) -> str:
         return self.figure.svg()
 
-    def film(self, milliseconds: int = FRAME) -> bytes:
+    def film(self, milliseconds: int = FRAME, progress: Callable[[int, int], None] = lambda done, total: None) -> bytes:
         """The frames as a GIF that goes round; for a notebook, `IPython.display.Image(lesson("convolution").film())`.
 
-        Raises UserError for a lesson that stands still.
+        progress: told how many frames are drawn, of how many. Raises UserError for a lesson that stands still.
         """
         if not self.frames:
             raise UserError(f"the lesson '{self.name}' does not move: it is a drawing, F.svg or F.png")
         stream = io.BytesIO()
-        first, *rest = [frame.pixels(1) for frame in self.frames]
+        drawn = []
+        for frame in self.frames:
+            drawn.append(frame.pixels(1))
+            progress(len(drawn), len(self.frames))
+        first, *rest = drawn
         first.save(stream, "GIF", save_all=True, append_images=rest, duration=milliseconds, loop=0)
         return stream.getvalue()
 
@@ -67,7 +71,7 @@ LESSONS: dict[str, tuple[str, str]] = {
     "activations": ("activations", "ReLU, sigmoid, tanh, 1.7159·tanh(2x/3): slopes, and their product through depth"),
     "walk-through": ("walk_through", "back-propagation through a tiny net: every dX and dW by hand and by autograd (film)"),
     "losses": ("losses", "cross-entropy, hinge, MLE, MAP on a line, with their slopes"),
-    "rbf-codes": ("rbf_codes", "LeNet-5's ten codes, and how codes that are trained collapse under MLE"),
+    "rbf-codes": ("rbf_codes", "LeNet-5's ten codes, and how codes that are trained collapse under MLE (film)"),
     "lrn": ("lrn", "local response normalisation: who damps whom, both conventions for α"),
     "batch-norm": ("batch_norm", "before and after; the batch's statistics and the running ones"),
     "dropout": ("dropout", "an ensemble: all 1,024 masks of a tiny net, their means, the scaled net"),

@@ -18,8 +18,7 @@ from neocog.nn import Model
 from neocog.nn.modules import module
 
 SOURCE = (
-    "LeCun, Bottou, Bengio & Haffner 1998, appendix A (1.7159·tanh(2x/3)); Krizhevsky, Sutskever & Hinton 2012, "
-    "section 3.1 "
+    "LeCun, Bottou, Bengio & Haffner 1998, appendix A (1.7159·tanh(2x/3)); Krizhevsky, Sutskever & Hinton 2012, section 3.1 "
     "(ReLU). Derivatives by autograd; the deep nets have random weights and are not trained."
 )
 KINDS: dict[str, tuple[Leaf, str]] = {
@@ -79,9 +78,8 @@ def show(name: str, picture: object, seed: int) -> Lesson:
     ]
     told = (
         f"A sigmoid passes at most {largest['sigmoid']:g} of a gradient, so {DEPTH} of them at most "
-        f"{tiny(largest['sigmoid'] ** DEPTH)}, before the weights "
-        "have their say. A ReLU that is on passes all of it. LeNet-5's function takes 1 to 1 and −1 to −1, where its codes "
-        "lie, and bends most there."
+        f"{tiny(largest['sigmoid'] ** DEPTH)}, before the weights have their say. A ReLU that is on passes all of it. "
+        "LeNet-5's function takes 1 to 1 and −1 to −1, where its codes lie, and bends most there."
     )
     sheet = _draw(x, found, deep, largest, heads, rows, told)
     return Lesson(

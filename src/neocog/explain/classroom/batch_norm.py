@@ -12,9 +12,8 @@ from neocog.figure.sketch import SMALL, Sketch
 from neocog.nn import Model
 
 SOURCE = (
-    "Ioffe & Szegedy 2015, algorithms 1 and 2. A random 5×5 convolution on neocog's digits; neocog's layer, eps "
-    "1e−5, running "
-    "statistics updated by a tenth of each batch's."
+    "Ioffe & Szegedy 2015, algorithms 1 and 2. A random 5×5 convolution on neocog's digits; neocog's layer, eps 1e−5, "
+    "running statistics updated by a tenth of each batch's."
 )
 MAPS, STEPS, BATCH = 4, 120, 32
 SIZES = (2, 4, 8, 16, 32, 64, 128, 256)
@@ -87,9 +86,8 @@ def show(name: str, picture: object, seed: int) -> Lesson:
         for c in range(MAPS)
     ]
     told = (
-        f"Layer against algorithm 1 by hand: largest difference {tiny(gap)}. Running mean and unbiased variance "
-        f"after one batch against "
-        f"0.9·old + 0.1·batch: {tiny(running_gap)}."
+        f"Layer against algorithm 1 by hand: largest difference {tiny(gap)}. Running mean and unbiased variance after one "
+        f"batch against 0.9·old + 0.1·batch: {tiny(running_gap)}."
     )
     facts = {
         "difference_by_hand": gap,
@@ -114,8 +112,7 @@ def _draw(
 ) -> Sketch:
     sheet, y = board(
         "Batch normalisation",
-        f"Four maps of one layer on a batch of {BATCH} digits: each map is shifted "
-        f"and scaled to mean 0 and deviation 1 over "
+        f"Four maps of one layer on a batch of {BATCH} digits: each map is shifted and scaled to mean 0 and deviation 1 over "
         "the batch and all its places.",
     )
     step = (sheet.wide - 2 * MARGIN) / MAPS

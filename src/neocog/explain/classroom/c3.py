@@ -55,8 +55,8 @@ def show(name: str, picture: object, seed: int) -> Lesson:
     proof = f"table layer against a full one with zeros at the dots: largest difference {tiny(gap)}"
     why = (
         f"Each map of S2 is read by {read[0] if len(set(read)) == 1 else read} maps of C3, and "
-        f"{'no two maps of C3 read' if not alike else f'{alike} maps of C3 read'} "
-        "the same ones: different inputs force the maps to learn different features, and fewer links cost less."
+        f"{'no two maps of C3 read' if not alike else f'{alike} maps of C3 read'} the same ones: different inputs force the "
+        "maps to learn different features, and fewer links cost less."
     )
     sheet, y = board("C3 of LeNet-5: who reads whom", "A cross: this map of C3 (column) reads this map of S2 (row).")
     y = _grid(sheet, MARGIN + 66, y + 6, record.table, kinds, maps, row.params, record)

@@ -21,8 +21,8 @@ from neocog.figure.sketch import SMALL, Sketch
 from neocog.nn import Model
 
 SOURCE = (
-    "Hinton, Srivastava, Krizhevsky, Sutskever & Salakhutdinov 2012; Srivastava et al. 2014, sections 1 and 7.5 (Monte "
-    "Carlo averaging). Trained here on neocog's digits with dropout 0.5."
+    "Hinton, Srivastava, Krizhevsky, Sutskever & Salakhutdinov 2012; Srivastava et al. 2014, sections 1 and 7.5 (Monte Carlo "
+    "averaging). Trained here on neocog's digits with dropout 0.5."
 )
 UNITS, MORE = 10, 32  # 2^10 masks
 STEPS, RATE, LOOK = 300, 0.02, 200
@@ -136,9 +136,8 @@ def _draw(
 ) -> Sketch:
     sheet, y = board(
         "Dropout is an ensemble of nets that share their weights",
-        f"{2**UNITS:,} nets: every way to drop some of {UNITS} hidden units. Below, one test digit: a "
-        f"column is one "
-        "of these nets, a row a class, dark a high probability. The nets stand by what they give the right class.",
+        f"{2**UNITS:,} nets: every way to drop some of {UNITS} hidden units. Below, one test digit: a column is one of these "
+        "nets, a row a class, dark a high probability. The nets stand by what they give the right class.",
     )
     one, *_ = found.values()
     kinds = np.array([len(np.unique(one.each[:, i, c].round(4))) for i, c in enumerate(one.labels)])
@@ -172,9 +171,8 @@ def _draw(
         MARGIN,
         y + 12,
         sheet.wide - 2 * MARGIN,
-        "Exactly its normalised geometric mean, where a linear layer and softmax follow the masks: the mean of "
-        "the scores over "
-        "all masks is the score at the mean mask. With ReLUs between it is an approximation. The arithmetic mean is "
+        "Exactly its normalised geometric mean, where a linear layer and softmax follow the masks: the mean of the scores "
+        "over all masks is the score at the mean mask. With ReLUs between it is an approximation. The arithmetic mean is "
         "another thing, though both nearly always name the same class.",
     )
     y = table(sheet, MARGIN, y + 18, errors, wrong)

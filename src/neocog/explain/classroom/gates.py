@@ -15,8 +15,8 @@ from neocog.nets import resolve
 from neocog.nn import Model
 
 SOURCE = (
-    "Srivastava, Greff & Schmidhuber 2015, equation 3, section 2.2 (the bias) and figure 2. The net is "
-    "`highway10.fc`, trained here on neocog's digits."
+    "Srivastava, Greff & Schmidhuber 2015, equation 3, section 2.2 (the bias) and figure 2. The net is `highway10.fc`, "
+    "trained here on neocog's digits."
 )
 NET, STEPS, RATE = "highway10.fc", 300, 0.02
 
@@ -100,8 +100,8 @@ def _draw(
 ) -> Sketch:
     sheet, y = board(
         f"Highway gates: {NET}",
-        "Each row is a layer, each column one of its 50 units; dark: the gate is open (T = 1) and the unit is "
-        "computed anew, light: it is closed (T = 0) and the unit is carried over as it is.",
+        "Each row is a layer, each column one of its 50 units; dark: the gate is open (T = 1) and the unit is computed anew, "
+        "light: it is closed (T = 0) and the unit is carried over as it is.",
     )
     cell, units = 7.0, start.shape[2]
     left = MARGIN + 44
@@ -124,7 +124,7 @@ def _draw(
     mean = [found.mean(0) for found in (start, end)]  # over the digits
     series = [
         Series(
-            f"{what}: mean over units and {len(start):,} digits, band: from the 10th to the 90th of 100 units",
+            f"{what}: mean over units and {len(start):,} digits, band: 10th to 90th percentile of the units",
             numbers,
             m.mean(1).tolist(),
             f"k{i}",

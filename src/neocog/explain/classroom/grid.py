@@ -18,9 +18,8 @@ def show(name: str, picture: object, seed: int) -> Lesson:
     inks = ("k1", "k2", "k0")
     sheet, y = board(
         "Three ways to halve a grid",
-        f"From {side}×{side} places of {maps} maps to half as many rows and "
-        f"columns of twice as many maps; the boxes' height is the grid's side, "
-        "their width the number of maps.",
+        f"From {side}×{side} places of {maps} maps to half as many rows and columns of twice as many maps; the boxes' height "
+        "is the grid's side, their width the number of maps.",
     )
     for i, (what, way) in enumerate(ways.items()):
         _way(
@@ -36,11 +35,10 @@ def show(name: str, picture: object, seed: int) -> Lesson:
     ]
     conv_first, pool_first, parallel = found.values()
     told = (
-        f"Convolving first costs {conv_first.macs / pool_first.macs:.2f} times as much as pooling first; but "
-        f"pooling first squeezes everything through half the numbers before "
-        f"anything has been computed. Side by side, a strided convolution gives half of the maps and the pool the "
-        f"other: {100 * parallel.macs / conv_first.macs:.0f} % of the dear way, and no "
-        "bottleneck."
+        f"Convolving first costs {conv_first.macs / pool_first.macs:.2f} times as much as pooling first; but pooling first "
+        "squeezes everything through half the numbers before anything has been computed. Side by side, a strided convolution "
+        f"gives half of the maps and the pool the other: {100 * parallel.macs / conv_first.macs:.0f} % of the dear way, and "
+        "no bottleneck."
     )
     y = table(sheet, MARGIN, y, heads, rows, gap=18)
     y = prose(sheet, MARGIN, y + 12, sheet.wide - 2 * MARGIN, told)

@@ -14,8 +14,8 @@ from neocog.nets import resolve
 from neocog.nn import Model
 
 SOURCE = (
-    "Krizhevsky, Sutskever & Hinton 2012, section 3.5 and figure 2; Zhang, Zhou, Lin & Sun 2017, figure 1 (shuffle). "
-    "Found by switching maps off in neocog's own layers."
+    "Krizhevsky, Sutskever & Hinton 2012, section 3.5 and figure 2; Zhang, Zhou, Lin & Sun 2017, figure 1 (shuffle). Found "
+    "by switching maps off in neocog's own layers."
 )
 MAPS = 12
 INK = ("k0", "k1", "k2", "k3")
@@ -70,8 +70,8 @@ def show(name: str, picture: object, seed: int) -> Lesson:
     words = f"The towers meet in {', '.join(meets)}."
     if edge:
         words += (
-            f" In {' and '.join(edge)} too, by a hair: a window of {_window(arch)} neighbouring maps that is not told of "
-            "the towers reaches across their seam."
+            f" In {' and '.join(edge)} too, by a hair: a window of {_window(arch)} neighbouring maps that is not told of the "
+            "towers reaches across their seam."
         )
     return Lesson(
         name,
@@ -122,8 +122,8 @@ def _draw(
 ) -> Sketch:
     sheet, y = board(
         "Group convolution: who sees whom",
-        f"{MAPS} maps above are read by {MAPS} maps below. A line, and a filled square of the matrix, where "
-        "switching off the upper map changes the lower one.",
+        f"{MAPS} maps above are read by {MAPS} maps below. A line, and a filled square of the matrix, where switching off the "
+        "upper map changes the lower one.",
     )
     room = (sheet.wide - 2 * MARGIN - 2 * 26) / 3
     for i, what in enumerate(single):

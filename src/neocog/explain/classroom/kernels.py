@@ -27,10 +27,7 @@ KERNELS: dict[str, tuple[tuple[tuple[int, ...], ...], int, str]] = {
     "Sobel down": (((-1, -2, -1), (0, 0, 0), (1, 2, 1)), 1, "edges that lie"),
 }
 """All are written as a network applies them: laid on the picture as they stand, not flipped (cross-correlation)."""
-SOURCE = (
-    "R. Szeliski, Computer Vision: Algorithms and Applications, section 3.2 (linear filtering); what AlexNet's first layer "
-    "learns looks alike."
-)
+SOURCE = "R. Szeliski, Computer Vision: Algorithms and Applications, section 3.2 (linear filtering)."
 
 
 def kernel(name: str) -> Tensor:

@@ -13,9 +13,8 @@ from neocog.figure.parts import Plot, Series, lines
 from neocog.figure.sketch import Sketch
 
 SOURCE = (
-    "LeCun, Bottou, Bengio & Haffner 1998, equations 8 (MLE) and 9 (MAP, j here 10); Weston & Watkins 1999 "
-    "(hinge). Slopes by "
-    "autograd, checked against the formulas."
+    "LeCun, Bottou, Bengio & Haffner 1998, equations 8 (MLE) and 9 (MAP, j here 10); Weston & Watkins 1999 (hinge). Slopes "
+    "by autograd, checked against the formulas."
 )
 COMPETITION = 10.0
 
@@ -89,9 +88,8 @@ def show(name: str, picture: object, seed: int) -> Lesson:
     )
     sheet, y = board(
         "Losses on a line",
-        "At the left what it costs, at the right its slope: how hard gradient descent "
-        "pulls. What has "
-        "no slope teaches nothing, and that is why the share of errors cannot be trained on.",
+        "At the left what it costs, at the right its slope: how hard gradient descent pulls. What has no slope teaches "
+        "nothing, and that is why the share of errors cannot be trained on.",
     )
     rows, facts = [], {}
     for title, x, names, across in groups:
@@ -117,9 +115,8 @@ def show(name: str, picture: object, seed: int) -> Lesson:
     heads = ("loss (slope)", "at −2, or 1", "at 0, or 4", "at 2, or 12", "slope − formula")
     y = table(sheet, MARGIN, y + 14, heads, rows)
     told = (
-        "MLE never looks at the wrong code: its slope there is 0. MAP pushes it away, and stops where it lies "
-        "farther than j: "
-        "past that, exp(−j) outweighs exp(−y)."
+        "MLE never looks at the wrong code: its slope there is 0. MAP pushes it away, and stops where it lies farther than "
+        "j: past that, exp(−j) outweighs exp(−y)."
     )
     y = prose(sheet, MARGIN, y + 12, sheet.wide - 2 * MARGIN, told)
     return Lesson(name, "Losses on a line", close(sheet, y, SOURCE), (*printed(heads, rows), "", told), facts)

@@ -12,9 +12,8 @@ from neocog.nets import resolve
 from neocog.nn.modules import module
 
 SOURCE = (
-    "Krizhevsky, Sutskever & Hinton 2012, section 3.3: b_i = a_i / (k + α Σ a_j²)^β over n neighbouring maps. "
-    "Caffe and torch divide α "
-    "by n. Constants are those of neocog's alexnet and alexnet.caffe; slopes by autograd."
+    "Krizhevsky, Sutskever & Hinton 2012, section 3.3: b_i = a_i / (k + α Σ a_j²)^β over n neighbouring maps. Caffe and "
+    "torch divide α by n. Constants are those of neocog's alexnet and alexnet.caffe; slopes by autograd."
 )
 MAPS = 24
 
@@ -94,9 +93,9 @@ def show(name: str, picture: object, seed: int) -> Lesson:
             "difference_by_hand": gaps[what],
         }
     told = (
-        f"Each map divides by the energy of itself and its {paper.size - 1} neighbours, so a strong answer damps "
-        f"those beside it and, most of all, "
-        "itself. Answers here go up to 200; where they are of order 1, α is so small that the layer only scales."
+        f"Each map divides by the energy of itself and its {paper.size - 1} neighbours, so a strong answer damps those beside "
+        "it and, most of all, itself. Answers here go up to 200; where they are of order 1, α is so small that the layer "
+        "only scales."
     )
     return Lesson(
         name,
@@ -111,7 +110,7 @@ def _draw(a: np.ndarray, found: dict, records: dict, heads: tuple, rows: list, t
     sheet, y = board(
         "Local response normalisation: who damps whom",
         f"One place, {MAPS} neighbouring maps: answers before and after, each after scaled by k^β so that only the "
-        f"neighbours' work shows.",
+        "neighbours' work shows.",
     )
     plot = Plot(MARGIN + 52, y + 44, sheet.wide - 2 * MARGIN - 70, 180)
     maps = list(range(len(a)))

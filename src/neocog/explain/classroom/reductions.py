@@ -24,8 +24,7 @@ def show(name: str, picture: object, seed: int) -> Lesson:
     dear, cheap = pair_.values()
     sheet, y = board(
         "Inception: 1×1 convolutions before the dear ones",
-        f"Module 3a of GoogLeNet on {before} maps of "
-        f"{side}×{side}. A box is a convolution: kernel, maps, and its "
+        f"Module 3a of GoogLeNet on {before} maps of {side}×{side}. A box is a convolution: kernel, maps, and its "
         "multiply-accumulates; its tint is its share of the dearest.",
     )
     top = max(c[5] for f in found.values() for c in f.convs)
@@ -45,10 +44,9 @@ def show(name: str, picture: object, seed: int) -> Lesson:
     reduce = next(c for c in cheap.convs if c[1] == "1×1")
     told = (
         f"{dear.weights:,} weights become {reduce[4]:,} + {cheap.weights - reduce[4]:,} = {cheap.weights:,}, "
-        f"{dear.weights / cheap.weights:.2f} times fewer; the 1×1 itself costs "
-        f"{reduce[4]:,}, which is easily forgotten. Without the projection behind the pool all {before} maps of the "
-        f"input pass, so that the naive module's maps only ever "
-        f"grow: {found['naive'].output[0]} instead of {found['with reductions'].output[0]}."
+        f"{dear.weights / cheap.weights:.2f} times fewer; the 1×1 itself costs {reduce[4]:,}, which is easily forgotten. "
+        f"Without the projection behind the pool all {before} maps of the input pass, so that the naive module's maps only "
+        f"ever grow: {found['naive'].output[0]} instead of {found['with reductions'].output[0]}."
     )
     y = prose(sheet, MARGIN, y + 12, sheet.wide - 2 * MARGIN, told)
     close(

@@ -116,10 +116,11 @@ def show(name: str, picture: object, seed: int) -> Lesson:
         for what, z in zero.items()
     ]
     told = (
-        "Weight decay pulls towards zero weights. For a residual unit that is the identity: doing nothing costs "
-        "nothing. A plain unit has "
-        f"to build the identity out of its weights: after {STEPS} steps {UNITS} of them still miss "
-        f"{100 * race['plain', 0.0]['last']:.0f} % of the picture's power."
+        "Weight decay pulls towards zero weights. For a residual unit that is the identity: doing nothing costs nothing. A "
+        f"plain unit has to build the identity out of its weights: after {STEPS} steps {UNITS} of them still miss "
+        f"{100 * race['plain', 0.0]['last']:.0f} % of the picture's power. With batch "
+        f"normalisation gradients do not fade but grow: ×{flow['plain'][-1]:.0f} through {DEPTH} plain units, "
+        f"×{flow['residual'][-1]:.0f} through {DEPTH} residual ones."
     )
     facts = {
         "at_zero": zero,
@@ -154,8 +155,8 @@ def _unit(sheet: Sketch, x: float, y: float, what: str, numbers: dict[str, float
     sheet.text(
         x,
         middle + 38,
-        f"largest |y − x| {tiny(numbers['from_identity'])}, largest |y| {tiny(numbers['answer'])}, "
-        f"|dx| / |dy| {numbers['gradient']:g}",
+        f"largest |y − x| {tiny(numbers['from_identity'])}, largest |y| {tiny(numbers['answer'])}, |dx| / |dy| "
+        f"{numbers['gradient']:g}",
         SMALL,
         ink="soft",
     )

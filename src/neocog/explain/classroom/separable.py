@@ -195,7 +195,7 @@ def charts(page: Sketch, y: float, v3: dict, blocks: list[dict]) -> float:
     curve = [2.0**e for e in np.linspace(6, 10, 33)]
     places = Plot(left + 50, y + 34, 340, 150)
     formula = Series("1/N + 1/9", [float(np.log2(n)) for n in curve], [1 / n + 1 / 9 for n in curve], "k0")
-    lines(page, places, [formula], "log₂ N, maps out", "share", low=0.1, high=0.14)
+    lines(page, places, [formula], "log2 N, maps out", "share", low=0.1, high=0.14)
     for b in blocks:
         x = places.x + places.wide * (np.log2(b["maps"]) - 6) / 4
         page.dot(

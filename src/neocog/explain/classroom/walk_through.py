@@ -18,8 +18,8 @@ from neocog.figure.sketch import NORMAL, SMALL, Sketch
 from neocog.nn import Model
 
 SOURCE = (
-    "LeCun, Bottou, Bengio & Haffner 1998, sections I.C and I.E (modules and their Jacobians); Rumelhart, "
-    "Hinton & Williams 1986."
+    "LeCun, Bottou, Bengio & Haffner 1998, sections I.C and I.E (modules and their Jacobians); Rumelhart, Hinton & Williams "
+    "1986."
 )
 CELL = 36
 CLASSES, LABEL = 3, 1
@@ -179,9 +179,8 @@ def _draw(x: np.ndarray, modules: list[Module], loss: float, gaps: dict[str, flo
     """The first `shown` steps: one for each module on the way forward, then one for each on the way back."""
     sheet, y = board(
         "Back-propagation, module by module",
-        "Down the left, what each module answers; at the right, on the way back, the gradient of the loss "
-        "at its input (dX) and "
-        "at its weights (dW). Blue is negative, red positive.",
+        "Down the left, what each module answers; at the right, on the way back, the gradient of the loss at its input (dX) "
+        "and at its weights (dW). Blue is negative, red positive.",
     )
     left, mid, right, last = MARGIN + 6, MARGIN + 236, MARGIN + 408, MARGIN + 644
     ends, count = [], len(modules)
