@@ -69,7 +69,7 @@ def against(differences: np.ndarray) -> dict:
 def table(rows: list[dict], names: list[str]) -> dict:
     """Print it; give the figures."""
     print(f"{'method':<22}{'ρ upper half':>13}{'ρ all':>7}{'pass':>7}{'n':>4} | {'deletion':>9}{'random':>8}"
-          f"{'gain (95 %)':>24}{'p':>9} | {'insertion':>9}{'random':>8}{'gain (95 %)':>24}{'p':>9}{'n':>5}")  # fmt: skip
+          f"{'gain (95 %)':>27}{'p':>9} | {'insertion':>9}{'random':>8}{'gain (95 %)':>27}{'p':>9}{'n':>5}")  # fmt: skip
     found = {}
     for name in names:
         mine = [row for row in rows if row["method"] == name]
@@ -94,8 +94,8 @@ def table(rows: list[dict], names: list[str]) -> dict:
         said = [f"{g['mean']:+.3f} ({g['low']:+.3f} to {g['high']:+.3f})" for g in (gone, come)]
         rho = [f"{v:.2f}" if v is not None else "–" for v in (one["rho_upper"], one["rho_all"])]
         print(f"{name:<22}{rho[0]:>13}{rho[1]:>7}{one['passes']:>5}/{one['n_weights']:<1}{one['n_weights']:>4} | "
-              f"{one['deletion']:>9.3f}{one['deletion_random']:>8.3f}{said[0]:>24}{gone['p']:>9.1e} | {one['insertion']:>9.3f}"
-              f"{one['insertion_random']:>8.3f}{said[1]:>24}{come['p']:>9.1e}{one['n']:>5}"
+              f"{one['deletion']:>9.3f}{one['deletion_random']:>8.3f}{said[0]:>27}{gone['p']:>9.1e} | {one['insertion']:>9.3f}"
+              f"{one['insertion_random']:>8.3f}{said[1]:>27}{come['p']:>9.1e}{one['n']:>5}"
               + (f"   {one['flat']} maps flat" if one["flat"] else ""))  # fmt: skip
     return found
 

@@ -34,7 +34,7 @@ def draw() -> Sketch:
         ("the map", x.detach(), "dark cells: the switches"),
         ("its maxima", pooled.detach(), ""),
         ("coming down", down, "one a window"),
-        ("the gradient", gradient, "1 + 2 and 3 + 4, at the switches"),
+        ("the gradient", gradient, "1 + 2 and 3 + 4"),
         ("max_unpool2d", mistaken, "one of two is lost"),
     )
     for at, (words, values, below) in zip(places, blocks, strict=True):

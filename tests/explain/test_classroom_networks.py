@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from neocog.arch import analyse
 from neocog.arch.drawing.measure import width
 from neocog.errors import UserError
 from neocog.explain.classroom import (
@@ -217,6 +218,9 @@ def test_activations_bend_as_their_formulas_do():
         assert np.abs(activations.values(activations.KINDS[kind][0], x)[1] - slope).max() < 1e-12
     facts = lesson("activations").facts
     assert facts["largest_slope"]["sigmoid"] == 0.25
+    assert facts["bends_most_at"] == pytest.approx(
+        1.5 * math.atanh(math.sqrt(1 / 3)), abs=1e-3
+    )  # (tanh)″ is largest at tanh² = ⅓
     assert activations.values(activations.KINDS["1.7159·tanh(2x/3)"][0], np.array([1.0]))[0][0] == pytest.approx(1, abs=1e-4)
     assert facts["gradient"]["sigmoid"][-1] < 1e-8 < 1e-2 < facts["gradient"]["ReLU"][-1]
 
@@ -251,6 +255,9 @@ def test_units_cost_what_the_claims_say():
     facts = lesson("bottleneck").facts
     assert list(facts["weights"].values()) == [2 * 9 * 256 * 256, 256 * 64 + 9 * 64 * 64 + 64 * 256, 2 * 9 * 64 * 64]
     assert (round(facts["ratio"], 2), round(facts["real_ratio"], 2)) == (16.94, 1.06)
+    for net, block, unit in (("resnet34", "layer1.1", 2), ("resnet50", "layer1.1", 1)):  # both at 56×56, as they really are
+        rows = [row for row in analyse(resolve(net).build()).rows if row.path.startswith(f"{block}.conv")]
+        assert sum(row.params for row in rows) == list(facts["weights"].values())[unit] and rows[-1].output[1:] == (56, 56)
     facts = lesson("inception").facts
     assert list(facts["weights"].values()) == [819_200, 208_896] and round(facts["ratio"], 2) == 3.92
     assert facts["module_3a"] == {

@@ -7,6 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
+from neocog.arch.drawing.measure import width
 from neocog.errors import UserError
 from neocog.explain.deconvnet import Projection, contrast, cut, liveliest, placed, project
 from neocog.explain.draw_deconvnet import draw_projection, reconstruction
@@ -80,18 +81,20 @@ def texts(figure: object) -> str:
 
 def test_the_figure_names_what_it_shows(model: Model):
     x = noise(model)
-    layers = []
+    layers: list[Projection] = []
     for path in ("relu1", "relu2"):
         target = liveliest(model, x, path, 3)
         layers.append(project(model, x.expand(3, -1, -1, -1), target))
     view = np.zeros((32, 32, 3), np.uint8)
-    figure = draw_projection("a net: a picture", view, layers)
+    figure = draw_projection("a net: a picture" + " of a long name" * 20, view, layers)
     said = texts(figure)
     for layer in layers:
         for k in range(3):
             assert layer.path in said and f"map {layer.units[k]}" in said  # type: ignore[operator]
     assert "deconvnet" in said and "sees 3×3 px" in said and "px" in said and "±" in said
-    assert all(0 <= mark[1] <= figure.wide and 0 <= mark[2] <= figure.high for mark in figure.marks if mark[0] == "text")
+    for _, x, y, words, size, anchor, *_ in (mark for mark in figure.marks if mark[0] == "text"):
+        wide = width(words, size) * {"start": 1, "middle": 0.5, "end": 0}[anchor]
+        assert x >= 0 and x + wide <= figure.wide and y <= figure.high, words
     silent = Projection("relu1", "ReLU", "deconvnet", np.array([0]), np.array([[0, 0]]), np.zeros(1), (Box(0, 0, 3, 3),),
                         np.zeros((1, 3, 32, 32)))  # fmt: skip
     assert "nothing came back" in texts(draw_projection("t", view, [silent]))

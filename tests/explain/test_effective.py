@@ -61,6 +61,7 @@ def test_it_is_the_mean_of_absolute_gradients():
     for one in x:
         leaf = one[None].clone().requires_grad_()
         model(leaf)[0, :, 1, 2].sum().backward()
+        assert leaf.grad is not None
         by_hand += leaf.grad[0].abs().sum(0).double().numpy() / 5
     assert np.allclose(found.map, by_hand, rtol=1e-5, atol=1e-9)
     model.zero_grad()

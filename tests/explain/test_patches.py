@@ -90,10 +90,11 @@ def test_telling_maps_answer_most_and_differ():
     assert telling_maps(winners, 9) == (0, 1, 2)
 
 
+@pytest.mark.parametrize("maps", [1, 5])
 @pytest.mark.parametrize(
     "text", ["INPUT 3x13x13 CONV 3x3 6 RELU GAP FC 4", "INPUT 3x64x64 CONV 9x9/4 6 RELU CONV 15x15 6 RELU GAP FC 4"]
 )
-def test_nothing_of_the_figure_lies_over_another(text: str):
+def test_nothing_of_the_figure_lies_over_another(text: str, maps: int):
     """Pictures do not overlap, words neither, and all lies on the page."""
     from neocog.arch.drawing.measure import width
 
@@ -103,7 +104,7 @@ def test_nothing_of_the_figure_lies_over_another(text: str):
     images = np.random.default_rng(0).integers(0, 256, (11, side, side, 3), dtype=np.uint8)
     pictures = ArrayPictures(images, np.arange(11) % 2, model.classes, "noise")
     top = strongest(model, pictures)
-    found = [exemplars(model, pictures, winners, range(5)) for winners in top.layers.values()]
+    found = [exemplars(model, pictures, winners, range(maps)) for winners in top.layers.values()]
     sheet = draw_top("A title", "about it", model.arch, found, model.classes)
     boxes = [(x, y, x + wide, y + high) for kind, x, y, _, wide, high in (m for m in sheet.marks if m[0] == "picture")]
     for _, x, y, words, size, anchor, *_ in (m for m in sheet.marks if m[0] == "text"):

@@ -54,12 +54,10 @@ def test_what_a_layer_threw_away_does_not_come_back():
     """A filter that sums the colours: the sum comes back, the colours do not; and a larger prior makes it smoother."""
     model = net(a=Conv2d(1, 1, bias=False), f=Flatten(), fc=Linear(6))
     with torch.no_grad():
-        model.get_submodule("a").weight.fill_(1 / 3)
+        model.get_parameter("a.weight").fill_(1 / 3)
     found = invert(model, picture(), "a", InversionSettings(steps=150, rate=20, range_weight=0, variation_weight=0))
     assert np.abs(found.pixels.mean(2) - picture().mean(2)).mean() < 2 and found.distance > 15
-    rough, smooth = (
-        invert(model, noise_picture(), "a", InversionSettings(steps=60, variation_weight=w)) for w in (0.0, 0.3)
-    )
+    rough, smooth = (invert(model, noise_picture(), "a", InversionSettings(steps=60, variation_weight=w)) for w in (0.0, 0.3))
     assert _rough(smooth.pixels) < 0.6 * _rough(rough.pixels)
 
 
@@ -76,10 +74,10 @@ def test_a_linear_unit_goes_along_its_weights():
     model = net(f=Flatten(), fc=Linear(6))
     plain = AscentSettings(steps=80, rate=60, decay=0, blur=0, jitter=0)
     found = maximise(model, classes([2, 4]), plain)
-    weight = model.get_submodule("fc").weight.detach().numpy().reshape(6, 3, 12, 14)
+    weight = model.get_parameter("fc.weight").detach().numpy().reshape(6, 3, 12, 14)
     for k, number in enumerate((2, 4)):
         assert np.array_equal(found.pixels[k] == 255, weight[number].transpose(1, 2, 0) > 0)
-        best = np.abs(weight[number]).sum() * 2 + model.get_submodule("fc").bias[number].item()  # inputs are −2 … 2
+        best = np.abs(weight[number]).sum() * 2 + model.get_parameter("fc.bias")[number].item()  # inputs are −2 … 2
         assert found.values[k] == pytest.approx(best, rel=1e-4) and found.values[k] > found.start[k]
 
 
@@ -144,7 +142,7 @@ def test_the_best_of_many_are_those_of_a_sort():
 def test_bad_questions_are_answered():
     model = net(a=Conv2d(2, 1, bias=False), r=ReLU(), f=Flatten(), fc=Linear(6))
     with torch.no_grad():
-        model.get_submodule("a").weight.zero_()
+        model.get_parameter("a.weight").zero_()
     with pytest.raises(UserError, match="nothing but zeros"):
         invert(model, picture(), "r")
     with pytest.raises(UserError, match="nothing to maximise"):
@@ -161,7 +159,7 @@ def test_the_figures_say_what_they_draw():
     made = maximise(model, classes([1, 1]), AscentSettings(steps=3))
     best = best_of(model, classes([1]), [(torch.randn(3, 3, 12, 14, generator=rng()), np.arange(3))])
     text = draw_maxima("a title", made, list(made.pixels), ["b", "b again"], best, [picture()] * 3).svg()
-    for words in ("before the softmax", "decay", "jitter", "of 3;", "from"):
+    for words in ("before the softmax", "decay", "jitter", "best of 3 real", "from"):
         assert words in text
 
 
@@ -173,11 +171,18 @@ def test_the_commands(neocog, idx, tmp_path):
     out, cache = tmp_path / "o.svg", tmp_path / "cache"
     how = ("--steps", 3, "--cache", cache, "--out", out, "--json")
     told = json.loads(neocog("explain", run, digit, "--method", "invert", "--layer", "conv3", *how).check(0).out)
-    assert [one["path"] for one in told["layers"]] == ["conv3"] and 0 < told["layers"][0]["error"] and out.is_file()
-    told = json.loads(neocog("explain", run, "--method", "maximise", "--class", "3", "--n", 2, "--data", idx, *how).check(0).out)
+    assert [one["path"] for one in told["layers"]] == ["conv3"] and told["layers"][0]["error"] > 0 and out.is_file()
+    told = json.loads(
+        neocog("explain", run, "--method", "maximise", "--class", "3", "--n", 2, "--data", idx, *how).check(0).out
+    )
     assert len(told["values"]) == 2 and told["real"]["n"] > 3 and len(told["real"]["values"]) == 4
     told = json.loads(neocog("explain", run, "--method", "maximise", "--layer", "conv2", "--unit", 2, *how).check(0).out)
     assert told["layer"] == "conv2"
-    for words, said in (((), "wants a class"), (("--class", "zebra"), "zebra"), (("--layer", "conv2", "--unit", 99), "numbered 0 to 15"),
-                        (("--layer", "conv9", "--unit", 1), "conv9"), (("--class", "3", "--layer", "conv3"), "one of them")):  # fmt: skip
+    for words, said in (
+        ((), "wants a class"),
+        (("--class", "zebra"), "zebra"),
+        (("--layer", "conv2", "--unit", 99), "numbered 0 to 15"),
+        (("--layer", "conv9", "--unit", 1), "conv9"),
+        (("--class", "3", "--layer", "conv3"), "one of them"),
+    ):
         neocog("explain", run, "--method", "maximise", *words, "--out", out).complaint(said)

@@ -8,11 +8,36 @@ from neocog.arch import analyse
 from neocog.nets import nets, resolve
 from neocog.nn import Model
 
-SOME = ("lenet5.modern", "alexnet", "nin", "vgg16", "googlenet", "inception_v3", "resnet50", "densenet121", "squeezenet1_0", "mobilenet_v2",
-        "shufflenet_v1", "efficientnet_b0", "convnext_tiny", "highway10.mnist")  # fmt: skip
-# What they multiply by is no matrix product or convolution to torch: templates, tables, codes, cells, own windows; or no Module.
-OTHERWISE = {"SCell", "CCell", "TableConv2d", "Subsampling", "RBF", "LocallyConnected2d", "HOG", "SIFT", "VisualWords", "Neighbours",
-             "L2Pool2d"}  # fmt: skip
+SOME = (
+    "lenet5.modern",
+    "alexnet",
+    "nin",
+    "vgg16",
+    "googlenet",
+    "inception_v3",
+    "resnet50",
+    "densenet121",
+    "squeezenet1_0",
+    "mobilenet_v2",
+    "shufflenet_v1",
+    "efficientnet_b0",
+    "convnext_tiny",
+    "highway10.mnist",
+)
+# What these multiply by is no matrix product or convolution to torch: templates, tables, codes, cells, own windows.
+OTHERWISE = {
+    "SCell",
+    "CCell",
+    "TableConv2d",
+    "Subsampling",
+    "RBF",
+    "LocallyConnected2d",
+    "HOG",
+    "SIFT",
+    "VisualWords",
+    "Neighbours",
+    "L2Pool2d",
+}
 
 
 def counted(name: str) -> list[str]:

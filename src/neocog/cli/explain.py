@@ -8,6 +8,9 @@ with. --out F.png or F.svg is the figure, --arrays F.npz the numbers it was draw
 examples:
   neocog explain runs/digits three.png --method planes --out planes.png
   neocog explain runs/linear --method templates --out templates.png
+  neocog explain runs/cifar --method top9 --data cifar10 --layer relu5 --out top9.png
+  neocog explain runs/cifar --method filters --data cifar10 --out filters.svg
+  neocog explain runs/cifar --method evolution --data cifar10 --pictures 5000 --out evolution.png
   neocog explain plain56.cifar --against resnet56.cifar --method flow --out flow.svg
   neocog explain runs/digits --data digits --method dead --out dead.png
   neocog explain runs/photos cat.jpg --method grad-cam --class "kit fox" --sanity --out cat.svg
@@ -87,7 +90,9 @@ def run(args: argparse.Namespace) -> int:
         _write_arrays(Path(args.arrays), shown)
     write_picture(out, shown.figure)
     if args.json:
-        print(json.dumps({"method": args.method, "net": look.net, "out": str(out), **shown.facts}, ensure_ascii=False))
+        failed = [{"file": bad.where, "error": bad.why} for bad in shown.failed]
+        told = {"method": args.method, "net": look.net, "out": str(out), **shown.facts} | ({"failed": failed} if failed else {})
+        print(json.dumps(told, ensure_ascii=False))
     else:
         print("\n".join((*shown.words, f"{out}: {args.method} written")))
     for bad in shown.failed:

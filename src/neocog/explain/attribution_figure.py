@@ -145,7 +145,8 @@ def _known(*values: Sequence[float]) -> list[float]:
 def _below(found: Attribution) -> list[str]:
     """What stands under a tile: that there is nothing to see, the method's settings, its badge."""
     flat = "zero everywhere" if not found.map.any() else ""
-    return [part for part in (flat, found.told, *(found.badge.words.split(" · ") if found.badge else ())) if part]
+    badge = found.badge.words.replace("weight randomisation", "randomisation").split(" · ") if found.badge else ()
+    return [part for part in (flat, found.told, *badge) if part]
 
 
 def _round_length(pixels: int) -> int:

@@ -3,7 +3,7 @@
 In each of n pictures of the same kind of object the same part is hidden. ε_i = x_i − x̃_i is the change of a layer's features;
 Δ = Σ_{i≠j} H(sign ε_i, sign ε_j), H the Hamming distance, is small if hiding the part changes the features alike in all
 pictures. Parts drawn at random, of the same sizes, are what it must be smaller than. Δ is given as the paper's table seems to
-give it: the mean over pairs, as a share of the features; a feature that changes in neither picture (sign 0) agrees.
+give it: the mean over pairs, as a share of the features; one that changes in neither picture (sign 0, but for rounding) agrees.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +24,7 @@ from neocog.figure.sketch import NORMAL, SMALL, Sketch
 from neocog.nn import Model
 
 OBJECT, RANDOM = "object", "random"
-TOGETHER = 16
+TOGETHER, ROUNDING = 16, 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +50,12 @@ def hamming(signs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     unlike = (signs[one] != signs[other]).sum(1)
     moved = ((signs[one] != 0) | (signs[other] != 0)).sum(1)
     return unlike / signs.shape[1], unlike / np.maximum(moved, 1)
+
+
+def signs_of(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """The signs of the changes, n×F. What is within the rounding of the picture's largest feature has not changed."""
+    change = before - after
+    return np.where(np.abs(change) > ROUNDING * np.abs(before).max(1, keepdims=True), np.sign(change), 0)
 
 
 def parts_of(marks: Sequence[Mark]) -> tuple[list[str], dict[str, dict[str, Box]]]:
@@ -109,7 +115,7 @@ def correspondence(
             masks = np.stack([mask_of(model, [box], picture.size) for box, picture in zip(boxes, pictures, strict=True)])
             after = _features(model, torch.where(torch.from_numpy(masks)[:, None].to(x.device), cover, x), paths)
             for path in paths:
-                table[path].append([hamming(np.sign(clean[path] - after[path]))])
+                table[path].append([hamming(signs_of(clean[path], after[path]))])
             if on_progress is not None:
                 on_progress(done + 1, len(jobs))
     shape = len(paths), len(named) + 1

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from neocog.arch.drawing.measure import clip, width
+from neocog.arch.drawing.measure import BOLD, clip, width
 from neocog.explain.deconvnet import Projection, contrast, cut
 from neocog.figure.colours import diverging
 from neocog.figure.parts import coloured, heading, number, ruler, scale_bar
-from neocog.figure.sketch import NORMAL, SMALL, Sketch
+from neocog.figure.sketch import LARGE, NORMAL, SMALL, Sketch
 
 TILE, GAP, MARGIN, ACROSS = 92, 10, 28, 9
 OUTSIDE = 226.0  # the grey of what is no picture
@@ -29,10 +29,11 @@ def draw_projection(
     view = coloured(view)
     high, wide = view.shape[:2]
     many = max((min(len(layer), ACROSS) for layer in layers), default=1)
-    page_wide = 2 * MARGIN + max(many * (TILE + GAP) - GAP, 640)
+    page_wide = 2 * MARGIN + max(many * (TILE + GAP) - GAP, 780)  # room for the words
     sheet = Sketch(page_wide, 0, title)
     rule = layers[0].rule if layers else "deconvnet"
-    y = heading(sheet, title, about or HOW[rule])
+    room = page_wide - 2 * MARGIN
+    y = heading(sheet, clip(title, LARGE, room / BOLD), clip(about or HOW[rule], NORMAL, room))
     scale = 150 / max(high, wide)
     sheet.picture(MARGIN, y, view, wide * scale, high * scale)
     x = MARGIN + wide * scale + 26

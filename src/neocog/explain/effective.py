@@ -19,8 +19,9 @@ from neocog.explain.inside import undisturbed, values_at
 from neocog.nn import Model
 
 LEVEL = 1 - 0.9545
-"""The share of the largest value from which a pixel counts for `size`: what lies outside two deviations of a Gaussian. Quoted of
-Luo et al.; whether their text has this number we could not check. Of a Gaussian it cuts a circle of area (4.41 deviations)²."""
+"""The share of the largest value from which a pixel counts for `size`: what lies outside two deviations of a Gaussian.
+Quoted of Luo et al.; whether their text has this number we could not check. Of a Gaussian it cuts a circle as
+large as a square of 4.41 deviations."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +72,9 @@ class EffectiveField:
         return tuple(line / max(float(line.max()), 1e-300) for line in lines)  # type: ignore[return-value]
 
 
-def effective_field(model: Model, path: str, pictures: Iterable[Tensor], place: tuple[int, int] | None = None) -> EffectiveField:
+def effective_field(
+    model: Model, path: str, pictures: Iterable[Tensor], place: tuple[int, int] | None = None
+) -> EffectiveField:
     """Of layer `path` at `place` (None: the middle) over `pictures`, batches N×C×H×W as the network reads them.
 
     The network is looked at as it answers: batch normalisation with its running statistics, no dropout. Raises UserError for

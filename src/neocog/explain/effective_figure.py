@@ -8,7 +8,7 @@ from neocog.arch.drawing.measure import clip
 from neocog.explain.effective import EffectiveField
 from neocog.explain.placing import Box
 from neocog.figure.colours import INK, strip
-from neocog.figure.parts import Plot, Series, heading, lines, pixels_of_map, ruler, scale_bar
+from neocog.figure.parts import Plot, Series, heading, key, lines, pixels_of_map, ruler, scale_bar
 from neocog.figure.sketch import LARGE, NORMAL, SMALL, Sketch
 
 SIDE, GAP, MARGIN, DECADES = 205, 24, 28, 4
@@ -24,7 +24,8 @@ def draw_effective(title: str, found: Sequence[tuple[str, EffectiveField]], pict
     across = 4 * SIDE + 3 * GAP + 2 * MARGIN
     sheet = Sketch(across, 120 + panel + 74 + 40 + 190 + 66 + MARGIN, title)
     size = f"{field.size[1]}×{field.size[0]}" if field.size else "everything"
-    about = f"layer {field.path} ({field.words}), place {field.place[0]},{field.place[1]}: it can see {size} pixels of {field.shape[2]}×{field.shape[1]}"
+    about = f"layer {field.path} ({field.words}), place {field.place[0]},{field.place[1]}: it can see {size} pixels "
+    about += f"of {field.shape[2]}×{field.shape[1]}"
     about += f" · {pictures}" if pictures else ""
     y = heading(sheet, clip(title, LARGE * 1.12, across - 2 * MARGIN), about) + 30
     x = float(MARGIN)
@@ -49,7 +50,9 @@ def draw_effective(title: str, found: Sequence[tuple[str, EffectiveField]], pict
     below = "|gradient| summed over the colours, by its largest value · "
     below += "dashed: what the unit can see · full: a square as large as the pixels above 4.55 % of the largest"
     sheet.text(MARGIN, y, below, SMALL, ink="soft")
-    y += 40
+    y += 44
+    if len(found) > 1:
+        key(sheet, MARGIN + 130, y - 14, [(words, f"k{i}") for i, (words, _) in enumerate(found)], across=True)
     chart = (across - 2 * MARGIN - 60) / 2 - 30
     for k, logarithmic in enumerate((False, True)):
         plot = Plot(MARGIN + 48 + k * (chart + 90), y, chart, 190)
@@ -58,7 +61,8 @@ def draw_effective(title: str, found: Sequence[tuple[str, EffectiveField]], pict
                    [float(v) for v in _floor(one.profiles[1][view.left : view.right], logarithmic)], f"k{i}", dashed=i > 0)
             for i, (words, one) in enumerate(found)
         ]  # fmt: skip
-        lines(sheet, plot, series, f"column, along row {first.centre[0]}", "logarithmic" if logarithmic else "linear", logarithmic,
+        lines(sheet, plot, series, f"column, along row {first.centre[0]}", "logarithmic" if k else "linear", logarithmic,
+              legend=False,
               low=None if logarithmic else 0.0, high=None if logarithmic else 1.0)  # fmt: skip
     for i, (words, one) in enumerate(found):
         sheet.text(MARGIN, y + 190 + 58 + 18 * i, sentence(words, one), NORMAL)
@@ -71,8 +75,8 @@ def sentence(words: str, one: EffectiveField) -> str:
     down, across = one.std
     seen = one.field.seen
     return (
-        f"{words}: effective size {one.size:.1f} px, {100 * one.ratio:.0f} % of the {seen.width}×{seen.height} px that it can see · "
-        f"deviation {across:.2f} px across, {down:.2f} down"
+        f"{words}: effective size {one.size:.1f} px, {100 * one.ratio:.0f} % of the "
+        f"{seen.width}×{seen.height} px that it can see · deviation {across:.2f} px across, {down:.2f} down"
     )
 
 

@@ -2,7 +2,7 @@
 
 The windows are followed back from the unit, layer by layer, and cut to each layer's map on the way: a zero of padding sees
 nothing, and joins see what their branches see. Where Araujo, Norris & Sim (2019) follow one number per layer, this follows the
-positions themselves, so that branches whose centres differ, padding on one side, holes and strides that do not fit come out right.
+positions themselves: branches whose centres differ, padding on one side, holes and strides that do not fit come out right.
 """
 
 from collections.abc import Sequence

@@ -30,7 +30,9 @@ def draw_fields(title: str, picture: np.ndarray, record: Preprocessing | None, f
     lost = [one for one in unread if one.unread and not one.between]
     lines = [line for one in lost for line in _notes(one)]
     if len(lost) < len(unread):
-        lines += _wrapped(f"windows smaller than their step skip rows and columns in {', '.join(o.path for o in unread if o.between)}")
+        lines += _wrapped(
+            f"windows smaller than their step skip rows and columns in {', '.join(o.path for o in unread if o.between)}"
+        )
     small, whole = _magnified(shapes, high, wide), _window(shapes, high, wide)
     net = outline(Box(0, 0, *last.shape[1:]), record, high, wide)
     panel = PANEL if small is not None else PANEL * (whole[2] - whole[0]) / max(whole[2] - whole[0], whole[3] - whole[1])
@@ -163,7 +165,9 @@ def _table(sheet: Sketch, y: float, found: Sequence[UnitField], record: Preproce
         what = f"{len(gates)} gates that see the whole picture are left out ({', '.join(gates[:2])}{' …' if gates[2:] else ''})"
         sheet.text(MARGIN, y + 4, clip(what, SMALL, WIDE - 2 * MARGIN), SMALL, ink="soft")
     elif not found[-1].aligned:
-        sheet.text(MARGIN, y + 4, "branches whose centres or strides differ: a field is all that any of them sees", SMALL, ink="soft")
+        sheet.text(
+            MARGIN, y + 4, "branches whose centres or strides differ: a field is all that any of them sees", SMALL, ink="soft"
+        )
     return y + 24
 
 
@@ -175,8 +179,8 @@ def cells_of(one: UnitField, record: Preprocessing, high: int, wide: int) -> tup
     rows, columns = one.exceeds
     more = f"by {columns}×{rows} px" if rows or columns else ""
     step = f"{one.stride[1]}" if one.stride[0] == one.stride[1] else f"{one.stride[1]}×{one.stride[0]}"
-    return (one.path, one.words, f"{one.size[1]}×{one.size[0]} px", step, f"{on.width}×{on.height} px", f"{100 * one.share:.3g} %",
-            more)  # fmt: skip
+    field, box, share = f"{one.size[1]}×{one.size[0]} px", f"{on.width}×{on.height} px", f"{100 * one.share:.3g} %"
+    return one.path, one.words, field, step, box, share, more
 
 
 def _notes(one: Misfit) -> list[str]:

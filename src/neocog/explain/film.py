@@ -24,15 +24,21 @@ def draw_evolution(title: str, about: str, arch: Architecture, found: Evolution,
     group = NAME + len(found.steps) * column + 24  # a map's row; several stand side by side where there is room
     across = max(1, min(int(WIDE / group), max(len(ones[0].maps) for _, ones in blocks)))
     grid = _Grid(column, group, across, per_epoch, found.steps)
-    sheet = Sketch(2 * MARGIN + across * group - 24 - GAP, 0, title)
-    sheet.wide = max(sheet.wide, 2 * MARGIN + max(700, width(title, LARGE, True), width(about, NORMAL)))
-    y = heading(sheet, title, about)
     undefined = next((ones[0].why for _, ones in blocks if ones[0].why), "")
     lines = (
         f"Patches only. {undefined}" if undefined else
         f"Upper: {blocks[0][1][0].rule} of the strongest answer; grey is 0, full colours are ±s ({FULL:.0%} lie within).",
         "Lower: what it was an answer to, with its size; a bar before it: another picture than at the snapshot before.",
     )  # fmt: skip
+    needed = (
+        across * group - 24 - GAP,
+        1000,
+        width(title, LARGE, True),
+        width(about, NORMAL),
+        *(width(w, SMALL) for w in lines),
+    )
+    sheet = Sketch(2 * MARGIN + max(needed), 0, title)
+    y = heading(sheet, title, about)
     for i, words in enumerate(lines):
         sheet.text(MARGIN, y + 4 + 16 * i, words, SMALL, ink="k1" if undefined and not i else "soft")
     y += 40

@@ -6,7 +6,7 @@ import numpy as np
 
 from neocog.arch.drawing.measure import width
 from neocog.explain.flow import Flow
-from neocog.figure.parts import Plot, Series, heading, key, lines, number
+from neocog.figure.parts import Plot, Series, exponent, heading, key, lines, number
 from neocog.figure.sketch import SMALL, Sketch
 
 WIDE, MARGIN, HIGH = 900, 28, 230
@@ -83,8 +83,13 @@ def fitted(words: str, room: float, size: float = SMALL) -> str:
 
 
 def plain(value: float) -> str:
-    """Three digits, whole numbers in full up to a million."""
-    return f"{value:,.0f}" if 1000 <= abs(value) < 1e6 else number(value)
+    """Three digits, as people write them: 1,112 and 7.8·10⁻⁵."""
+    if 1000 <= abs(value) < 1e6:
+        return f"{value:,.0f}"
+    if not value or 1e-3 <= abs(value) < 1000 or not np.isfinite(value):
+        return number(value)
+    mantissa, power = f"{value:.1e}".split("e")
+    return f"{mantissa}·{exponent(10.0 ** int(power))}".replace("-", "−")
 
 
 def _notes(found: Sequence[tuple[str, Flow]], bounded: bool, blocks: bool) -> list[str]:

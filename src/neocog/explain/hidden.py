@@ -12,8 +12,8 @@ from PIL import Image
 from torch import Tensor
 
 from neocog.errors import DataError
+from neocog.explain.fade import area, cell_side, order_of, random_orders
 from neocog.explain.inside import input_of, pixels_of, record_of, undisturbed
-from neocog.explain.sanity import area, cell_side, order_of, random_orders
 from neocog.explain.targets import answers
 from neocog.explain.veil import veil
 from neocog.nn import Model

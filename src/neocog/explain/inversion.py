@@ -108,7 +108,9 @@ def invert_layers(model: Model, pixels: np.ndarray, paths: Sequence[str], settin
     """The same of several layers, one after the other."""
 
     def told(path: str) -> OnStep | None:
-        return None if on_step is None else lambda done, total: on_step(path, done, total)
+        if on_step is None:
+            return None
+        tell = on_step
+        return lambda done, total: tell(path, done, total)
 
     return tuple(invert(model, pixels, p, settings, cache=cache, on_step=told(p), stop=stop) for p in paths)
-

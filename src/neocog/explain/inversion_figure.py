@@ -23,8 +23,8 @@ def draw_inversion(title: str, original: np.ndarray, found: Sequence[Inversion],
     across = max(columns * (SIDE + GAP) - GAP, 640) + 2 * MARGIN
     sheet = Sketch(across, MARGIN + 60 + rows * (tall + 74) + 230 + MARGIN, title)
     about = (
-        f"|Φ(x) − Φ₀|²/|Φ₀|² + {settings.range_weight:g}·range norm (α 6) + v·total variation · Adam, {settings.steps} steps from "
-        f"noise, seed {settings.seed}"
+        f"|Φ(x) − Φ₀|²/|Φ₀|² + {settings.range_weight:g}·range norm (α 6) + v·total variation · Adam, {settings.steps} steps "
+        f"from noise, seed {settings.seed}"
     )
     y = heading(sheet, clip(title, LARGE * 1.12, across - 2 * MARGIN), clip(about, NORMAL, across - 2 * MARGIN)) + 14
     tiles = [("the picture", f"{wide}×{high} as the network gets it", "", coloured(original))]

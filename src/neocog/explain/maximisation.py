@@ -25,8 +25,8 @@ from neocog.runs.marks import weights_mark
 @dataclass(frozen=True)
 class AscentSettings:
     """steps of Adam, at `rate` pixel values a step at first. decay: the share of its distance to the mean pixel that a pixel
-    loses in a step. blur: a Gaussian's deviation at first, in pixels of a picture of 224, every `blur_every` steps; it falls to
-    a third. jitter: as a share of the picture's side. noise: the start's deviation."""
+    loses in a step. blur: a Gaussian's deviation at first, in pixels of a picture of 224 (half as many of a small one), every
+    `blur_every` steps; it falls to a third. jitter: as a share of the picture's side. noise: the start's deviation."""
 
     steps: int = 120
     rate: float = 40.0
@@ -86,15 +86,19 @@ def maximise(model: Model, target: Target, settings: AscentSettings | None = Non
 
     def after(x: Tensor, step: int) -> None:
         x += settings.decay * (canvas.middle - x)
-        last = step + 1 > settings.steps - settings.blur_every  # the picture that is kept has been sharpened since its last blur
+        last = (
+            step + 1 > settings.steps - settings.blur_every
+        )  # the picture that is kept has been sharpened since its last blur
         if settings.blur and settings.blur_every and (step + 1) % settings.blur_every == 0 and not last:
-            sigma = settings.blur * side / 224 * (1 - 2 / 3 * step / settings.steps)
+            sigma = settings.blur * max(side / 224, 0.5) * (1 - 2 / 3 * step / settings.steps)
             x.copy_(blurred(x, sigma))
 
     with undisturbed(model):
         start = canvas.start(shape, settings.noise, settings.seed)
         state = State(cache, "maximum", about)
-        found, losses = climb(start, loss_of, settings.steps, settings.rate, after=after, state=state, on_step=on_step, stop=stop)
+        found, losses = climb(
+            start, loss_of, settings.steps, settings.rate, after=after, state=state, on_step=on_step, stop=stop
+        )
         made = bytes_of(found)
         with torch.no_grad():
             values = value_of(model, canvas.read(_tensor(made, model)), target)

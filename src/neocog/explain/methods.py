@@ -115,7 +115,8 @@ _ALL = (
            warning="it shows edges of the picture even where the weights are random (Adebayo et al. 2018): it does not tell "
                    "what speaks for a class"),
     Method("deconvnet", "Deconvnet", "Zeiler & Fergus 2014", _deconvnet, _by_rule("deconvnet"),
-           warning="made to show what excites an inner map; for a class it hardly tells one class from another"),
+           warning="made to show what excites an inner map; it changes little when upper weights are drawn anew, and says "
+                   "little of a class"),
     Method("cam", "CAM", "Zhou et al. 2016", _cam.cam, _cam.cam_undefined),
     Method("grad-cam", "Grad-CAM", "Selvaraju et al. 2017", _cam.grad_cam, _weighs_maps, signed=False, settings=_LAYER),
     Method("grad-cam++", "Grad-CAM++", "Chattopadhay et al. 2018", _cam.grad_cam_plus_plus, _weighs_maps, signed=False,

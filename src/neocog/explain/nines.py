@@ -22,12 +22,11 @@ def draw_top(title: str, about: str, arch: Architecture, found: Sequence[Exempla
     """A block for each layer, in their order. `classes` are the names of the pictures' labels, where they are to be told."""
     why = next((one.why for one in found if one.why), "")
     plans = [_Plan.of(one) for one in found]
-    inner = max(plan.inner for plan in plans)
-    words = [f"{title}", about, why]
-    inner = max(inner, 640, width(words[0], LARGE, True), *(width(line, NORMAL) for line in words[1:]))
-    sheet = Sketch(inner + 2 * MARGIN, 0, title)
-    y = heading(sheet, title, about)
-    y = _legend(sheet, y + 6, found, why)
+    needed = [*(plan.inner for plan in plans), 640.0, width(title, LARGE, True), width(about, NORMAL), width(why, NORMAL) + 100]
+    needed += [152 + width(line, SMALL) for line in _legend(found)]
+    needed += [width(plan.found.path, 15, True) + width(_about(arch, plan), NORMAL) + plan.tile[1] + 90 for plan in plans]
+    sheet = Sketch(max(needed) + 2 * MARGIN, 0, title)
+    y = _key(sheet, heading(sheet, title, about) + 6, found, why)
     for plan in plans:
         y = _block(sheet, y, arch, plan, classes) + 14
     sheet.high = y + 6
@@ -62,43 +61,56 @@ class _Plan:
         return self.across * (self.cell + GAP) - GAP
 
 
-def _legend(sheet: Sketch, y: float, found: Sequence[Exemplars], why: str) -> float:
-    if why:
-        sheet.text(MARGIN, y + 8, f"Patches only. {why}", NORMAL, ink="k1")
-        return y + 30
-    one = next(one for one in found if one.projections is not None)
-    assert one.projections is not None
-    coloured = one.projections.shape[2] == 3
-    bar = np.repeat(np.linspace(0, 255, 160)[None, :, None], 3, 2).astype(np.uint8) if coloured else strip(COLD_WARM)
-    sheet.picture(MARGIN, y, np.repeat(bar, 8, 0), 130, 10)
-    for x, words, anchor in ((0, "−s", "start"), (65, "0", "middle"), (130, "+s", "end")):
-        sheet.text(MARGIN + x, y + 22, words, SMALL, anchor, "soft")
-    kind = "red, green and blue each on this scale" if coloured else "this scale"
-    lines = (
+def _legend(found: Sequence[Exemplars]) -> tuple[str, ...]:
+    one = next((one for one in found if one.projections is not None), None)
+    if one is None or one.projections is None:
+        return ()
+    kind = "red, green and blue each on this scale" if one.projections.shape[2] == 3 else "this scale"
+    return (
         f"left: {one.rule} from that one unit, begun with its value; {kind}, s stands under each map ({FULL:.0%} lie within)",
         "right: what the unit sees of the network's input (its receptive field), grey beyond the border",
     )
-    for i, line in enumerate(lines):
-        sheet.text(MARGIN + 152, y + 8 + 16 * i, line, SMALL, ink="soft")
-    return y + 44
+
+
+def _key(sheet: Sketch, y: float, found: Sequence[Exemplars], why: str) -> float:
+    """The projections' scale and what stands where; if there are layers without projections, why."""
+    lines = _legend(found)
+    if lines:
+        coloured = any(one.projections is not None and one.projections.shape[2] == 3 for one in found)
+        bar = np.repeat(np.linspace(0, 255, 160)[None, :, None], 3, 2).astype(np.uint8) if coloured else strip(COLD_WARM)
+        sheet.picture(MARGIN, y, np.repeat(bar, 8, 0), 130, 10)
+        for x, words, anchor in ((0, "−s", "start"), (65, "0", "middle"), (130, "+s", "end")):
+            sheet.text(MARGIN + x, y + 22, words, SMALL, anchor, "soft")
+        for i, line in enumerate(lines):
+            sheet.text(MARGIN + 152, y + 8 + 16 * i, line, SMALL, ink="soft")
+        y += 44
+    if why:
+        sheet.text(MARGIN, y + 8, f"Patches only. {why}", NORMAL, ink="k1")
+        y += 30
+    return y
+
+
+def _about(arch: Architecture, plan: _Plan) -> str:
+    """What the layer is, how many of its maps are drawn, what a unit of it sees."""
+    row, drawn = analyse(arch).by_path[plan.found.path], len(plan.found.maps)
+    count, high, wide = row.output
+    field = "sees the whole picture"
+    if row.field is not None:
+        rows, columns = row.field
+        field = f"sees {columns.size}×{rows.size} pixels, every {rows.stride}"
+        if rows.size >= arch.input[1] or columns.size >= arch.input[2]:
+            field += ": shown whole"
+    some = "" if drawn == count else f" · {drawn} of them"
+    return f"{row.node.record.describe()} · {count} maps of {wide}×{high}{some} · a unit {field}"
 
 
 def _block(sheet: Sketch, y: float, arch: Architecture, plan: _Plan, classes: Sequence[str]) -> float:
-    found, row = plan.found, analyse(arch).by_path[plan.found.path]
-    count, (high, wide) = row.output[0], row.output[1:]
+    found = plan.found
     gap = min(3 * GAP, (sheet.wide - 2 * MARGIN - plan.across * plan.cell) / max(1, plan.across - 1))
     sheet.line([(MARGIN, y), (sheet.wide - MARGIN, y)])
     y += 26
     sheet.text(MARGIN, y, found.path, 15, bold=True)
-    side, wanted, field = arch.input[1:], arch.input[1:], "sees the whole picture"
-    if row.field is not None:
-        rows, columns = row.field
-        wanted, field = (rows.size, columns.size), f"sees {columns.size}×{rows.size} pixels, every {rows.stride}"
-    if row.field is not None and (wanted[0] >= side[0] or wanted[1] >= side[1]):
-        field += ": shown whole"
-    some = "" if len(found.maps) == count else f" · {len(found.maps)} of them"
-    words = f"{row.node.record.describe()} · {count} maps of {wide}×{high}{some} · a unit {field}"
-    sheet.text(MARGIN + width(found.path, 15, True) + 14, y, words, NORMAL, ink="soft")
+    sheet.text(MARGIN + width(found.path, 15, True) + 14, y, _about(arch, plan), NORMAL, ink="soft")
     scale = plan.tile[1] / found.patches.shape[3]
     ruler(sheet, sheet.wide - MARGIN - plan.tile[1] - 44, y, found.patches.shape[3], scale)
     y += 14

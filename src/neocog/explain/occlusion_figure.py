@@ -11,7 +11,7 @@ from neocog.explain.occlusion import Occlusion
 from neocog.explain.patches import Exemplars
 from neocog.figure.colours import COLD_WARM, INK, strip
 from neocog.figure.parts import coloured, heading, number, pixels_of_map, ruler
-from neocog.figure.sketch import NORMAL, SMALL, Sketch
+from neocog.figure.sketch import LARGE, NORMAL, SMALL, Sketch
 
 PANEL, GAP, MARGIN, TOP = 236, 24, 28, 122
 LABELS = 5  # that have a colour of their own; the rest is one more
@@ -35,7 +35,7 @@ def draw_occlusion(
     scale = PANEL / max(height, wide)
     high = TOP + height * scale + (284 if others is not None else 102)
     sheet = Sketch(2 * MARGIN + 5 * PANEL + 4 * GAP, high, title)
-    heading(sheet, title)
+    heading(sheet, clip(title, LARGE, sheet.wide - 2 * MARGIN))
     squares = f"{len(found.tops)}×{len(found.lefts)} positions, one number each, nothing averaged"
     words = f"a square of {found.size}×{found.size} of {wide}×{height} px, every {found.stride} px ({squares}), filled with "
     sheet.text(MARGIN, MARGIN + 29, words + found.fill, NORMAL, ink="soft")
@@ -114,7 +114,7 @@ def _projection(
     if others is None:
         return
     side, below = (PANEL - 2 * 8) / 3, y + 82
-    sheet.text(x, below - 10, "the same map's strongest answers elsewhere", SMALL, ink="soft")
+    sheet.text(x, below - 10, "what the map answers most elsewhere", SMALL, ink="soft")
     for k in range(min(3, others.patches.shape[1])):
         if others.pictures[0, k] < 0:
             continue
@@ -136,15 +136,14 @@ def _labels(sheet: Sketch, x: float, found: Occlusion, classes: Sequence[str], s
         rank = {label: min(i + 1, LABELS) for i, (label, _) in enumerate(order)}
     ranks = np.vectorize(rank.__getitem__)(found.label)
     _titles(sheet, x, "(e) the most probable label", f"without the square: {classes[found.clean.label]}")
-    left, top, cell = _place(found, x, scale)
-    _frame(sheet, x, found, scale)
-    tones = np.asarray(TONES, np.uint8)[ranks]
-    sheet.picture(left, top, tones, len(found.lefts) * cell, len(found.tops) * cell)
-    if cell >= 9:
-        size = min(SMALL, cell * 0.7)
-        for i, j in zip(*np.nonzero(ranks), strict=True):
-            ink = "dark" if ranks[i, j] in (2, 3) else "light"
-            sheet.text(left + (j + 0.5) * cell, top + (i + 0.5) * cell + size * 0.36, str(ranks[i, j]), size, "middle", ink)
+    _cells(sheet, x, found, np.asarray(TONES, np.uint8)[ranks], scale)
+    down, over = _edges(found, scale, False), _edges(found, scale, True)
+    for i, j in np.argwhere(ranks).tolist():
+        high, wide = down[i + 1] - down[i], over[j + 1] - over[j]
+        if min(high, wide) >= 9:
+            size, ink = min(SMALL, 0.7 * min(high, wide)), "dark" if ranks[i, j] in (2, 3) else "light"
+            x0, y0 = x + over[j] + wide / 2, TOP + down[i] + high / 2 + size * 0.36
+            sheet.text(x0, y0, str(ranks[i, j]), size, "middle", ink)
     y = TOP + found.sides[0] * scale + 14
     rest = sum(count for label, count in order if rank[label] == LABELS)
     shown = [(rank[label], classes[label], count) for label, count in order if rank[label] < LABELS]
@@ -158,11 +157,21 @@ def _labels(sheet: Sketch, x: float, found: Occlusion, classes: Sequence[str], s
         y += 16
 
 
-def _place(found: Occlusion, x: float, scale: float) -> tuple[float, float, float]:
-    """Where the map of positions begins and how large a cell is: each lies around the middle of its square."""
-    cell = found.stride * scale
-    middle = (min(found.size, found.sides[1]) / 2 * scale, min(found.size, found.sides[0]) / 2 * scale)
-    return x + max(0.0, middle[0] - cell / 2), TOP + max(0.0, middle[1] - cell / 2), cell
+def _edges(found: Occlusion, scale: float, across: bool) -> list[float]:
+    """Where the cells of the map of positions begin and end: each around the middle of its square, none beyond the picture."""
+    side, starts = found.sides[across], found.lefts if across else found.tops
+    first = max(0.0, (min(found.size, side) - found.stride) / 2)
+    return [min(first + i * found.stride, side) * scale for i in range(len(starts) + 1)]
+
+
+def _cells(sheet: Sketch, x: float, found: Occlusion, tones: np.ndarray, scale: float) -> None:
+    """uint8 R×C×3 in their places; the last row and column, which the border may cut, by themselves."""
+    _frame(sheet, x, found, scale)
+    down, over = _edges(found, scale, False), _edges(found, scale, True)
+    for i, j in ((0, len(down) - 2), (len(down) - 2, len(down) - 1)):
+        for k, m in ((0, len(over) - 2), (len(over) - 2, len(over) - 1)):
+            if down[j] - down[i] > 0.5 and over[m] - over[k] > 0.5:
+                sheet.picture(x + over[k], TOP + down[i], tones[i:j, k:m], over[m] - over[k], down[j] - down[i])
 
 
 def _frame(sheet: Sketch, x: float, found: Occlusion, scale: float) -> None:
@@ -172,9 +181,7 @@ def _frame(sheet: Sketch, x: float, found: Occlusion, scale: float) -> None:
 
 
 def _map(sheet: Sketch, x: float, found: Occlusion, values: np.ndarray, top: float, scale: float) -> None:
-    _frame(sheet, x, found, scale)
-    left, up, cell = _place(found, x, scale)
-    sheet.picture(left, up, pixels_of_map(values.astype(np.float64), top), len(found.lefts) * cell, len(found.tops) * cell)
+    _cells(sheet, x, found, pixels_of_map(values.astype(np.float64), top), scale)
 
 
 def _scale(sheet: Sketch, x: float, found: Occlusion, scale: float, top: float, clean: float) -> None:

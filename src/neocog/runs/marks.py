@@ -1,6 +1,7 @@
 """What weights and pictures are, in a few letters: the keys under which work on them is kept and found again."""
 
 import hashlib
+from itertools import chain
 
 from torch import nn
 
@@ -20,7 +21,7 @@ def pictures_mark(pictures: Pictures) -> str:
     """SHA-256 over the names, and the pixels of pictures in memory or the sizes and times of files. Labels do not count."""
     names, held = map(pictures.name, range(len(pictures))), pictures.arrays
     if held is not None:
-        return fingerprint([held, *names])
+        return fingerprint(chain([held], names))
     return fingerprint(part for i, name in enumerate(names) for part in (name, _stamp(pictures, i)))
 
 

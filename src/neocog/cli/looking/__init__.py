@@ -62,9 +62,11 @@ WAYS: dict[str, Way] = {
                     "image data split n layer distance cache", "data", True),
     "map": _way("many pictures on a plane, near where the classifier reads alike", "kinship", "data split n layer", "data", True),
     "field": _way("what units of its layers can see: boxes on the picture", "fields", "image layer unit place size", "", True),
-    "effective-field": _way("how much each pixel moves a unit, trained beside its start", "effective", "layer place data split n cache", "", True),
+    "effective-field": _way("how much each pixel moves a unit, trained beside its start", "effective",
+                            "layer place data split n cache", "", True),  # fmt: skip
     "invert": _way("a picture made anew from what each layer keeps of it", "synthesis", "layer steps cache", "picture"),
-    "maximise": _way("a picture that a class or a unit answers most to", "synthesis", "target layer unit place steps n data split cache"),
+    "maximise": _way("a picture that a class or a unit answers most to", "synthesis",
+                     "target layer unit place steps n data split cache"),  # fmt: skip
     "top9": _way("the nine pictures that each map answers most", "top", "layer unit n data split cache pictures", "data"),
     "filters": _way("a convolution's filters, those that dominate and the dead ones named", "filters",
                     "layer n data split cache pictures", "", True),

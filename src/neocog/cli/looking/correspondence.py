@@ -4,6 +4,7 @@ from pathlib import Path
 
 from neocog.cli.looking import Shown
 from neocog.cli.looking.look import Look
+from neocog.cli.looking.top import short
 from neocog.errors import UserError
 from neocog.explain.correspondence import correspondence, draw_correspondence, parts_of
 from neocog.explain.hidden import read_boxes
@@ -53,6 +54,6 @@ def run(look: Look) -> Shown:
         f"{layer}: " + ", ".join(f"{part} {found.delta[i, j]:.3f}" for j, part in enumerate(found.parts))
         for i, layer in enumerate(found.layers)
     ]
-    title = f"{look.net}: does hiding a part change its features alike in {found.pictures} pictures?"
+    title = f"{short(look.net)}: does hiding a part change its features alike in {found.pictures} pictures?"
     arrays = {"delta": found.delta, "spread": found.spread, "differ": found.differ}
     return Shown(draw_correspondence(title, found, pictures, boxes), facts, words, arrays)

@@ -2,6 +2,7 @@
 
 import torch
 
+from neocog.arch.drawing.measure import clip
 from neocog.cli.looking import Shown
 from neocog.cli.looking.look import Look
 from neocog.errors import UserError
@@ -11,6 +12,7 @@ from neocog.explain.inside import input_of
 from neocog.explain.rules import undefined
 from neocog.explain.targets import Target, classes, place_in
 from neocog.explain.top import natural_layers
+from neocog.figure.sketch import LARGE
 
 
 def run(look: Look) -> Shown:
@@ -24,7 +26,7 @@ def run(look: Look) -> Shown:
         raise UserError("--place is of one map: name it with --unit")
     found = _of_class(look) if args.target is not None else _of_unit(look) if args.unit is not None else _of_layers(look)
     names = look.predictor.classes
-    title = f"{look.net}: {look.name}, taken for {names[look.answer]}"
+    title = f"{clip(look.net, LARGE, 340)}: {look.name}, taken for {names[look.answer]}"
     facts = {"file": args.image, "rule": "deconvnet", "answer": names[look.answer], "units": [*_facts(found, names)]}
     words = [_words(layer, names) for layer in found]
     arrays = {f"{layer.path or 'class'}/{key}": getattr(layer, key) for layer in found for key in ("units", "values", "pixels")}

@@ -11,8 +11,8 @@ from neocog.arch import Architecture, analyse
 from neocog.cli.looking import Shown
 from neocog.cli.looking.look import Look
 from neocog.errors import UserError
-from neocog.explain.effective_figure import draw_effective, sentence
 from neocog.explain.effective import EffectiveField, beginning, effective_field, joined
+from neocog.explain.effective_figure import draw_effective, sentence
 from neocog.explain.feeding import batches, noise, some
 from neocog.explain.fields import growing, unit_field
 from neocog.explain.resuming import State

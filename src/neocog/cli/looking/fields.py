@@ -11,8 +11,8 @@ from neocog.arch.fit import misfits
 from neocog.cli.looking import Shown
 from neocog.cli.looking.look import Look, record_for
 from neocog.errors import UserError
-from neocog.explain.fields_figure import MOST, draw_fields
 from neocog.explain.fields import UnitField, chosen, growing, unit_fields
+from neocog.explain.fields_figure import MOST, draw_fields
 from neocog.explain.placing import on_picture
 from neocog.explain.targets import layer_named
 from neocog.pictures.preprocessing import Preprocessing
@@ -95,4 +95,6 @@ def _words(one: UnitField, record: Preprocessing, high: int, wide: int) -> str:
         return f"{one.path}: sees everything the network gets, {where}"
     beyond = f", {sum(one.padding)} rows and columns of padding" if any(one.padding) else ""
     holes = f", of which {100 * one.share:.3g} % can reach it" if one.share < 1 else ""
-    return f"{one.path} at {one.place[0]},{one.place[1]}: {one.size[1]}×{one.size[0]} pixels of its input{beyond}; {where}{holes}"
+    return (
+        f"{one.path} at {one.place[0]},{one.place[1]}: {one.size[1]}×{one.size[0]} pixels of its input{beyond}; {where}{holes}"
+    )

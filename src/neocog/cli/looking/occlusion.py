@@ -4,7 +4,7 @@ import numpy as np
 
 from neocog.cli.looking import Shown
 from neocog.cli.looking.look import Look
-from neocog.cli.looking.top import chosen_pictures, kept_in
+from neocog.cli.looking.top import chosen_pictures, data_words, kept_in, short
 from neocog.errors import UserError
 from neocog.explain.deconvnet import Projection, project
 from neocog.explain.inside import input_of, shown
@@ -37,10 +37,12 @@ def run(look: Look) -> Shown:
         target = Target(found.layer, _one(found.unit))
         projection = why or project(model, input_of(model, look.pixels), target)
         others = _others(look, found) if args.data else None
-    title = f"{look.net}: {look.name} with a square over it; the class: {names[found.target]}"
-    about = f"the network's answer without a square: {names[found.clean.label]} ({found.clean.confidence:.3f})"
+    title = f"{names[found.target]} in {look.name}, with a square over it"
+    about = (
+        f"{short(look.net)} · the network's answer without a square: {names[found.clean.label]} ({found.clean.confidence:.3f})"
+    )
     if others is not None:
-        about += f" · elsewhere: {args.data}, {look.split.what}, n = {len(chosen_pictures(look)):,} pictures"
+        about += f" · elsewhere: {data_words(look)}, n = {len(chosen_pictures(look)):,}"
     figure = draw_occlusion(title, look.view, shown(model, cover.pixels), found, names, projection, others, about)
     return Shown(figure, _facts(look, found, projection), _words(found, names), _arrays(found, projection))
 

@@ -70,7 +70,7 @@ def _maximise(look: Look) -> Shown:
     best, real = _best(look, target) if args.data is not None else (None, [])
     views = [shown(model, pixels) for pixels in found.pixels]
     names = [name if i == 0 else f"{name}, other noise" for i in range(len(views))]
-    figure = draw_maxima(f"What {look.net} would like to see: {name}", found, views, names, best, real)
+    figure = draw_maxima(f"{name}: what it would like to see · {look.net}", found, views, names, best, real)
     facts: dict[str, Any] = {
         "target": name,
         "layer": target.path,
@@ -78,7 +78,10 @@ def _maximise(look: Look) -> Shown:
         "values": [round(float(v), 6) for v in found.values],
         "start": [round(float(v), 6) for v in found.start],
     }
-    words = [f"{one}: {value:.4g}, from {start:.4g} for noise" for one, value, start in zip(names, found.values, found.start, strict=True)]
+    words = [
+        f"{one}: {value:.4g}, from {start:.4g} for noise"
+        for one, value, start in zip(names, found.values, found.start, strict=True)
+    ]
     if best is not None:
         facts["real"] = {"n": best.n, "mean": round(best.mean, 6), "values": [round(float(v), 6) for v in best.values],
                          "indices": [int(i) for i in best.indices]}  # fmt: skip

@@ -64,6 +64,8 @@ def show(name: str, picture: object, seed: int) -> Lesson:
     found = {kind: values(record, x) for kind, (record, _) in KINDS.items()}
     deep = {kind: through_depth(record, seed) for kind, (record, _) in KINDS.items()}
     largest = {kind: float(values(record, np.linspace(-8, 8, 160001))[1].max()) for kind, (record, _) in KINDS.items()}
+    fine = np.linspace(0, 3, 30001)
+    bend = float(fine[np.abs(np.gradient(values(squash(), fine)[1], fine)).argmax()])
     heads = ("", "largest slope", f"its {DEPTH}th power", f"measured after {DEPTH} layers", "f(1)", "slope at 4")
     rows = [
         (
@@ -79,7 +81,7 @@ def show(name: str, picture: object, seed: int) -> Lesson:
     told = (
         f"A sigmoid passes at most {largest['sigmoid']:g} of a gradient, so {DEPTH} of them at most "
         f"{tiny(largest['sigmoid'] ** DEPTH)}, before the weights have their say. A ReLU that is on passes all of it. "
-        "LeNet-5's function takes 1 to 1 and −1 to −1, where its codes lie, and bends most there."
+        f"LeNet-5's function takes 1 to 1 and −1 to −1, where its codes lie, and bends most at ±{bend:.2f}."
     )
     sheet = _draw(x, found, deep, largest, heads, rows, told)
     return Lesson(
@@ -87,7 +89,7 @@ def show(name: str, picture: object, seed: int) -> Lesson:
         "Activations and their derivatives",
         sheet,
         (*printed(heads, rows), "", told),
-        {"largest_slope": largest, "depth": DEPTH, "gradient": deep},
+        {"largest_slope": largest, "bends_most_at": bend, "depth": DEPTH, "gradient": deep},
     )
 
 

@@ -33,9 +33,9 @@ def show(name: str, picture: object, seed: int) -> Lesson:
     ]
     told = (
         f"For 256 maps two 3×3 layers would take {wide.weights:,} weights, the bottleneck takes {thin.weights:,}: "
-        f"{wide.weights / thin.weights:.2f} times fewer. But no ResNet has that wide unit here: ResNet-18 and 34 have two 3×3 "
-        f"of 64 maps, {real.weights:,} weights, {real.weights / thin.weights:.2f} times the bottleneck. The bottleneck's gain "
-        "is that four times as many maps pass for the same price."
+        f"{wide.weights / thin.weights:.2f} times fewer. But at 56×56 no ResNet has that wide unit: ResNet-18 and 34 have two "
+        f"3×3 of 64 maps there, {real.weights:,} weights, {real.weights / thin.weights:.2f} times the bottleneck. The "
+        "bottleneck's gain is that four times as many maps pass for the same price."
     )
     y = table(sheet, MARGIN, max(ends) + 22, heads, rows)
     y = prose(sheet, MARGIN, y + 12, sheet.wide - 2 * MARGIN, told)
