@@ -30,10 +30,10 @@ from tests.explain import oracle
 
 from neocog.arch import MaxPool2d, ReLU, analyse, layers
 from neocog.arch.record import pair
+from neocog.explain.deconvnet.rules import backward
 from neocog.explain.inside import input_of, pixels_of, values_at
-from neocog.explain.rules import backward
 from neocog.explain.targets import Target, classes
-from neocog.explain.top import natural_layers
+from neocog.explain.winners.search import natural_layers
 from neocog.nn import Model, create_model
 
 

@@ -18,8 +18,8 @@ from common import finish
 from PIL import Image
 from scipy.stats import binomtest, wilcoxon
 
-from neocog.explain.hidden import below, deletion, object_and_rest, read_boxes
-from neocog.explain.occlusion import importance, occlude
+from neocog.explain.occlusion.hidden import below, deletion, object_and_rest, read_boxes
+from neocog.explain.occlusion.slide import importance, occlude
 from neocog.explain.targets import class_named
 from neocog.runs import load_predictor
 

@@ -45,7 +45,7 @@ def work(engine: str, net: str, size: int, stride: int, threads: int) -> None:
     with torch.no_grad():
         target = int(model(x)[0].argmax())
     if engine == "ours":
-        from neocog.explain.occlusion import occlude
+        from neocog.explain.occlusion.slide import occlude
         from neocog.train.machine import keep_freed_memory
 
         keep_freed_memory()  # as the command does
@@ -120,7 +120,7 @@ class Engine:
 
 def compare(net: str, size: int | None, stride: int | None, together: list[str], rounds: int, threads: int) -> dict:
     """Maps in turns; the ratio of seconds, pair by pair."""
-    from neocog.explain.occlusion import corners, usual_window
+    from neocog.explain.occlusion.slide import corners, usual_window
 
     model, x = network(net)
     height, width = x.shape[2:]

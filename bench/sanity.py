@@ -21,10 +21,10 @@ from PIL import Image
 from scipy.stats import wilcoxon
 
 from neocog.evaluate.statistics import bootstrap
-from neocog.explain.fade import by_chance, fading, order_of
+from neocog.explain.attribution.methods import METHODS
+from neocog.explain.attribution.sanity import STAYS, randomisation
 from neocog.explain.inside import input_of, pixels_of
-from neocog.explain.methods import METHODS
-from neocog.explain.sanity import STAYS, randomisation
+from neocog.explain.occlusion.fade import by_chance, fading, order_of
 from neocog.explain.targets import classes
 from neocog.runs import load_predictor
 from neocog.runs.predictor import Predictor

@@ -20,7 +20,7 @@ from common import finish
 
 from neocog.errors import UserError
 from neocog.explain import exemplars, natural_layers, spatial_layers, strongest
-from neocog.explain.top import Top
+from neocog.explain.winners.search import Top
 from neocog.nets import resolve
 from neocog.nn import Model, create_model
 from neocog.pictures import load_data

@@ -31,5 +31,5 @@ def test_by_file_by_name_and_by_the_end_of_a_name(photos, tmp_path):
 
 
 def test_without_data_only_files_can_be_meant(tmp_path):
-    with pytest.raises(UserError, match="no such file, and .* knows of no data"):
+    with pytest.raises(UserError, match=r"no such file, and .* knows of no data"):
         named_picture("3.png", str(tmp_path))

@@ -9,12 +9,12 @@ from torch.nn import functional as F
 
 from neocog.errors import UserError
 from neocog.explain import dead_units, gradient_flow, layer_responses, moment, nearest_pictures, norm_layers, normalisation
-from neocog.explain.counting import Counter
+from neocog.explain.anatomy.counting import Counter
+from neocog.explain.anatomy.histograms import together
+from neocog.explain.anatomy.joins import gates, joins
 from neocog.explain.feeding import Batch, batch_statistics, batches, noise, some
-from neocog.explain.histograms import together
 from neocog.explain.inside import values_at
-from neocog.explain.joins import gates, joins
-from neocog.explain.nearest import feature_layer
+from neocog.explain.kinship.nearest import feature_layer
 from neocog.nets import resolve
 from neocog.nn import Model
 from neocog.pictures.preprocessing import Preprocessing

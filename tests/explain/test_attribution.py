@@ -8,7 +8,7 @@ import torch
 
 from neocog.errors import UserError
 from neocog.explain import Target, attribute, draw_attribution, draw_comparison
-from neocog.explain.attribution_figure import colour_top, wrap
+from neocog.explain.attribution.figure import colour_top, wrap
 from neocog.nn import Model, create_model
 from neocog.pictures.preprocessing import Preprocessing
 from tests.conftest import randomise, rng

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 from neocog.errors import UserError
 from neocog.explain import METHODS, Target, classes
-from neocog.explain.baselines import baseline_of
-from neocog.explain.cam import cam_layer, maps_and_slopes, pooled_head
-from neocog.explain.gradients import integrated_gradients, smoothgrad
+from neocog.explain.attribution.cam import cam_layer, maps_and_slopes, pooled_head
+from neocog.explain.attribution.gradients import integrated_gradients, smoothgrad
+from neocog.explain.occlusion.baselines import baseline_of
 from neocog.nn import Model, create_model
 from tests.conftest import picture, randomise, rng
 

@@ -10,8 +10,8 @@ from torch.nn import functional as F
 
 from neocog.arch import LRN, AdaptiveAvgPool2d, Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential, architecture
 from neocog.explain import classes
+from neocog.explain.deconvnet.rules import backward
 from neocog.explain.inside import values_at
-from neocog.explain.rules import backward
 from neocog.explain.targets import Target
 from neocog.nn import Model, create_model
 

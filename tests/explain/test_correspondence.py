@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from neocog.errors import UserError
-from neocog.explain.correspondence import correspondence, hamming, parts_of
-from neocog.explain.hidden import read_boxes
+from neocog.explain.occlusion.correspondence import correspondence, hamming, parts_of
+from neocog.explain.occlusion.hidden import read_boxes
 from neocog.nn import create_model
 from neocog.pictures.preprocessing import Preprocessing
 from tests.conftest import rng

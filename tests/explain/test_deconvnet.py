@@ -9,11 +9,11 @@ from PIL import Image
 
 from neocog.arch.drawing.measure import width
 from neocog.errors import UserError
-from neocog.explain.deconvnet import Projection, contrast, cut, liveliest, placed, project
-from neocog.explain.draw_deconvnet import draw_projection, reconstruction
+from neocog.explain.deconvnet.figure import draw_projection, reconstruction
+from neocog.explain.deconvnet.project import Projection, contrast, cut, liveliest, placed, project
+from neocog.explain.deconvnet.rules import backward
+from neocog.explain.fields.placing import Box
 from neocog.explain.inside import values_at
-from neocog.explain.placing import Box
-from neocog.explain.rules import backward
 from neocog.explain.targets import Target, classes
 from neocog.nn import Model, create_model
 from tests.conftest import rng

@@ -14,8 +14,8 @@ import torch
 from neocog.arch import Architecture, DepthwiseConv2d, MaxPool2d, Mul, Node, Scale, analyse
 from neocog.arch.account import fits, smallest_input
 from neocog.explain import unit_field, unit_fields
-from neocog.explain.effective import until
-from neocog.explain.fields import coverage
+from neocog.explain.fields.effective import until
+from neocog.explain.fields.theoretical import coverage
 from neocog.nets import resolve
 from neocog.nn import Model
 

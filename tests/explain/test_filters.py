@@ -8,7 +8,7 @@ import torch
 
 from neocog.errors import UserError
 from neocog.explain import draw_filters, filters_of, relu_of, strongest
-from neocog.explain.filter_sheet import tiles_of
+from neocog.explain.answers.filters_figure import tiles_of
 from neocog.nets import resolve
 from neocog.nn import Model
 from neocog.pictures.preprocessing import Preprocessing

@@ -12,12 +12,12 @@ from scipy.stats import binomtest, wilcoxon
 from torch import Tensor, nn
 
 from neocog.errors import UserError
-from neocog.explain.cone import Cone, stages
-from neocog.explain.hidden import Box, below, deletion, mask_of, object_and_rest, read_boxes, some_of
 from neocog.explain.inside import undisturbed
-from neocog.explain.occlusion import corners, importance, occlude, occluding
+from neocog.explain.occlusion.cone import Cone, stages
+from neocog.explain.occlusion.hidden import Box, below, deletion, mask_of, object_and_rest, read_boxes, some_of
+from neocog.explain.occlusion.slide import corners, importance, occlude, occluding
+from neocog.explain.occlusion.veil import veil
 from neocog.explain.targets import class_named
-from neocog.explain.veil import veil
 from neocog.nn import Model, create_model
 from neocog.pictures.preprocessing import Preprocessing
 from neocog.runs import Predictor

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from neocog.explain import Target, backward, boxes_of, draw_top, exemplars, input_of, natural_layers, strongest, telling_maps
-from neocog.explain.patches import GREY, cut
-from neocog.explain.top import Winners
+from neocog.explain.winners.patches import GREY, cut
+from neocog.explain.winners.search import Winners
 from neocog.nets import resolve
 from neocog.nn import Model
 from neocog.pictures.preprocessing import Preprocessing

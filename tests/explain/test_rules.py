@@ -52,9 +52,9 @@ from neocog.arch import (
 from neocog.arch.layers import Abs, LRNWithinChannel, Subsampling, TableConv2d
 from neocog.errors import ShapeError, UserError
 from neocog.explain import classes
-from neocog.explain.fields import unit_field
+from neocog.explain.deconvnet.rules import backward, explained, undefined
+from neocog.explain.fields.theoretical import unit_field
 from neocog.explain.inside import undisturbed, values_at
-from neocog.explain.rules import backward, explained, undefined
 from neocog.explain.targets import Target
 from neocog.nets import list_models, resolve
 from neocog.nn import Model

@@ -8,8 +8,8 @@ from torch.nn import functional as F
 
 from neocog.errors import UserError
 from neocog.explain import METHODS, Method, badge, classes, randomisation
-from neocog.explain.fade import area, by_chance, cell_side, fading, order_of, random_orders
-from neocog.explain.likeness import similarity, spearman
+from neocog.explain.attribution.likeness import similarity, spearman
+from neocog.explain.occlusion.fade import area, by_chance, cell_side, fading, order_of, random_orders
 from neocog.nn import Model, create_model
 from neocog.pictures.embedded import digits
 from tests.conftest import picture, rng

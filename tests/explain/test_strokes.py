@@ -10,7 +10,7 @@ from PIL import Image
 from neocog.arch import HOG
 from neocog.errors import UserError
 from neocog.explain import Strokes, draw_strokes, spoken, strokes
-from neocog.explain.hog import GROUND, stroke_picture
+from neocog.explain.answers.hog import GROUND, stroke_picture
 from neocog.nn import create_model
 from neocog.pictures.preprocessing import Preprocessing
 from tests.conftest import rng

@@ -20,7 +20,7 @@ from neocog.explain import (
     invert,
     maximise,
 )
-from neocog.explain.ascent import blurred, jittered, range_norm, variation
+from neocog.explain.synthesis.ascent import blurred, jittered, range_norm, variation
 from neocog.nn import Model
 from neocog.pictures.preprocessing import Preprocessing
 from tests.conftest import rng

@@ -16,7 +16,7 @@ from PIL import Image
 
 from neocog.errors import UserError
 from neocog.explain import natural_layers, spatial_layers, strongest, values_at
-from neocog.explain.top import Top
+from neocog.explain.winners.search import Top
 from neocog.nets import resolve
 from neocog.nn import Model
 from neocog.pictures import load_data

@@ -35,7 +35,7 @@ def test_they_are_found_where_users_look():
     import neocog
 
     assert (neocog.rewritten, neocog.to_conv) == (rewritten, to_conv)
-    assert neocog.explain.maps is not None
+    assert neocog.explain.answers.maps is not None
 
 
 @pytest.mark.parametrize("change", [lambda m: rewritten(m, fold_bn), to_conv])

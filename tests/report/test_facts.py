@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from neocog.errors import UserError
+from neocog.explain.attribution.methods import METHODS
 from neocog.explain.inside import input_of
-from neocog.explain.methods import METHODS
 from neocog.explain.targets import classes
 from neocog.report.plain import clean, thinned
 from neocog.report.run import run_report

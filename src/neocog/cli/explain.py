@@ -6,15 +6,14 @@ RUN is a run folder or a weight file of one; for methods marked *, also a networ
 with. --out F.png or F.svg is the figure, --arrays F.npz the numbers it was drawn from.
 
 examples:
-  neocog explain runs/digits three.png --method planes --out planes.png
-  neocog explain runs/linear --method templates --out templates.png
-  neocog explain runs/cifar --method top9 --data cifar10 --layer relu5 --out top9.png
-  neocog explain runs/cifar --method filters --data cifar10 --out filters.svg
-  neocog explain runs/cifar --method evolution --data cifar10 --pictures 5000 --out evolution.png
-  neocog explain plain56.cifar --against resnet56.cifar --method flow --out flow.svg
-  neocog explain runs/digits --data digits --method dead --out dead.png
-  neocog explain runs/photos cat.jpg --method grad-cam --class "kit fox" --sanity --out cat.svg
   neocog explain runs/photos cat.jpg --method compare --out ways.png
+  neocog explain runs/photos cat.jpg --method occlusion --out occlusion.svg
+  neocog explain runs/photos cat.jpg --method grad-cam --class "kit fox" --sanity --out cat.svg
+  neocog explain runs/cifar "test[12]" --method deconvnet --layer relu1 --layer relu5 --out deconvnet.png
+  neocog explain runs/cifar --method top9 --data cifar10 --layer relu5 --out top9.png
+  neocog explain runs/cifar --method evolution --data cifar10 --pictures 5000 --out evolution.png
+  neocog explain alexnet --method field --out field.svg
+  neocog explain plain56.cifar --against resnet56.cifar --method flow --out flow.svg
 """
 
 import argparse
@@ -25,11 +24,14 @@ import sys
 from pathlib import Path
 
 from neocog.cli import DONE, INTERRUPTED, SOME_FAILED, StopSignals
-from neocog.cli.looking import WAYS, Shown, handler
+from neocog.cli.looking import FAMILIES, WAYS, Shown, handler
 from neocog.cli.progress import Progress
 from neocog.errors import UserError
 
-_METHODS = "\n".join(f"  {name + ('*' if way.untrained else ''):<22}{way.words}" for name, way in WAYS.items())
+_METHODS = "\n\n".join(
+    "\n".join([f"{family}:", *(f"  {name + ('*' if way.untrained else ''):<22}{way.words}" for name, way in ways.items())])
+    for family, ways in FAMILIES.items()
+)
 __doc__ = (__doc__ or "").replace("METHODS", _METHODS)
 COMMON = {"run", "image", "method", "out", "arrays", "json", "seed"}
 
@@ -37,7 +39,12 @@ COMMON = {"run", "image", "method", "out", "arrays", "json", "seed"}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.add_argument("run", metavar="RUN", help="a run folder, or a weight file of one")
-    parser.add_argument("image", metavar="IMAGE", nargs="?", help="the picture to explain: a file, or a name as test[12] of --data or of the run's own data")
+    parser.add_argument(
+        "image",
+        metavar="IMAGE",
+        nargs="?",
+        help="the picture to explain: a file, or a name as test[12] of --data or of the run's own data",
+    )
     parser.add_argument("--method", required=True, choices=tuple(WAYS), metavar="M", help="how to look, as listed above")
     parser.add_argument("--out", required=True, metavar="FILE", help="the figure to write, F.png or F.svg")
     parser.add_argument("--arrays", metavar="F.npz", help="write the numbers too, as numpy reads them")
@@ -52,7 +59,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--split", metavar="NAME", help="of DATA: train, val or test")
     what.add_argument("--against", metavar="RUN|NET", action="append", help="another network beside RUN; may be repeated")
     what.add_argument("--pictures", type=_count, metavar="N", help="so many of DATA's pictures, evenly chosen (default: all)")
-    what.add_argument("--boxes", metavar="FILE", help="a table of file, part, left, top, right, bottom; its files lie beside it")
+    what.add_argument(
+        "--boxes", metavar="FILE", help="a table of file, part, left, top, right, bottom; its files lie beside it"
+    )
     how = parser.add_argument_group("how")
     how.add_argument("--n", type=_count, metavar="N", help="how many pictures, units or steps of the kind that the method has")
     how.add_argument("--size", type=_count, metavar="PIXELS", help="side of what covers the picture")

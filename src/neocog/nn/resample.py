@@ -19,7 +19,7 @@ def torch_resize(pixels: np.ndarray, window: Window, interpolation: str) -> np.n
     rows, columns, top, left, height, width = window
     if not ordinary(pixels.shape[2], window, interpolation):
         return pillow_resize(pixels, window, interpolation)
-    own = np.require(pixels, requirements="CW")  # Pillow's may not be written to, of which torch warns
+    own = np.require(pixels, requirements=["C", "W"])  # Pillow's may not be written to, of which torch warns
     whole = torch.from_numpy(own)[None].permute(0, 3, 1, 2)  # channels last, with the stride of N too
     resized = torch.nn.functional.interpolate(whole, (rows, columns), mode="bilinear", antialias=True)
     return resized[0, :, top : top + height, left : left + width].permute(1, 2, 0).numpy()

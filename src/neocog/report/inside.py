@@ -8,9 +8,9 @@ import torch
 from PIL import Image
 
 from neocog.errors import BadPicture, UserError
-from neocog.explain.cam import cam_layer
+from neocog.explain.attribution.cam import cam_layer
+from neocog.explain.attribution.methods import METHODS, Method
 from neocog.explain.inside import input_of, shown, undisturbed
-from neocog.explain.methods import METHODS, Method
 from neocog.explain.targets import classes
 from neocog.figure.parts import overlay
 from neocog.nn import Model

@@ -8,9 +8,9 @@ from neocog.cli.looking import Shown
 from neocog.cli.looking.look import Look
 from neocog.errors import UserError
 from neocog.explain import attribute, draw_attribution, draw_comparison
-from neocog.explain.attribution import UNCHECKED, Attribution, method_named
-from neocog.explain.fade import OnStep, by_chance
+from neocog.explain.attribution.attribute import UNCHECKED, Attribution, method_named
 from neocog.explain.inside import input_of
+from neocog.explain.occlusion.fade import OnStep, by_chance
 from neocog.explain.targets import Target, classes, map_numbered, place_in
 
 
@@ -37,7 +37,7 @@ def _words(found: Attribution) -> list[str]:
 
 
 def _compare(look: Look) -> Shown:
-    from neocog.explain.methods import METHODS
+    from neocog.explain.attribution.methods import METHODS
 
     target, sanity, seed = _target(look), bool(look.args.sanity), look.args.seed or 0
     chance, found, refused = None, [], {}

@@ -6,9 +6,9 @@ from neocog.cli.looking import Shown
 from neocog.cli.looking.look import Look
 from neocog.cli.looking.top import short
 from neocog.errors import UserError
-from neocog.explain.correspondence import correspondence, draw_correspondence, parts_of
-from neocog.explain.hidden import read_boxes
-from neocog.explain.occlusion import last_layer
+from neocog.explain.occlusion.correspondence import correspondence, draw_correspondence, parts_of
+from neocog.explain.occlusion.hidden import read_boxes
+from neocog.explain.occlusion.slide import last_layer
 from neocog.pictures.decode import decode
 
 WANTED = "name a table of boxes with --boxes: file, part, left, top, right, bottom; its files lie beside it"

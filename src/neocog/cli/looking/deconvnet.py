@@ -6,12 +6,12 @@ from neocog.arch.drawing.measure import clip
 from neocog.cli.looking import Shown
 from neocog.cli.looking.look import Look
 from neocog.errors import UserError
-from neocog.explain.deconvnet import Projection, all_layers, contrast, project
-from neocog.explain.draw_deconvnet import draw_projection
+from neocog.explain.deconvnet.figure import draw_projection
+from neocog.explain.deconvnet.project import Projection, all_layers, contrast, project
+from neocog.explain.deconvnet.rules import undefined
 from neocog.explain.inside import input_of
-from neocog.explain.rules import undefined
 from neocog.explain.targets import Target, classes, place_in
-from neocog.explain.top import natural_layers
+from neocog.explain.winners.search import natural_layers
 from neocog.figure.sketch import LARGE
 
 

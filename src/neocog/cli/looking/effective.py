@@ -11,10 +11,10 @@ from neocog.arch import Architecture, analyse
 from neocog.cli.looking import Shown
 from neocog.cli.looking.look import Look
 from neocog.errors import UserError
-from neocog.explain.effective import EffectiveField, beginning, effective_field, joined
-from neocog.explain.effective_figure import draw_effective, sentence
 from neocog.explain.feeding import batches, noise, some
-from neocog.explain.fields import growing, unit_field
+from neocog.explain.fields.effective import EffectiveField, beginning, effective_field, joined
+from neocog.explain.fields.effective_figure import draw_effective, sentence
+from neocog.explain.fields.theoretical import growing, unit_field
 from neocog.explain.resuming import State
 from neocog.explain.targets import place_in
 from neocog.files import cache_folder

@@ -11,9 +11,9 @@ from neocog.arch.fit import misfits
 from neocog.cli.looking import Shown
 from neocog.cli.looking.look import Look, record_for
 from neocog.errors import UserError
-from neocog.explain.fields import UnitField, chosen, growing, unit_fields
-from neocog.explain.fields_figure import MOST, draw_fields
-from neocog.explain.placing import on_picture
+from neocog.explain.fields.figure import MOST, draw_fields
+from neocog.explain.fields.placing import on_picture
+from neocog.explain.fields.theoretical import UnitField, chosen, growing, unit_fields
 from neocog.explain.targets import layer_named
 from neocog.pictures.preprocessing import Preprocessing
 

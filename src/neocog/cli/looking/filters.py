@@ -7,7 +7,7 @@ from neocog.cli.looking.look import Look
 from neocog.cli.looking.top import chosen_pictures, kept_in, short
 from neocog.errors import UserError
 from neocog.explain import draw_filters, filters_of, relu_of, strongest
-from neocog.explain.filter_sheet import MOST, rules
+from neocog.explain.answers.filters_figure import MOST, rules
 
 
 def run(look: Look) -> Shown:

@@ -9,13 +9,13 @@ from neocog.cli.looking import Shown
 from neocog.cli.looking.look import Look
 from neocog.cli.looking.several import Feed, Member, member, short
 from neocog.errors import UserError
-from neocog.explain.counting import Counts
-from neocog.explain.dead import Idle, dead_units
-from neocog.explain.dead_figure import draw_dead
-from neocog.explain.histograms import KINDS, Moment, moment
-from neocog.explain.histograms_figure import draw_histograms, spread
-from neocog.explain.norms import BatchNormed, norm_layers, normalisation
-from neocog.explain.norms_figure import draw_norms
+from neocog.explain.anatomy.counting import Counts
+from neocog.explain.anatomy.dead import Idle, dead_units
+from neocog.explain.anatomy.dead_figure import draw_dead
+from neocog.explain.anatomy.histograms import KINDS, Moment, moment
+from neocog.explain.anatomy.histograms_figure import draw_histograms, spread
+from neocog.explain.anatomy.norms import BatchNormed, norm_layers, normalisation
+from neocog.explain.anatomy.norms_figure import draw_norms
 from neocog.explain.resuming import State
 from neocog.files import cache_folder
 from neocog.runs.marks import pictures_mark, weights_mark

@@ -10,13 +10,13 @@ from neocog.cli.looking import Shown
 from neocog.cli.looking.look import Look
 from neocog.cli.looking.several import Feed, Member, labelled, member, watched
 from neocog.errors import UserError
-from neocog.explain.feature_map import map_features
-from neocog.explain.feature_map_figure import draw_map
 from neocog.explain.feeding import batches, some
 from neocog.explain.inside import input_of, pixels_of, shown
-from neocog.explain.nearest import nearest_pictures
-from neocog.explain.nearest_figure import Shown as Tile
-from neocog.explain.nearest_figure import draw_nearest, far
+from neocog.explain.kinship.feature_map import map_features
+from neocog.explain.kinship.feature_map_figure import draw_map
+from neocog.explain.kinship.nearest import nearest_pictures
+from neocog.explain.kinship.nearest_figure import Shown as Tile
+from neocog.explain.kinship.nearest_figure import draw_nearest, far
 from neocog.explain.resuming import State
 from neocog.files import cache_folder
 from neocog.nn.resample import torch_resize

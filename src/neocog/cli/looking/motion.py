@@ -5,10 +5,10 @@ import numpy as np
 from neocog.cli.looking import Shown
 from neocog.cli.looking.look import Look
 from neocog.cli.looking.several import Feed, members
-from neocog.explain.flow import gradient_flow
-from neocog.explain.flow_figure import draw_flow
-from neocog.explain.responses import layer_responses
-from neocog.explain.responses_figure import draw_responses
+from neocog.explain.anatomy.flow import gradient_flow
+from neocog.explain.anatomy.flow_figure import draw_flow
+from neocog.explain.anatomy.responses import layer_responses
+from neocog.explain.anatomy.responses_figure import draw_responses
 
 PICTURES, BATCHES = 256, 8
 

@@ -6,15 +6,15 @@ from neocog.cli.looking import Shown
 from neocog.cli.looking.look import Look
 from neocog.cli.looking.top import chosen_pictures, data_words, kept_in, short
 from neocog.errors import UserError
-from neocog.explain.deconvnet import Projection, project
+from neocog.explain.deconvnet.project import Projection, project
+from neocog.explain.deconvnet.rules import undefined
 from neocog.explain.inside import input_of, shown
-from neocog.explain.occlusion import Occlusion, last_layer, occlude, usual_window
-from neocog.explain.occlusion_figure import draw_occlusion
-from neocog.explain.patches import Exemplars, exemplars
-from neocog.explain.rules import undefined
+from neocog.explain.occlusion.figure import draw_occlusion
+from neocog.explain.occlusion.slide import Occlusion, last_layer, occlude, usual_window
+from neocog.explain.occlusion.veil import veil
 from neocog.explain.targets import Target
-from neocog.explain.top import strongest
-from neocog.explain.veil import veil
+from neocog.explain.winners.patches import Exemplars, exemplars
+from neocog.explain.winners.search import strongest
 
 
 def run(look: Look) -> Shown:

@@ -15,10 +15,10 @@ from neocog.cli.looking.look import Look
 from neocog.errors import UserError
 from neocog.explain.feeding import batch_size, batches
 from neocog.explain.inside import shown
-from neocog.explain.inversion import InversionSettings, invert_layers, stages
-from neocog.explain.inversion_figure import draw_inversion
-from neocog.explain.maximisation import AscentSettings, Best, best_of, maximise
-from neocog.explain.maximisation_figure import draw_maxima
+from neocog.explain.synthesis.inversion import InversionSettings, invert_layers, stages
+from neocog.explain.synthesis.inversion_figure import draw_inversion
+from neocog.explain.synthesis.maximisation import AscentSettings, Best, best_of, maximise
+from neocog.explain.synthesis.maximisation_figure import draw_maxima
 from neocog.explain.targets import Target, class_named, layer_named, map_numbered, place_in
 from neocog.files import cache_folder
 

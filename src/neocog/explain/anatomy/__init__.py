@@ -1,0 +1,1 @@
+"""Numbers through depth: gradients, responses, normalisation, dead units, histograms."""

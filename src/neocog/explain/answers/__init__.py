@@ -1,0 +1,1 @@
+"""What layers answer, and the weights that can be seen: planes, templates, strokes, filters."""

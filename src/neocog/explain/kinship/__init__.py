@@ -1,0 +1,1 @@
+"""Pictures that a network takes for alike."""

@@ -1,0 +1,1 @@
+"""Pictures made for a network: from its features, or for a unit."""

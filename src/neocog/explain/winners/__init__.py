@@ -1,0 +1,1 @@
+"""What every map answers most: the search, its patches, and how they came about in training."""
