@@ -5,10 +5,23 @@ import json
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch.nn import functional as F
 
+from neocog.cli.explain import _known
 from neocog.errors import UserError
-from neocog.explain import dead_units, gradient_flow, layer_responses, moment, nearest_pictures, norm_layers, normalisation
+from neocog.explain import (
+    dead_units,
+    draw_flow,
+    draw_histograms,
+    draw_norms,
+    gradient_flow,
+    layer_responses,
+    moment,
+    nearest_pictures,
+    norm_layers,
+    normalisation,
+)
 from neocog.explain.anatomy.counting import Counter
 from neocog.explain.anatomy.histograms import together
 from neocog.explain.anatomy.joins import gates, joins
@@ -228,6 +241,27 @@ def test_counts_are_numpys_however_the_range_grows():
     assert np.array_equal(found.to(found.top * 4).counts, np.histogram(every, 256, (-4 * found.top, 4 * found.top))[0])
 
 
+def test_numbers_that_are_not_finite_are_counted_and_drawn(tmp_path):
+    """A training that diverged: its last moment holds nothing finite."""
+    model = ready("resnet8.cifar")
+    one = batch(model, 4)
+    found = [moment(model, [one], "first")]
+    with torch.no_grad():
+        model.get_submodule("conv1").weight.fill_(float("nan"))
+    found.append(moment(model, [one], "last"))
+    lost = found[1].counts["outputs"][0]
+    assert lost.n == 0 < lost.odd and np.isnan(lost.rms)
+    rows, top = together(found, "outputs", 0)
+    assert top == found[0].counts["outputs"][0].top and rows.sum(1).tolist() == [found[0].counts["outputs"][0].n, 0]
+    sketch = draw_histograms("about", found)
+    assert f"{lost.odd:,} not finite" in sketch.svg() and sketch.pixels(1)
+    for drawn in (
+        draw_norms("about", normalisation(model, [one], ["bn1"])),
+        draw_flow([("x", gradient_flow(model, [one]))], "a"),
+    ):
+        assert ">nan" not in drawn.svg().replace(">nan<", "") and drawn.pixels(1)
+
+
 def test_histograms_hold_every_number():
     model = ready("resnet8.cifar")
     one = batch(model, 4)
@@ -271,6 +305,8 @@ def test_the_nearest_are_those_of_brute_force(distance: str):
     order = np.argsort(far, 1)[:, :5]
     assert np.array_equal(found.indices, order) and np.array_equal(found.labels, labels.numpy()[order])
     assert found.distances == pytest.approx(np.take_along_axis(far, order, 1), abs=1e-5)
+    few = nearest_pictures(model, asked[:1], many[:1], 20, distance=distance, beside=np.array([4]))
+    assert few.indices.shape == (1, 9) and np.isfinite(few.distances).all() and 4 not in few.indices, "never itself"
     kept: list = []
     nearest_pictures(model, asked, many, 5, distance=distance, keep=lambda state: kept.append(dict(state)))
     again = nearest_pictures(model, asked, many[2:], 5, distance=distance, begun=kept[1])  # gone on with after two batches
@@ -279,12 +315,17 @@ def test_the_nearest_are_those_of_brute_force(distance: str):
 
 
 @pytest.mark.slow
-def test_a_map_is_made_and_judged():
+def test_a_map_is_made_and_judged(monkeypatch):
     pytest.importorskip("sklearn")
     from neocog.explain import draw_map, map_features
 
     model = ready("resnet8.cifar")
+    with pytest.raises(UserError, match="tells no pictures apart"):
+        map_features(model, [batch(model, 40)._replace(x=torch.zeros(40, 3, 32, 32))])
     found = map_features(model, noise(model, 40, 16))
+    monkeypatch.setattr("neocog.explain.kinship.feature_map.MOST", 39)
+    with pytest.raises(UserError, match="a map takes 39 pictures at most"):
+        map_features(model, noise(model, 40, 16))
     assert found.places.shape == (40, 2) and 0 < found.trust <= 1 and found.perplexity == 13
     svg = draw_map("noise", found, model.classes).svg()
     assert f"Trustworthiness {found.trust:.3f}" in svg and f"wrong: {int(found.wrong.sum())} of 40" in svg
@@ -322,6 +363,20 @@ def test_the_network_is_left_as_it_was():
     assert all(torch.equal(dict(model.named_parameters())[n].grad, g) for n, g in gradients.items())
 
 
+def test_a_wrong_layer_of_a_foreign_module_leaves_no_hook():
+    model = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU())
+    with pytest.raises(UserError, match="Sequential has no '7'"):
+        values_at(model, torch.zeros(1, 3, 8, 8), ("0", "7"))
+    assert not model[0]._forward_hooks
+
+
+def test_a_single_picture_has_no_statistics_of_maps_of_one_place():
+    model = ready("INPUT 3x8x8 CONV 8x8 p0 4 BN RELU GAP FC 10")
+    with pytest.raises(UserError, match="a batch of one picture has no statistics"):
+        gradient_flow(model, [batch(model, 1)])
+    assert model.get_submodule("bn1").track_running_stats and not model.get_submodule("bn1").training
+
+
 def test_batches_come_to_every_picture_once():
     model = ready("resnet8.cifar")
     pixels = np.random.default_rng(0).integers(0, 256, (11, 32, 32, 3), np.uint8)
@@ -348,3 +403,26 @@ def test_the_command_draws_them(neocog, tmp_path):
         assert said["method"] == method and figure.read_text().startswith("<svg") and len(np.load(arrays).files) > 1
     done = neocog("explain", net, "--method", "norms", "--out", tmp_path / "n.svg")
     assert done.code == 2 and "normalises nothing by batch (BN)" in done.err
+
+
+def test_the_command_finds_neighbours_but_never_the_picture_itself(neocog, idx, tmp_path):
+    """IMAGE by its name in the data, or as a file of it; and what it does not take is told."""
+    net, digits_of = "INPUT 1x28x28 FC 12 RELU FC 10", tmp_path / "photos"
+    draws = np.random.default_rng(0)
+    for kind in "ab":
+        (digits_of / kind).mkdir(parents=True)
+        for i in range(4):
+            Image.fromarray(draws.integers(0, 256, (28, 28), np.uint8)).save(digits_of / kind / f"{i}.png")
+    ask = ("--method", "nearest", "--n", 20, "--cache", tmp_path, "--out", tmp_path / "n.svg", "--json")
+    said = json.loads(neocog("explain", net, "train[5]", "--data", idx, *ask).check(0).out)
+    assert all(one["file"] != "train[5]" and one["distance"] > 0 for one in said["pictures"][0]["nearest"])
+    said = json.loads(neocog("explain", net, digits_of / "a" / "2.png", "--data", digits_of, *ask).check(0).out)
+    near = said["pictures"][0]["nearest"]
+    assert said["n"] == 8 and len(near) == 7 and not any(one["file"].endswith("a/2.png") for one in near)
+    neocog("explain", net, "--data", idx, *ask, "--layer", "fc1", "--layer", "fc2").complaint("one layer")
+
+
+def test_what_is_no_number_is_null_in_json():
+    """A sanity check that could not be tried, a histogram of nothing finite: JSON knows no NaN."""
+    told = {"rho": [0.5, float("nan")], "of": ({"low": float("-inf")}, 3, "nan", None, True)}
+    assert _known(told) == {"rho": [0.5, None], "of": [{"low": None}, 3, "nan", None, True]}

@@ -8,7 +8,8 @@ import torch
 
 from neocog.errors import UserError
 from neocog.explain import Target, attribute, draw_attribution, draw_comparison
-from neocog.explain.attribution.figure import colour_top, wrap
+from neocog.explain.attribution.figure import colour_top
+from neocog.figure.parts import wrapped
 from neocog.nn import Model, create_model
 from neocog.pictures.preprocessing import Preprocessing
 from tests.conftest import randomise, rng
@@ -43,6 +44,10 @@ def test_an_attribution_says_what_it_is_of():
     assert "random" in attribute(model, pixels, "guided-backprop", 3).notes[-1], "its warning is never left out"
     with pytest.raises(UserError, match="did you mean grad-cam"):
         attribute(model, pixels, "gradcam")
+    with pytest.raises(UserError, match="10 classes, numbered 0 to 9; there is no 10"):
+        attribute(model, pixels, "gradient", 10)
+    with pytest.raises(UserError, match=r"resnet8\.cifar has no 'conv99'"):
+        attribute(model, pixels, "grad-cam", 3, layer="conv99")
     with pytest.raises(UserError, match="cam is not defined: its scores come from"):
         attribute(ready("lenet5.modern", "L"), pixels, "cam")
 
@@ -56,6 +61,18 @@ def test_colours_come_in_the_order_of_the_picture():
     one, other = (attribute(model, noise(32), "gradient", 3) for model in (rgb, bgr))
     assert np.array_equal(one.picture, other.picture)
     assert np.allclose(one.values, other.values, atol=1e-5 * np.abs(one.values).max())
+
+
+def test_a_grey_gradient_keeps_its_signs_where_it_stands_alone():
+    """Its map has sizes, so over the picture it is only red; beside it the numbers are red for, blue against."""
+    found = attribute(ready("lenet5.modern", "L"), noise(32), "gradient", 3)
+    assert found.map.min() >= 0 > found.values.min() and not found.signed and not found.coloured
+    drawn = draw_attribution(found)
+    _, over, alone, *_ = (mark[3].astype(int) for mark in drawn.marks if mark[0] == "picture")
+    assert (over[..., 2] <= over[..., 0] + 2).all() and (alone[..., 2] > alone[..., 0] + 40).any()
+    words = [mark[3] for mark in drawn.marks if mark[0] == "text"]
+    assert any(word.endswith("red for, blue against") for word in words)
+    assert attribute(ready("lenet5.modern", "L"), noise(32), "hirescam", 3).signed
 
 
 def test_a_map_of_nothing_says_why():
@@ -101,7 +118,7 @@ def test_pixel_fine_maps_end_their_colours_where_few_lie_above():
     fine[:2] = 1.0
     fine[0, 0] = 50.0
     assert colour_top(fine) == 1.0 and colour_top(fine[:8, :8]) == 50.0
-    lines = wrap("one two three four five six", 60)
+    lines = wrapped("one two three four five six", 60)
     assert " ".join(lines) == "one two three four five six" and len(lines) > 2
 
 
@@ -131,3 +148,8 @@ def test_the_command(neocog, idx, digit, tmp_path):
         "--class", "--unit"
     )
     neocog(*ask, picture, "--method", "saliency", "--steps", 3).complaint("--steps")
+    neocog(*ask, picture, "--method", "gradient", "--layer", "conv2").complaint("--layer", "--unit")
+    few = ("--n", 2, "--steps", 2, "--json")
+    said = neocog(*ask, picture, "--method", "compare", "--layer", "conv1", "--unit", 2, *few).check(0)
+    facts = json.loads(said.out)
+    assert "no maps" in facts["undefined"]["grad-cam"] and "gradient" in facts["methods"], "before the unit there are none"

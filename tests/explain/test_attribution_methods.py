@@ -10,6 +10,7 @@ from neocog.errors import UserError
 from neocog.explain import METHODS, Target, classes
 from neocog.explain.attribution.cam import cam_layer, maps_and_slopes, pooled_head
 from neocog.explain.attribution.gradients import integrated_gradients, smoothgrad
+from neocog.explain.inside import values_at
 from neocog.explain.occlusion.baselines import baseline_of
 from neocog.nn import Model, create_model
 from tests.conftest import picture, randomise, rng
@@ -98,6 +99,12 @@ def test_an_inner_unit_without_a_place_stays_where_it_was():
     target = Target(_inner(model), torch.tensor([3, 5]))
     found = integrated_gradients(model, x, target, 60)
     assert found.difference.abs().min() > 0 and found.missed.max() < 0.05
+    with torch.no_grad():
+        maps = values_at(model, x, (target.path,))[target.path][[0, 1], target.channels]
+    best = maps.flatten(1).argmax(1)
+    there = Target(target.path, target.channels, torch.stack([best // maps.shape[2], best % maps.shape[2]], 1))
+    assert torch.equal(smoothgrad(model, x, target, 6, noise=0.5), smoothgrad(model, x, there, 6, noise=0.5))
+    assert not torch.equal(maps, maps.flip(2)), "the place matters"
 
 
 def _inner(model: Model) -> str:
@@ -109,6 +116,11 @@ def test_smoothgrad_without_noise_is_the_gradient_and_its_draws_are_its_seeds():
     x = picture(model.arch, 2)
     plain = run("gradient", model, x, classes([1, 2]))
     assert torch.allclose(smoothgrad(model, x, classes([1, 2]), 3, noise=0.0), plain, atol=1e-6)
+    odd = net("INPUT 1x9x11 CONV 3x3 4 RELU FC 5")  # torch draws other numbers when it draws sizes like this one together
+    three = picture(odd.arch, 3)
+    together = smoothgrad(odd, three, classes([1, 2, 3]), 12)
+    alone = torch.cat([smoothgrad(odd, three[i : i + 1], classes([i + 1]), 12) for i in range(3)])
+    assert torch.allclose(together, alone, atol=1e-6)
     first, again, other = (smoothgrad(model, x, classes([1, 2]), 20, seed=s) for s in (0, 0, 1))
     assert torch.equal(first, again) and not torch.allclose(first, other, atol=1e-4)
 
@@ -243,7 +255,8 @@ def test_captum_agrees():
         nn.Linear(12 * 16, 20), nn.ReLU(), nn.Linear(20, 5),
     ).eval()  # fmt: skip
     x, target, numbers = torch.randn(2, 3, 25, 25), classes([3, 1]), torch.tensor([3, 1])
-    noise = torch.randn(4, 3, 25, 25, generator=torch.Generator().manual_seed(0))
+    draws = torch.Generator().manual_seed(0)
+    noise = torch.stack([torch.randn(3, 25, 25, generator=draws) for _ in range(4)])
     theirs = {
         "gradient": captum.Saliency(model).attribute(x, target=numbers, abs=False),
         "saliency": captum.Saliency(model).attribute(x, target=numbers).amax(1),

@@ -20,25 +20,36 @@ from neocog.cli import main
 from neocog.errors import UserError
 from neocog.explain import LESSONS, Lesson, lesson
 from neocog.explain.classroom import (
+    COURSE,
     LOOKING,
+    MOVING,
     backward,
+    down_scaling,
     kernels,
-    pointwise,
-    scaling,
+    one_by_one,
     separable,
-    shared,
-    sparse,
+    shared_gradient,
+    sparse_matrix,
     stacked,
     unpooling,
 )
+from neocog.explain.classroom.convolution import convolved
 from neocog.explain.classroom.picture import seen
-from neocog.explain.classroom.sliding import convolved
 from neocog.figure.fonts import font
 from neocog.figure.sketch import Sketch
 
 OURS = ("kernels", "convolution", "sparse-matrix", "backward", "shared-gradient", "one-by-one", "unpooling", "down-scaling",
         "stacked", "counts", "separable")  # fmt: skip
 FILMS = {"convolution": 25 + 9 + 4, "backward": 25}
+assert set(FILMS) == set(MOVING) & set(OURS)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +167,7 @@ def test_the_matrix_is_what_unit_pictures_give(stride: int, padding: int):
     w = torch.randn(3, 2, 3, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     unit = torch.eye(2 * 7 * 6, dtype=torch.float64).reshape(-1, 2, 7, 6)
     columns = torch.nn.functional.conv2d(unit, w, stride=stride, padding=padding)
-    matrix = sparse.matrix_of(w, (7, 6), stride, padding)
+    matrix = sparse_matrix.matrix_of(w, (7, 6), stride, padding)
     assert torch.equal(matrix, columns.flatten(1).T)
     g = torch.randn(columns.shape[1:], dtype=torch.float64, generator=torch.Generator().manual_seed(2))
     assert torch.allclose(backward.to_input(g, w, (7, 6), stride, padding).reshape(-1), matrix.T @ g.reshape(-1), atol=1e-12)
@@ -164,20 +175,20 @@ def test_the_matrix_is_what_unit_pictures_give(stride: int, padding: int):
 
 def test_the_census_of_a_matrix_is_a_count_of_its_entries(shown: dict[str, Lesson]):
     layers = shown["sparse-matrix"].facts["layers"]
-    matrix = sparse.matrix_of(torch.ones(6, 1, 5, 5), (32, 32))
+    matrix = sparse_matrix.matrix_of(torch.ones(6, 1, 5, 5), (32, 32))
     found = layers["lenet5 C1"]
     assert (found["rows"], found["columns"], found["not_zero"]) == (*matrix.shape, int(matrix.count_nonzero()))
     first = layers["alexnet conv1"]
     assert (first["rows"], first["columns"], first["not_zero"], first["weights"]) == (290_400, 154_587, 105_415_200, 34_848)
     padded = analyse(architecture("padded", (2, 8, 7), Sequential(c=Conv2d(3, 3, 2, 1)))).rows[0]
-    right = sparse.matrix_of(torch.ones(3, 2, 3, 3), (8, 7), 2, 1)
-    assert sparse.census(padded)["not_zero"] == int(right.count_nonzero()) < padded.macs  # taps on padding are no entries
+    right = sparse_matrix.matrix_of(torch.ones(3, 2, 3, 3), (8, 7), 2, 1)
+    assert sparse_matrix.census(padded)["not_zero"] == int(right.count_nonzero()) < padded.macs  # padding: no entries
 
 
 def test_each_copys_gradient_is_its_patch_times_its_signal(shown: dict[str, Lesson]):
     rng = np.random.default_rng(0)
     x, w, g = rng.normal(size=(2, 6, 5)), rng.normal(size=(3, 2, 3, 3)), rng.normal(size=(3, 4, 3))
-    own, bias = shared.separate(torch.from_numpy(x), torch.from_numpy(w), torch.from_numpy(g))
+    own, bias = shared_gradient.separate(torch.from_numpy(x), torch.from_numpy(w), torch.from_numpy(g))
     patches = sliding_window_view(x, (3, 3), (1, 2))  # 2 × 4 × 3 × 3 × 3
     right = np.einsum("oij,cijab->ijocab", g, patches).reshape(12, 3, 2, 3, 3)
     assert np.allclose(own, right, atol=1e-12)
@@ -193,9 +204,9 @@ def test_one_by_one_is_a_product_of_matrices(shown: dict[str, Lesson]):
     assert (usual["params"], usual["params_reduced"]) == (819_200, 208_896)
     assert (real["macs"], real["macs_reduced"]) == (120_422_400, 9_633_792 // 4 + 10_035_200)
     x, weights, bias = (torch.randn(*shape, dtype=torch.float64) for shape in ((2, 4, 3, 5), (3, 4), (3,)))
-    layer = pointwise.mixer(weights, bias)
+    layer = one_by_one.mixer(weights, bias)
     right = np.einsum("oc,nchw->nohw", weights, x) + bias.numpy()[:, None, None]
-    for way in (pointwise.per_pixel(x, layer), layer(x)):
+    for way in (one_by_one.per_pixel(x, layer), layer(x)):
         assert np.allclose(way.detach(), right, atol=1e-12)
 
 
@@ -225,9 +236,9 @@ def test_unpooling_adds_where_windows_share_a_maximum():
 
 def test_means_are_those_of_pillow(shown: dict[str, Lesson]):
     grey = seen(None, 0)
-    for s in scaling.FACTORS:
+    for s in down_scaling.FACTORS:
         right = np.asarray(Image.fromarray(grey).reduce(s))  # rounds to whole numbers
-        assert np.abs(scaling.means(torch.from_numpy(grey).double(), s).numpy() - right).max() <= 0.5
+        assert np.abs(down_scaling.means(torch.from_numpy(grey).double(), s).numpy() - right).max() <= 0.5
     facts = shown["down-scaling"].facts["factors"]["4"]
     assert facts["false_waves_picked"] > 4 * facts["false_waves_means"]
 
@@ -290,6 +301,7 @@ def test_the_page_names_every_lesson_and_its_pictures_exist():
     docs = Path(__file__).parents[2] / "docs"
     page = (docs / "classroom.md").read_text(encoding="utf-8")
     assert re.findall(r"^\| `([a-z0-9-]+)`", page, re.MULTILINE) == list(LESSONS)
+    assert re.findall(r"^## (.+)", page, re.MULTILINE)[: len(COURSE)] == list(COURSE)
     pictures = re.findall(r'<img src="([^"]+)"', page)
     assert pictures
     assert all((docs / name).stat().st_size <= 40_000 for name in pictures)
@@ -315,3 +327,31 @@ def test_the_command_writes_what_it_says(shown: dict[str, Lesson], tmp_path, cap
     assert "does not move" in capsys.readouterr().err
     assert main(["lesson", "counts", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["1000×1000, grey"]["full"]["weights"] == 10**12
+    assert main(["lesson", "counts"]) == 0
+    assert "neocog lesson counts --out counts.svg" in capsys.readouterr().out
+    assert main(["lesson", "--out", "f.svg"]) == 2
+    assert capsys.readouterr().err == "neocog: --out of which lesson? `neocog lesson` lists them\n"
+
+
+def test_the_list_names_chapters_films_and_pictures(capsys):
+    assert main(["lesson"]) == 0
+    said = capsys.readouterr().out
+    for chapter, lessons in COURSE.items():
+        assert f"\n{chapter}\n" in said
+        assert all(f"\n  {name} " in said for name in lessons)
+    assert (said.count("[film]"), said.count("[your picture]")) == (len(MOVING), len(LOOKING))
+    assert main(["lesson", "--json"]) == 0
+    assert [(one["name"], one["moves"]) for one in json.loads(capsys.readouterr().out)] == [(n, n in MOVING) for n in LESSONS]
+
+
+def test_ctrl_c_is_one_line(capsys, monkeypatch):
+    """It comes while a lesson trains: the bar goes, nothing is written."""
+
+    def interrupted(name, picture, seed, on_progress):
+        on_progress("training", 1, 10)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("neocog.cli.lesson.lesson", interrupted)
+    assert main(["lesson", "gates", "--out", "never.svg"]) == 130
+    assert capsys.readouterr().err.split() == ["neocog:", "interrupted"]
+    assert not Path("never.svg").exists()

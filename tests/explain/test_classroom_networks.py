@@ -18,11 +18,12 @@ from neocog.arch.drawing.measure import width
 from neocog.errors import UserError
 from neocog.explain.classroom import (
     LESSONS,
+    MOVING,
     Lesson,
     activations,
     batch_norm,
     c3,
-    collapse,
+    code_training,
     dropout,
     gates,
     groups,
@@ -33,7 +34,7 @@ from neocog.explain.classroom import (
     residual,
     walk_through,
 )
-from neocog.explain.classroom.practice import pupils, train
+from neocog.explain.classroom.small_nets import split_digits, train
 from neocog.figure.sketch import Sketch
 from neocog.nets import resolve
 from neocog.nn import Model
@@ -62,12 +63,16 @@ def one_thread():
     torch.set_num_threads(before)
 
 
+BRIEF: dict[str, Lesson] = {}
+"""Lessons of a few steps, by name: several tests look at the same."""
+
+
 @pytest.fixture
 def brief(monkeypatch: pytest.MonkeyPatch):
     """Trainings of a few steps: for what does not hang on how well a net has learned."""
     for module in (dropout, gates, residual):
         monkeypatch.setattr(module, "STEPS", 20)
-    monkeypatch.setattr(collapse, "STEPS", 40)
+    monkeypatch.setattr(code_training, "STEPS", 40)
     monkeypatch.setattr(dropout, "LOOK", 20)
     monkeypatch.setattr(batch_norm, "STEPS", 10)
 
@@ -101,8 +106,14 @@ def check_drawing(found: Lesson) -> None:
 
 @pytest.mark.parametrize("name", [*COUNTED, *TRAINED])
 def test_every_lesson_draws_and_tells(name: str, brief: None):
-    found = lesson(name)
+    told: dict[str, list[tuple[int, int]]] = {}
+    found = lesson(name, on_progress=lambda words, done, total: told.setdefault(words, []).append((done, total)))
+    BRIEF[name] = found
     assert found.name == name and found.facts and len(found.words) > 2
+    json.dumps(found.facts, allow_nan=False)
+    assert bool(found.frames) == (name in MOVING)
+    assert bool(told) == (name in TRAINED)  # what takes its time says how far it is, from 1 to the end
+    assert all(steps == [(i + 1, len(steps)) for i in range(len(steps))] for steps in told.values())
     check_drawing(found)
 
 
@@ -138,9 +149,15 @@ def test_c3_is_table_one():
     assert facts["difference_from_zeros"] < 1e-5
 
 
+def test_equal_codes_are_free_under_mle_and_a_guess_under_map(brief: None):
+    facts = (BRIEF.get("rbf-codes") or lesson("rbf-codes")).facts
+    assert facts["collapsed_loss"]["MLE"] == 0
+    assert facts["collapsed_loss"]["MAP"] == pytest.approx(math.log(10 + math.exp(-10)), rel=1e-6)
+
+
 def test_a_masked_net_is_what_dropout_draws_and_the_scaled_net_the_geometric_mean():
     """What torch's own dropout layer draws is one of the enumerated nets, each of them about as often as another."""
-    x, y, test, labels = pupils()
+    x, y, test, labels = split_digits()
     for deep in (False, True):
         model = Model(dropout.net(deep), torch.Generator().manual_seed(3))
         train(model, x, y, F.cross_entropy, 20, 0.02)
@@ -233,13 +250,15 @@ def test_lrn_is_the_formula_and_caffes_is_torchs():
     before = torch.tensor(caffe["before"], dtype=torch.float64)[None, :, None]
     theirs = F.local_response_norm(before, caffe["n"], 5 * caffe["alpha"], caffe["beta"], caffe["k"])[0, :, 0]
     assert np.abs(theirs.numpy() - np.array(caffe["after"])).max() < 1e-9
+    quiet, beside, strong = paper["quiet_beside_strong_keep"]
+    assert quiet > 0.7 > 0.5 > beside > 0.9 * strong and 0.999 < paper["small_answers_keep"] < 1
     b, matrix = lrn.damping(resolve("alexnet").build().nodes[2].record, np.linspace(20, 200, 12))  # type: ignore[arg-type]
     i, j = np.indices(matrix.shape)
     assert (matrix[(i != j) & (abs(i - j) <= 2)] < 0).all() and not matrix[abs(i - j) > 2].any() and (b > 0).all()
 
 
 def test_batch_norm_is_algorithm_one(brief: None):
-    facts = lesson("batch-norm").facts
+    facts = (BRIEF.get("batch-norm") or lesson("batch-norm")).facts
     assert facts["difference_by_hand"] < 1e-5 and facts["running_difference_by_hand"] < 1e-6
     gaps = list(facts["train_eval_gap"].values())
     assert gaps[0] > gaps[3] > gaps[-1]
@@ -273,7 +292,7 @@ def test_units_cost_what_the_claims_say():
 
 def test_gates_start_near_their_bias_and_a_layer_is_the_papers_equation():
     model = Model(resolve(gates.NET).build(), torch.Generator().manual_seed(1)).eval()
-    x = pupils()[2][:50]
+    x = split_digits()[2][:50]
     found = gates.gates(model, x)
     assert found.shape == (50, 9, 50) and abs(found.mean() - 1 / (1 + math.exp(2))) < 0.1
     assert max(gates.by_hand(model, x, f"fc{i}") for i in range(2, 11)) < 1e-4

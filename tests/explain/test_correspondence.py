@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from neocog.errors import UserError
-from neocog.explain.occlusion.correspondence import correspondence, hamming, parts_of
+from neocog.explain.occlusion.correspondence import _random_masks, correspondence, hamming, parts_of
 from neocog.explain.occlusion.hidden import read_boxes
 from neocog.nn import create_model
 from neocog.pictures.preprocessing import Preprocessing
@@ -89,3 +89,30 @@ def test_parts_are_read_in_order(tmp_path):
     path.write_text("file,part,left,top,right,bottom\nb.png,eye,1,1,3,3\na.png,eye,2,2,4,4\n")
     files, parts = parts_of(read_boxes(path))
     assert files == ["b.png", "a.png"] and parts == {"eye": {"b.png": (1, 1, 3, 3), "a.png": (2, 2, 4, 4)}}
+
+
+def test_a_part_that_the_network_gets_nothing_of_is_told():
+    """Hidden, it would change nothing, and seem to correspond perfectly."""
+    model, (pictures, _) = ready(), made()
+    large = [picture.resize((32 * 40, 32 * 40)) for picture in pictures]
+    model.preprocessing = Preprocessing(32, 32, "RGB", "squash")
+    with pytest.raises(UserError, match="the part 'eye' of picture 1 of 4, 4,4,9,9, is cropped away or less than a pixel"):
+        correspondence(model, large, {"eye": [(4, 4, 9, 9)] * 4}, ["relu1"])
+    with pytest.raises(UserError, match="nothing of where random parts are drawn"):
+        correspondence(model, large, {"square": [(0, 0, 640, 640)] * 4, "object": [(4, 4, 9, 9)] * 4}, ["relu1"])
+
+
+def test_random_parts_lie_where_the_network_looks():
+    """Of a strip only the middle is looked at: no random part may lie beside it, where hiding changes nothing."""
+    model, (pictures, _) = ready(), made()
+    strips = [picture.resize((32 * 12, 32)) for picture in pictures]
+    model.preprocessing = Preprocessing(32, 32, "RGB", "shorter", mean=(0.43,), std=(0.2,))
+    middle = (32 * 12 - 32) // 2
+    masks = _random_masks(model, strips, [(middle, 0, middle + 8, 8)], None, 20, 0)
+    assert len(masks) == 20 and all(one.any() for many in masks for one in many)
+
+
+def test_blur_hides_as_much_as_the_part_is_large():
+    model, (pictures, parts) = ready(), made()
+    found = correspondence(model, pictures, parts, ["relu1"], fill="blur", draws=2)
+    assert "σ 4 px" in found.fill, "half of a square's side of 8"

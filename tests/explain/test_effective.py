@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from neocog.arch import Conv2d, MaxPool2d, ReLU, Sequential, architecture
 from neocog.cli.explain import add_arguments
@@ -120,3 +121,23 @@ def test_the_command_goes_on_where_it_was_left(tmp_path):
     assert len(times) == 4 and np.array_equal(again.arrays["at_the_start"], whole)
     assert again.facts["at_the_start"]["draws"] == again.facts["at_the_start"]["n"] == 4
     assert np.array_equal(run(look("b", lambda: False)).arrays["at_the_start"], whole), "all of it was kept"
+
+
+def test_the_command_tells_of_what_it_cannot_do(neocog, tmp_path):
+    """Pictures left out are named; a network without fields, and a run that is not there, are told as such."""
+    folder = tmp_path / "photos"
+    for i in range(6):
+        kind = folder / "ab"[i % 2]
+        kind.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((9, 12, 3), 40 * i, np.uint8)).save(kind / f"{i}.png")
+    broken = folder / "a" / "2.png"
+    broken.write_bytes(broken.read_bytes()[:45])
+
+    def explain(net: object, *more: object):
+        common = ("--n", 6, "--cache", tmp_path / "kept", "--out", tmp_path / "e.svg")
+        return neocog("explain", net, "--method", "effective-field", *more, *common)
+
+    said = explain("lenet5", "--layer", "C1", "--data", folder)
+    assert "2.png" in said.check(3).err
+    explain("mlp").complaint("mlp: its first layer sees the whole picture at once")
+    explain(tmp_path / "no-run").complaint("no such run folder")

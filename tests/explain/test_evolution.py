@@ -1,6 +1,7 @@
 """Figure 4 of a run, and the three methods on the command line: what they say is what the snapshots' weights give."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from neocog.errors import UserError
 from neocog.explain import evolve, exemplars, snapshots, strongest
 from neocog.pictures import load_data
 from neocog.runs import load_predictor
+from neocog.weights import read_safetensors, write_safetensors
 
 TEXT = "INPUT 1x28x28 CONV 5x5/2 4 BN RELU POOL 2/2 CONV 3x3 5 RELU GAP FC 10"
 
@@ -71,3 +73,28 @@ def test_the_commands(neocog, trained: Path, idx: Path, tmp_path: Path):
         explain("evolution", "--data", idx, "--pictures", 50, "--out", tmp_path / "e.png", "--json").check(0).out
     )
     assert facts["steps"] == [3, 6, 9] and facts["pictures"] == 50 and facts["split"] == "train"
+
+
+def test_a_snapshot_of_nan_has_no_winner(neocog, trained: Path, idx: Path, tmp_path: Path):
+    """A map without an answer is told as nothing, not as the last picture; the facts stay JSON."""
+    run = tmp_path / "run"
+    shutil.copytree(trained, run)
+    file = run / "snapshots" / "step-0000006.safetensors"
+    values, meta = read_safetensors(file)
+    values["conv1.weight"] = values["conv1.weight"] * np.nan
+    write_safetensors(file, values, meta)
+    common = ("--data", idx, "--pictures", 20, "--cache", tmp_path / "kept", "--out", tmp_path / "e.svg", "--json")
+    told = neocog("explain", run, "--method", "evolution", *common).check(0).out
+    assert "NaN" not in told and "Infinity" not in told
+    one = json.loads(told)["layers"][0]["maps"][0]
+    for name in ("values", "pictures", "places"):
+        assert [value is None for value in one[name]] == [False, True, False]
+
+
+def test_two_wishes_for_the_same_are_refused(neocog, trained: Path, idx: Path, digit: Path, tmp_path: Path):
+    for method, *more in (("top9", "--data", idx), ("evolution", "--data", idx), ("deconvnet",)):
+        picture = (digit,) if method == "deconvnet" else ()
+        wish = ("--method", method, *more, "--layer", "relu1", "--unit", 1, "--n", 2, "--out", tmp_path / "x.svg")
+        neocog("explain", trained, *picture, *wish).complaint("--n", "--unit")
+    wish = ("--method", "top9", "--data", idx, "--split", "best", "--out", tmp_path / "x.svg")
+    neocog("explain", trained, *wish).complaint("--split", "'test'")

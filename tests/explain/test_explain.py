@@ -18,11 +18,14 @@ from neocog.explain import (
     planes,
     templates,
 )
+from neocog.explain.targets import layer_named
 from neocog.figure.colours import diverging, positive
 from neocog.figure.sheet import PAPER, Group
 from neocog.figure.sheet import sheet as sheet_of
 from neocog.nets import resolve
 from neocog.nn import Model, create_model
+from neocog.pictures.preprocessing import Preprocessing
+from neocog.runs.marks import weights_mark
 from tests.conftest import rng
 
 
@@ -158,3 +161,34 @@ def test_a_picture_is_whole_or_not_there(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         write_picture(tmp_path / "p.png", Image.fromarray(noise(40, 3)))
     assert (tmp_path / "p.png").read_bytes() == before and len(list(tmp_path.iterdir())) == len(FORMATS)
+
+
+def test_templates_are_in_the_colours_that_people_see():
+    """Of a network that reads blue first, red weights are red."""
+    model = create_model("linear", in_chans=3, num_classes=2, img_size=4, generator=rng()).eval()
+    model.preprocessing = Preprocessing(4, 4, "BGR", "none")
+    with torch.no_grad():
+        weight = model.get_submodule("fc").weight.zero_().view(2, 3, 4, 4)
+        weight[0, 2] = 1.0
+    assert templates(model).maps[0, :, 0, 0].tolist() == [1, 0, 0]
+
+
+def test_networks_without_maps_say_so():
+    for words in ("fc1", "anything"):
+        with pytest.raises(UserError, match="mlp has no maps"):
+            layer_named(resolve("mlp").build(), words, maps=True)
+
+
+def test_weights_of_every_kind_have_a_mark():
+    """bfloat16 too, which numpy does not know; another bit is another mark."""
+    layer = torch.nn.Linear(3, 2).to(torch.bfloat16)
+    before = weights_mark(layer)
+    assert before == weights_mark(layer)
+    with torch.no_grad():
+        layer.bias[1] += 1
+    assert weights_mark(layer) != before
+
+
+def test_which_pictures_is_asked_of_data_only(neocog, tmp_path):
+    for option, value in (("--split", "test"), ("--pictures", 3)):
+        neocog("explain", "lenet5", "--method", "filters", option, value, "--out", tmp_path / "f.svg").complaint("--data")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from neocog.arch import AvgPool2d, Conv2d, Linear, MaxPool2d, Sequential, analyse, architecture
+from neocog.cli.looking.fields import resized
 from neocog.errors import UserError
 from neocog.explain import Box, draw_fields, on_picture, unit_field, unit_fields
 from neocog.nets import resolve
@@ -165,3 +166,24 @@ def test_the_command(neocog, tmp_path):
         "99,0", "places 0,0"
     )
     neocog("explain", "mlp", "--method", "field", "--out", tmp_path / "f.png").complaint("mlp", "whole picture at once")
+
+
+def test_the_command_tells_of_units_and_places_that_are_not_there(neocog, tmp_path):
+    def field(*more: object):
+        return neocog(
+            "explain", "lenet5", "--method", "field", *more, "--out", tmp_path / "f.svg", "--arrays", tmp_path / "f.npz"
+        )
+
+    field("--layer", "C3", "--unit", -1).complaint("numbered 0 to 15")
+    field("--layer", "F6", "--place", "5,3").complaint("F6", "places 0,0 to 0,0")
+    field("--layer", "C3", "--layer", "C1", "--layer", "C3").check(0)
+    with np.load(tmp_path / "f.npz") as arrays:
+        assert arrays["boxes"].shape == (2, 4) and (arrays["boxes"][1, 2:] - arrays["boxes"][1, :2]).tolist() == [14, 14]
+
+
+def test_a_larger_input_is_cut_out_of_a_larger_picture():
+    """At 320 no border appears that 224 of 256 does not have."""
+    record = resized(Preprocessing(224, 224, "RGB", "shorter", resize_to=256), 320)
+    assert (record.height, record.width, record.resize_to) == (320, 320, 366)
+    assert on_picture(Box(0, 0, 1, 320), record, 500, 500).top > 0
+    assert resized(Preprocessing(28, 28, "L", "none"), 32).resize_to is None

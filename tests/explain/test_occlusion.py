@@ -1,5 +1,6 @@
 """Occlusion: what the map says is what the network says of the picture with the square, for every fill, size and place."""
 
+import argparse
 import json
 from collections import defaultdict
 from pathlib import Path
@@ -11,15 +12,24 @@ from PIL import Image
 from scipy.stats import binomtest, wilcoxon
 from torch import Tensor, nn
 
+from neocog.cli.evaluate_split import Split
+from neocog.cli.explain import add_arguments
+from neocog.cli.looking.look import Look
+from neocog.cli.looking.occlusion import _others
+from neocog.cli.progress import Progress
 from neocog.errors import UserError
 from neocog.explain.inside import undisturbed
 from neocog.explain.occlusion.cone import Cone, stages
+from neocog.explain.occlusion.figure import draw_occlusion
 from neocog.explain.occlusion.hidden import Box, below, deletion, mask_of, object_and_rest, read_boxes, some_of
 from neocog.explain.occlusion.slide import corners, importance, occlude, occluding
 from neocog.explain.occlusion.veil import veil
 from neocog.explain.targets import class_named
+from neocog.figure.parts import number
 from neocog.nn import Model, create_model
+from neocog.pictures.embedded import digits
 from neocog.pictures.preprocessing import Preprocessing
+from neocog.pictures.sets import ArrayPictures
 from neocog.runs import Predictor
 from neocog.weights.importing import import_files
 from tests.conftest import rng
@@ -373,3 +383,50 @@ def test_tables_of_boxes(tmp_path):
             read_boxes(path)
     with pytest.raises(UserError, match="cannot be read"):
         read_boxes(tmp_path / "c.tsv")
+
+
+def test_maps_of_other_modules_that_are_not_there_are_told():
+    plain = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 36, 2)).eval()
+    x = torch.zeros(3, 8, 8)
+    for wishes, message in (
+        ({"layer": "1", "unit": 4}, "'1' has 4 maps, numbered 0 to 3; there is no 4"),
+        ({"layer": "7"}, "Sequential has no '7'"),
+        ({"layer": "3"}, "'3' gives no maps"),
+        ({"unit": 1}, "of which layer"),
+    ):
+        with pytest.raises(UserError, match=message):
+            occlude(plain, x, 0, 4, 4, **wishes)
+    assert not any(module._forward_hooks for module in plain.modules())
+
+
+def test_a_map_below_zero_is_drawn_with_its_sign():
+    """Before a ReLU sums may be negative: the scale then goes from − to +, and no cell is taken for 0."""
+    model = ready(SMALL)
+    with torch.no_grad():
+        model.get_submodule("conv2").bias.fill_(-50.0)
+    found = occlude(model, torch.randn(3, 23, 30, generator=rng(3)), 1, 8, 8, layer="conv2", unit=2)
+    assert found.activation is not None and found.activation.max() < 0
+    sheet = draw_occlusion("t", *[np.zeros((23, 30, 3), np.uint8)] * 2, found, model.classes, "no projection")
+    words = [mark[3] for mark in sheet.marks if mark[0] == "text"]
+    top = max(float(np.abs(found.activation).max()), abs(found.clean.activation or 0))
+    assert number(-top) in words and "+" + number(top) in words
+    marks = [mark[1] for mark in sheet.marks if mark[0] == "area" and mark[2] == "ink"]
+    left = 28 + 236 + 24  # of panel b
+    assert any(left <= place[0][0] < left + 236 / 2 for place in marks), "the mark stands on the negative half"
+
+
+def test_elsewhere_is_not_the_picture_itself(neocog, idx, digit, tmp_path):
+    """With the picture's own data named, what the map answers most elsewhere is answers to other pictures."""
+    run = tmp_path / "run"
+    neocog("train", idx, "--net", "INPUT 1x28x28 CONV 5x5 4 RELU FC 10", "--steps", 2, "--out", run).check(0)
+    images, labels = digits()
+    rows = np.array([3600, 100, 700, 1500])  # `digit` is the first of them
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    given = [str(run), str(digit), "--method", "occlusion", "--out", "x.png", "--cache", str(tmp_path / "kept")]
+    look = Look(parser.parse_args(given), Progress(quiet=True))
+    look.split = Split(ArrayPictures(images[rows], labels[rows], tuple("0123456789"), "four"), "test", {}, ())
+    found = occlude(look.model, look.picture, size=9, stride=9)
+    others, top = _others(look, found)
+    assert others is not None and top.looked == 4 and 0 in top.layers[str(found.layer)].pictures[int(found.unit or 0)]
+    assert sorted(others.pictures[0].tolist()) == [1, 2, 3]

@@ -145,6 +145,13 @@ def test_bad_questions_are_answered():
         model.get_parameter("a.weight").zero_()
     with pytest.raises(UserError, match="nothing but zeros"):
         invert(model, picture(), "r")
+    counts = ready("knn")
+    with pytest.raises(UserError, match="knn: no small change of a pixel"):
+        maximise(counts, classes([1]), AscentSettings(steps=1))
+    with pytest.raises(UserError, match="net has no layer 'q'"):
+        invert(model, picture(), "q")
+    with pytest.raises(UserError, match="net has no layer 'q'"):
+        maximise(model, Target("q", torch.tensor([0])), AscentSettings(steps=1))
     with pytest.raises(UserError, match="nothing to maximise"):
         maximise(model, classes([]))
 
@@ -184,5 +191,7 @@ def test_the_commands(neocog, idx, tmp_path):
         (("--layer", "conv2", "--unit", 99), "numbered 0 to 15"),
         (("--layer", "conv9", "--unit", 1), "conv9"),
         (("--class", "3", "--layer", "conv3"), "one of them"),
+        (("--class", "3", "--place", "1,1"), "one of them"),
+        (("--layer", "fc1", "--unit", 1, "--place", "0,0"), "no places"),
     ):
         neocog("explain", run, "--method", "maximise", *words, "--out", out).complaint(said)

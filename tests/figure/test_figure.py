@@ -74,6 +74,10 @@ def test_a_chart_puts_values_where_its_axis_says():
     assert len(dots) == 3
     assert dots[0][1] - dots[1][1] == pytest.approx(dots[1][1] - dots[2][1], abs=0.2)
     assert dots[0] == pytest.approx((60, 170)) and dots[2][1] == pytest.approx(20)
+    gap = Sketch(300, 220, "gap")
+    nan = float("nan")
+    parts.lines(gap, plot, [parts.Series("a", [0, 1, 2], [1, nan, 3], low=[0, nan, 2], high=[2, nan, 4])], "x", "y")
+    assert "nan" not in gap.svg() and gap.pixels(1), "a band leaves out what is no number"
     nothing = Sketch(300, 220, "nothing")
     parts.lines(nothing, plot, [parts.Series("a", [0, 1], [float("nan"), float("nan")])], "x", "y")
     assert "nothing to draw" in nothing.svg()
@@ -88,6 +92,21 @@ def test_an_overlay_leaves_the_picture_where_the_map_is_zero():
     assert (parts.overlay(picture, -values) == drawn[0, 0]).all(), "what speaks against is not shown on an unsigned map"
     signed = parts.overlay(picture, -values, signed=True).astype(int)
     assert (signed[:, 4:, 2] > signed[:, 4:, 0] + 40).all()
+
+
+def test_enlarged_maps_get_no_sign_that_they_do_not_have():
+    values = np.zeros((4, 4))
+    values[1, 1] = 1.0
+    drawn = parts.overlay(np.full((64, 64, 3), 128, np.uint8), values, signed=True).astype(int)
+    assert (drawn[..., 2] <= drawn[..., 0] + 2).all() and (drawn[..., 0] > drawn[..., 2] + 40).any(), (
+        "red, and no blue around it"
+    )
+
+
+def test_a_picture_larger_than_its_format_is_refused(tmp_path):
+    with pytest.raises(UserError, match=r"20000×1 pixels are more than WEBP can hold; a name that ends in \.png"):
+        write_picture(tmp_path / "f.webp", Image.new("RGB", (20000, 1)))
+    assert not list(tmp_path.iterdir())
 
 
 def test_signs_that_a_font_lacks_are_said_in_others(monkeypatch: pytest.MonkeyPatch):
@@ -112,3 +131,14 @@ def test_a_sketch_is_written_as_its_name_says(tmp_path):
 
     with pytest.raises(UserError, match=r"f\.pdf: a picture's name ends in \.png or \.svg"):
         check_picture("--out", "f.pdf", svg=True)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (0.0, "0"), (-0.25, "−0.25"), (0.12345, "0.123"), (999.4, "999"), (999.6, "1,000"), (-1112.0, "−1,112"),
+        (2e6, "2·10⁶"), (7.834e-5, "7.83·10⁻⁵"), (-0.0001, "−1·10⁻⁴"), (float("inf"), "inf"),
+    ],
+)  # fmt: skip
+def test_numbers_are_written_as_people_write_them(value: float, words: str):
+    assert parts.number(value) == words

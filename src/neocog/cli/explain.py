@@ -19,9 +19,12 @@ examples:
 import argparse
 import io
 import json
+import math
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from neocog.cli import DONE, INTERRUPTED, SOME_FAILED, StopSignals
 from neocog.cli.looking import FAMILIES, WAYS, Shown, handler
@@ -56,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--place", type=_place, metavar="R,C", help="row and column in the map")
     what.add_argument("--class", dest="target", metavar="NAME", help="the class to explain (default: the network's answer)")
     what.add_argument("--data", metavar="DATA", help="pictures, for the methods that look at many")
-    what.add_argument("--split", metavar="NAME", help="of DATA: train, val or test")
+    what.add_argument("--split", metavar="NAME", choices=("train", "val", "test"), help="of DATA: train, val or test")
     what.add_argument("--against", metavar="RUN|NET", action="append", help="another network beside RUN; may be repeated")
     what.add_argument("--pictures", type=_count, metavar="N", help="so many of DATA's pictures, evenly chosen (default: all)")
     what.add_argument(
@@ -101,7 +104,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         failed = [{"file": bad.where, "error": bad.why} for bad in shown.failed]
         told = {"method": args.method, "net": look.net, "out": str(out), **shown.facts} | ({"failed": failed} if failed else {})
-        print(json.dumps(told, ensure_ascii=False))
+        print(json.dumps(_known(told), ensure_ascii=False, allow_nan=False))
     else:
         print("\n".join((*shown.words, f"{out}: {args.method} written")))
     for bad in shown.failed:
@@ -123,6 +126,17 @@ def check(args: argparse.Namespace) -> None:
         raise UserError(f"--method {args.method} looks at no picture: leave {args.image} out")
     if way.wants == "data" and args.data is None:
         raise UserError(f"--method {args.method} looks at many pictures: name them with --data")
+    if args.data is None and (args.split or args.pictures):
+        raise UserError("--split and --pictures say which pictures of --data: name them with --data")
+
+
+def _known(told: Any) -> Any:
+    """The same with null for what is no number: JSON has none such."""
+    if isinstance(told, Mapping):
+        return {name: _known(value) for name, value in told.items()}
+    if isinstance(told, list | tuple):
+        return [_known(value) for value in told]
+    return None if isinstance(told, float) and not math.isfinite(told) else told
 
 
 def _write_arrays(path: Path, shown: Shown) -> None:

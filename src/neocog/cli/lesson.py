@@ -15,7 +15,8 @@ from pathlib import Path
 
 from neocog.cli import DONE
 from neocog.cli.progress import Progress
-from neocog.explain.classroom import LESSONS, LOOKING, Lesson, lesson
+from neocog.errors import UserError
+from neocog.explain.classroom import COURSE, LESSONS, LOOKING, MOVING, Lesson, lesson
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,40 +31,67 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Show the list or a lesson."""
     if args.name is None:
-        if args.json:
-            print(json.dumps([{"name": name, "about": about} for name, (_, about) in LESSONS.items()], ensure_ascii=False))
-        else:
-            wide = max(map(len, LESSONS), default=0) + 2
-            print("\n".join(f"  {name:<{wide}}{about}" for name, (_, about) in LESSONS.items()))
+        if args.out is not None or args.picture is not None:
+            raise UserError(f"{'--out' if args.out is not None else '--picture'} of which lesson? `neocog lesson` lists them")
+        print(json.dumps(_listed(), ensure_ascii=False) if args.json else _menu())
         return DONE
     from neocog.figure.files import check_picture
     from neocog.pictures.decode import decode
 
     if args.out is not None:
         check_picture("--out", args.out, svg=True)
-    found = lesson(args.name, None if args.picture is None else decode(Path(args.picture)), args.seed)
-    if args.out is not None:
-        _write(Path(args.out), found)
+    with Progress() as bar:
+        picture = None if args.picture is None else decode(Path(args.picture))
+        found = lesson(args.name, picture, args.seed, bar.update)
+        if args.out is not None:
+            _write(Path(args.out), found, bar)
     if args.json:
         print(json.dumps({"name": found.name, "title": found.title, "out": args.out, **found.facts}, ensure_ascii=False))
         return DONE
-    lines = [found.title, "", *found.words]
+    lines = [found.title, "", *found.words, ""]
     if args.out:
-        lines += ["", f"{args.out}: written"]
+        lines.append(f"{args.out}: written")
+    else:
+        lines.append(f"The drawing: neocog lesson {found.name} --out {found.name}.svg (or .png)")
     if found.frames and not (args.out or "").lower().endswith(".gif"):
-        lines += ["", f"It moves: --out {found.name}.gif writes the film, {len(found.frames)} frames."]
+        lines.append(f"The film:    neocog lesson {found.name} --out {found.name}.gif, {len(found.frames)} frames")
     print("\n".join(lines))
     return DONE
 
 
-def _write(out: Path, found: Lesson) -> None:
+def _listed() -> list[dict[str, object]]:
+    return [
+        {"name": name, "chapter": chapter, "about": about, "moves": name in MOVING, "looks_at_a_picture": name in LOOKING}
+        for chapter, lessons in COURSE.items()
+        for name, about in lessons.items()
+    ]
+
+
+def _menu() -> str:
+    """The course, chapter by chapter, and how to go on."""
+    wide = max(map(len, LESSONS)) + 2
+    lines = [f"{len(LESSONS)} lessons, each a drawing and the numbers that prove it:"]
+    for chapter, lessons in COURSE.items():
+        lines += ["", chapter]
+        for name, about in lessons.items():
+            marks = ", ".join(words for words, names in (("film", MOVING), ("your picture", LOOKING)) if name in names)
+            lines.append(f"  {name:<{wide}}{about}" + (f" [{marks}]" if marks else ""))
+    lines += [
+        "",
+        "Begin with one:",
+        "  neocog lesson convolution                          its numbers",
+        "  neocog lesson convolution --out convolution.svg    its drawing, or .png; .gif is the film",
+        "  neocog lesson kernels --picture cat.jpg --out kernels.png",
+    ]
+    return "\n".join(lines)
+
+
+def _write(out: Path, found: Lesson, bar: Progress) -> None:
     from neocog.figure.files import write_picture
     from neocog.files import write_bytes
 
     out.parent.mkdir(parents=True, exist_ok=True)
     if out.suffix.lower() == ".gif":
-        with Progress() as bar:
-            film = found.film(progress=lambda done, total: bar.update("frames", done, total))
-        write_bytes(out, film)
+        write_bytes(out, found.film(progress=lambda done, total: bar.update("drawing the film", done, total)))
     else:
         write_picture(out, found.figure)

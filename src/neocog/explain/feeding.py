@@ -91,6 +91,12 @@ def batch_statistics(model: nn.Module) -> Iterator[None]:
         for layer in layers:
             layer.training, layer.track_running_stats = True, False
         yield
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        raise UserError(
+            "a batch of one picture has no statistics where maps have one place: take another number of pictures"
+        ) from None
     finally:
         for layer, (training, track) in zip(layers, were, strict=True):
             layer.training, layer.track_running_stats = training, track

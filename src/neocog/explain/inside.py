@@ -38,12 +38,14 @@ def values_at(model: nn.Module, x: Tensor, paths: Iterable[str]) -> dict[str, Te
     """What the modules at `paths` give for x, N×C×H×W each (N×F for features), with their graph where gradients are on.
 
     Of a network of ours only what they need is computed. An output that a later module overwrites in place (ReLU in place)
-    is given as it was. `paths` may hold "input".
+    is given as it was. `paths` may hold "input". Raises UserError for one that is not there.
     """
     wanted = tuple(dict.fromkeys(paths))
     if isinstance(model, Model):
         model._check(x)
         inner = tuple(path for path in wanted if path != "input")
+        if unknown := [path for path in inner if path not in model.arch.by_path]:
+            raise UserError(f"{model.arch.name} has no layer '{unknown[0]}'; `neocog show` lists them")
         found = model._run(planned(model.arch, inner), {"input": x}) if inner else {}
         return {path: x if path == "input" else found[path] for path in wanted}
     found = {"input": x} if "input" in wanted else {}
@@ -55,7 +57,8 @@ def values_at(model: nn.Module, x: Tensor, paths: Iterable[str]) -> dict[str, Te
 
         return hook
 
-    hooks = [model.get_submodule(path).register_forward_hook(keep(path)) for path in wanted if path != "input"]
+    leaves = {path: module_at(model, path) for path in wanted if path != "input"}
+    hooks = [leaf.register_forward_hook(keep(path)) for path, leaf in leaves.items()]
     try:
         model(x)
     finally:
@@ -65,6 +68,14 @@ def values_at(model: nn.Module, x: Tensor, paths: Iterable[str]) -> dict[str, Te
     if missing:
         raise UserError(f"'{missing[0]}' was not called: it may serve only training")
     return found
+
+
+def module_at(model: nn.Module, path: str) -> nn.Module:
+    """The module of that path. Raises UserError where there is none."""
+    try:
+        return model.get_submodule(path)
+    except AttributeError:
+        raise UserError(f"{model.arch.name if isinstance(model, Model) else type(model).__name__} has no '{path}'") from None
 
 
 def device_of(model: nn.Module) -> torch.device:

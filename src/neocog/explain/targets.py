@@ -85,6 +85,8 @@ def layer_named(model: Model | Architecture, words: str, maps: bool = False) -> 
     usable = [row.path for row in table.rows if row.path in arch.main and (not maps or len(row.output) == 3)]
     if words in usable:
         return words
+    if not usable:
+        raise UserError(f"{arch.name} has no maps: its first layer sees the whole picture at once")
     block = [path for path in usable if path.startswith(words + ".")]
     if block:
         return block[-1]
@@ -112,11 +114,12 @@ def class_named(names: Sequence[str], words: str) -> int:
     raise UserError(f"no class '{words}': {more}")
 
 
-def map_numbered(model: Model, path: str, number: int) -> int:
+def map_numbered(model: Model | Architecture, path: str, number: int) -> int:
     """A map's or feature's number in its layer. Raises UserError for one that the layer does not have."""
-    count = analyse(model.arch).by_path[path].output[0]
+    arch = model if isinstance(model, Architecture) else model.arch
+    count = analyse(arch).by_path[path].output[0]
     if not 0 <= number < count:
-        raise UserError(f"{model.arch.name}: '{path}' has {count} maps, numbered 0 to {count - 1}; there is no {number}")
+        raise UserError(f"{arch.name}: '{path}' has {count} maps, numbered 0 to {count - 1}; there is no {number}")
     return number
 
 

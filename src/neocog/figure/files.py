@@ -43,5 +43,9 @@ def write_picture(out: Path, drawn: "Image.Image | Sketch") -> None:
             return
         drawn = drawn.pixels()
     stream = io.BytesIO()
-    drawn.save(stream, FORMATS[suffix])
+    try:
+        drawn.save(stream, FORMATS[suffix])
+    except (ValueError, OSError):  # JPEG and WebP have a largest side
+        size = f"{drawn.width}×{drawn.height}"
+        raise UserError(f"{out}: {size} pixels are more than {FORMATS[suffix]} can hold; a name that ends in .png") from None
     write_bytes(out, stream.getvalue())

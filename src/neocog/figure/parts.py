@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from neocog.arch.drawing.measure import width
+from neocog.arch.drawing.measure import clip, width, wrap
 from neocog.figure.colours import COLD_WARM, INK, diverging, positive, strip
 from neocog.figure.sketch import LARGE, NORMAL, SMALL, Sketch, spread_out
+
+MARGIN, WIDE = 28, 900  # pixels around a figure; across one of several charts
 
 
 def pixels_of_map(values: np.ndarray, top: float | None = None, signed: bool = False) -> np.ndarray:
@@ -26,13 +28,13 @@ def coloured(picture: np.ndarray) -> np.ndarray:
 def overlay(picture: np.ndarray, values: np.ndarray, top: float | None = None, signed: bool = False) -> np.ndarray:
     """A map laid over the picture in grey: uint8 H×W×3 of the picture's size. Where the map is 0, the picture is seen alone.
 
-    values H×W of any size are enlarged smoothly first.
+    values H×W of any size are enlarged smoothly first, without overshooting: no place gets a sign that none beside it has.
     """
     high, wide = picture.shape[:2]
     grey = coloured(picture).astype(np.float64) @ (0.299, 0.587, 0.114)
     grey = np.repeat((90 + grey * 0.6)[..., None], 3, 2)  # lighter and flatter, so that colours stand out
     if values.shape != (high, wide):
-        values = np.asarray(Image.fromarray(values.astype(np.float32)).resize((wide, high), Image.Resampling.BICUBIC))
+        values = np.asarray(Image.fromarray(values.astype(np.float32)).resize((wide, high), Image.Resampling.BILINEAR))
     top = float(np.abs(values).max()) if top is None else top
     share = np.clip(np.abs(values) / top if top > 0 else np.zeros_like(values), 0, 1)[..., None] ** 0.75
     if not signed:
@@ -42,7 +44,7 @@ def overlay(picture: np.ndarray, values: np.ndarray, top: float | None = None, s
 
 def scale_bar(sheet: Sketch, x: float, y: float, wide: float, top: float, signed: bool, words: str = "") -> None:
     """The colours from 0, or −top, to top, with their numbers; `words` says of what. 12 pixels high, 26 with its numbers."""
-    sheet.picture(x, y, np.repeat(strip(COLD_WARM if signed else INK), 8, 0), wide, 10)
+    sheet.picture(x, y, colour_bar(signed), wide, 10)
     ends = [(x, number(-top) if signed else "0", "start"), (x + wide, ("+" if signed else "") + number(top), "end")]
     if signed:
         ends.append((x + wide / 2, "0", "middle"))
@@ -52,6 +54,12 @@ def scale_bar(sheet: Sketch, x: float, y: float, wide: float, top: float, signed
         sheet.text(x, y - 5, words, SMALL, ink="soft")
 
 
+def colour_bar(signed: bool = True, colours: bool = False) -> np.ndarray:
+    """The colours of a scale, uint8 8×N×3; of `colours`, each signed by itself: from dark over grey, which is 0, to light."""
+    ramp = np.repeat(np.linspace(0, 255, 180).astype(np.uint8)[None, :, None], 3, 2)
+    return np.repeat(ramp if colours else strip(COLD_WARM if signed else INK), 8, 0)
+
+
 def ruler(sheet: Sketch, x: float, y: float, pixels: int, scale: float) -> None:
     """A length of `pixels` of the picture, drawn `scale` times as large, below it."""
     sheet.line([(x, y - 3), (x, y), (x + pixels * scale, y), (x + pixels * scale, y - 3)], "soft")
@@ -59,11 +67,34 @@ def ruler(sheet: Sketch, x: float, y: float, pixels: int, scale: float) -> None:
 
 
 def number(value: float) -> str:
-    """Three digits, with a real minus sign."""
-    return f"{value:.3g}".replace("-", "−")
+    """Three digits as people write them, with a real minus sign: 0.25, 1,112, 7.83·10⁻⁵."""
+    size = abs(value)
+    if 999.5 <= size < 999_999.5:
+        words = f"{value:,.0f}"
+    elif size == 0 or 1e-3 <= size < 999.5 or not math.isfinite(value):
+        words = f"{value:.3g}"
+    else:
+        mantissa, power = f"{value:.2e}".split("e")
+        words = f"{float(mantissa):g}·{exponent(10.0 ** int(power))}"
+    return words.replace("-", "−")
 
 
-def heading(sheet: Sketch, words: str, about: str = "", margin: float = 28) -> float:
+def fitted(words: str, room: float, size: float = SMALL) -> str:
+    """The words, or as much of their beginning as there is room for."""
+    return clip(words, size, room)
+
+
+def wrapped(words: str, room: float, size: float = NORMAL) -> list[str]:
+    """The words in lines that are as wide as the room at most."""
+    return wrap(words.split(" "), " ", size, room) if words else []
+
+
+def round_length(pixels: int) -> int:
+    """A round number of pixels, about a fifth of so many: how long a ruler is."""
+    return min((n * 10**k for k in range(4) for n in (1, 2, 5)), key=lambda n: abs(n - pixels / 5))
+
+
+def heading(sheet: Sketch, words: str, about: str = "", margin: float = MARGIN) -> float:
     """The figure's title and a line about it; where the next thing may begin."""
     sheet.text(margin, margin + 8, words, LARGE, bold=True)
     if not about:
@@ -158,9 +189,10 @@ def lines(sheet: Sketch, plot: Plot, series: Sequence[Series], across: str, up: 
     sheet.text(plot.x - 44, plot.y - 10, up, SMALL, ink="soft")
     for one in series:
         if one.low is not None and one.high is not None:
-            edge = [at(x, y) for x, y in zip(one.x, one.high, strict=True)]
-            edge += [at(x, y) for x, y in zip(one.x, one.low, strict=True)][::-1]
-            sheet.area(edge, one.ink)
+            band = [spot for spot in zip(one.x, one.low, one.high, strict=True) if not any(map(math.isnan, spot))]
+            edge = [*(at(x, y) for x, _, y in band), *(at(x, y) for x, y, _ in reversed(band))]
+            if edge:
+                sheet.area(edge, one.ink)
         kept = [(x, y) for x, y in zip(one.x, one.y, strict=True) if math.isfinite(y) and (y > 0 or not logarithmic)]
         if len(kept) > 1:
             sheet.line([at(x, y) for x, y in kept], one.ink, 2, one.dashed)

@@ -19,7 +19,7 @@ from neocog.report.source import OnProgress, Source
 from neocog.report.thumbs import uri
 
 MOST, SIDE = 8, 160  # pictures; pixels of their longer side
-ORDER = ("grad-cam", "integrated-gradients", "gradient")  # the first that means something for the network
+ORDER = ("grad-cam", "integrated-gradients")  # the first that means something for the network
 
 
 def inside(source: Source, wanted: Sequence[int], on_progress: OnProgress | None = None) -> dict[str, Any] | None:

@@ -3,6 +3,7 @@
 import hashlib
 from itertools import chain
 
+import torch
 from torch import nn
 
 from neocog.pictures.sets import Pictures, fingerprint
@@ -13,7 +14,7 @@ def weights_mark(model: nn.Module) -> str:
     digest = hashlib.sha256()
     for key, value in sorted(model.state_dict().items()):
         digest.update(f"{key} {value.dtype} {tuple(value.shape)}\n".encode())
-        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+        digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())  # bfloat16 too
     return digest.hexdigest()
 
 

@@ -9,6 +9,7 @@ from neocog.cli.looking.look import Look
 from neocog.errors import UserError
 from neocog.explain import attribute, draw_attribution, draw_comparison
 from neocog.explain.attribution.attribute import UNCHECKED, Attribution, method_named
+from neocog.explain.attribution.cam import NO_MAPS, last_maps
 from neocog.explain.inside import input_of
 from neocog.explain.occlusion.fade import OnStep, by_chance
 from neocog.explain.targets import Target, classes, map_numbered, place_in
@@ -50,6 +51,8 @@ def _compare(look: Look) -> Shown:
         why = way.undefined(look.model)
         if why is None and isinstance(target, Target) and name in ("cam", "occlusion"):
             why = "it explains classes, no inner units"
+        if why is None and isinstance(target, Target) and "layer" in way.settings:
+            why = None if last_maps(look.model.arch, target.path) else NO_MAPS
         if why is not None:
             refused[name] = why
             continue
@@ -80,6 +83,8 @@ def _target(look: Look) -> "int | Target":
     if args.unit is None:
         if args.place is not None:
             raise UserError("--place is a place of a map: say which with --layer and --unit")
+        if args.layer and look.method != "compare" and "layer" not in method_named(look.method).settings:
+            raise UserError(f"--layer: {look.method} explains a class or one unit of a layer: name it with --unit")
         return look.target_class
     if args.target is not None:
         raise UserError("--class and --unit are two things to explain: leave one out")

@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from neocog.cli.looking import Shown
-from neocog.cli.looking.look import Look
-from neocog.cli.looking.top import short
+from neocog.cli.looking.look import Look, short
 from neocog.errors import UserError
 from neocog.explain.occlusion.correspondence import correspondence, draw_correspondence, parts_of
 from neocog.explain.occlusion.hidden import read_boxes

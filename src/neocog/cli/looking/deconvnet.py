@@ -24,6 +24,8 @@ def run(look: Look) -> Shown:
         raise UserError("--unit and --place are of one layer: name it with --layer")
     if args.place is not None and args.unit is None:
         raise UserError("--place is of one map: name it with --unit")
+    if args.n is not None and (args.unit is not None or args.target is not None):
+        raise UserError("--n says how many maps of a layer; --unit and --class name one: leave one of them away")
     found = _of_class(look) if args.target is not None else _of_unit(look) if args.unit is not None else _of_layers(look)
     names = look.predictor.classes
     title = f"{clip(look.net, LARGE, 340)}: {look.name}, taken for {names[look.answer]}"
@@ -50,6 +52,7 @@ def _of_unit(look: Look) -> tuple[Projection, ...]:
 def _of_layers(look: Look) -> tuple[Projection, ...]:
     paths = look.layers(natural_layers(look.model.arch), maps=False)
     if not paths:
+        _check(look, None)
         raise UserError(f"{look.net} has no maps to carry back: name a class with --class, or a layer with --layer")
     found: tuple[Projection, ...] = ()
     for i, path in enumerate(paths):

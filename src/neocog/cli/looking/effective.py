@@ -9,15 +9,14 @@ from torch import Tensor
 
 from neocog.arch import Architecture, analyse
 from neocog.cli.looking import Shown
-from neocog.cli.looking.look import Look
-from neocog.errors import UserError
+from neocog.cli.looking.look import Look, kept_in
+from neocog.errors import BadPicture, UserError
 from neocog.explain.feeding import batches, noise, some
-from neocog.explain.fields.effective import EffectiveField, beginning, effective_field, joined
+from neocog.explain.fields.effective import LEVEL, EffectiveField, beginning, effective_field, joined
 from neocog.explain.fields.effective_figure import draw_effective, sentence
 from neocog.explain.fields.theoretical import growing, unit_field
 from neocog.explain.resuming import State
 from neocog.explain.targets import place_in
-from neocog.files import cache_folder
 from neocog.nn import Model
 from neocog.runs.marks import pictures_mark, weights_mark
 
@@ -27,16 +26,17 @@ PICTURES, DRAWS = 32, 8  # looked at where no number was named; draws of weights
 def run(look: Look) -> Shown:
     """As trained, where RUN is one, and at the start of its network."""
     model, args = look.model, look.args
+    if not look.args.layer and usual(model.arch) is None:
+        raise UserError(f"{look.net}: its first layer sees the whole picture at once, so no unit has a field")
     path = look.layer(usual(model.arch))
     place = None if args.place is None else place_in(model, path, args.place)
-    trained = Path(args.run).exists() or args.run.startswith("hf:")
     chunks = _Chunks(look)
     found: list[tuple[str, EffectiveField]] = []
-    if trained:
+    if look.trained:
         found.append(("as trained", _gather(look, chunks, model, path, place, 0)))
     found.append(("at the start", _gather(look, chunks, model, path, place, len(chunks))))
     title = f"Effective receptive field of {path} · {look.net}"
-    facts: dict[str, Any] = {"layer": path, "pictures": chunks.words, "level": 0.0455}
+    facts: dict[str, Any] = {"layer": path, "pictures": chunks.words, "level": round(LEVEL, 4)}
     arrays: dict[str, np.ndarray] = {}
     for words, one in found:
         key = words.replace(" ", "_")
@@ -49,7 +49,8 @@ def run(look: Look) -> Shown:
             "std": [round(v, 4) for v in one.std],
             "receptive_field": list(one.field.size or ()),
         }
-    return Shown(draw_effective(title, found, chunks.words), facts, [sentence(words, one) for words, one in found], arrays)
+    words = [sentence(name, one) for name, one in found]
+    return Shown(draw_effective(title, found, chunks.words), facts, words, arrays, chunks.left_out)
 
 
 def usual(arch: Architecture) -> str | None:
@@ -73,6 +74,7 @@ class _Chunks:
         if not self.n:
             raise UserError(f"{look.args.data}: there are no pictures in it")
         self.each = max(1, -(-self.n // DRAWS))
+        self.failed: dict[str, BadPicture] = {}
 
     def __len__(self) -> int:
         return -(-self.n // self.each)
@@ -81,10 +83,13 @@ class _Chunks:
         """N×C×H×W; None where none of them can be read."""
         if self.real:
             among = self.among[i * self.each : (i + 1) * self.each]
+            failed: list[BadPicture] = []
             try:
-                return next(batches(self.look.model, self.look.split.pictures, among, len(among))).x
+                every = list(batches(self.look.model, self.look.split.pictures, among, len(among), failed=failed))
             except UserError:
-                return None
+                every = []
+            self.failed |= {bad.where: bad for bad in failed}
+            return every[0].x if every else None
         count = min(self.each, self.n - i * self.each)
         return next(noise(self.look.model, count, count, self.seed * 1000 + i)).x
 
@@ -92,6 +97,11 @@ class _Chunks:
     def words(self) -> str:
         """What they are."""
         return f"{self.n} pictures of {Path(self.look.args.data).name}" if self.real else f"{self.n} pictures of noise"
+
+    @property
+    def left_out(self) -> tuple[BadPicture, ...]:
+        """Those that could not be read, once each."""
+        return (*self.look.split.skipped, *self.failed.values()) if self.real else ()
 
     @property
     def mark(self) -> str:
@@ -106,7 +116,7 @@ def _gather(look: Look, chunks: _Chunks, model: Model, path: str, place: tuple[i
         "record": look.predictor.preprocessing.to_json(), "pictures": chunks.mark, "n": chunks.n, "seed": chunks.seed,
         "real": chunks.real, "draws": draws,
     }  # fmt: skip
-    state = State(Path(look.args.cache) if look.args.cache else cache_folder(), "effective", about)
+    state = State(kept_in(look), "effective", about)
     kept, found, done = state.read(), None, 0
     name = "at the start" if draws else "as trained"
     for i in range(len(chunks)):
@@ -114,7 +124,7 @@ def _gather(look: Look, chunks: _Chunks, model: Model, path: str, place: tuple[i
             continue
         x = chunks[i]
         if x is not None:
-            net = beginning(model.arch, path, chunks.seed + i) if draws else model
+            net = beginning(model.arch, path, chunks.seed + i).to(x.device) if draws else model
             one = replace(effective_field(net, path, [x], place), draws=int(draws > 0))
             if kept is not None:
                 one = joined(replace(one, map=kept["map"], n=int(kept["n"]), draws=int(kept["draws"])), one)

@@ -6,8 +6,7 @@ import numpy as np
 
 from neocog.cli.evaluate_split import choose_split
 from neocog.cli.looking import Shown
-from neocog.cli.looking.look import Look
-from neocog.cli.looking.top import chosen_pictures, data_words, kept_in, short
+from neocog.cli.looking.look import Look, chosen_pictures, data_words, kept_in, short
 from neocog.errors import UserError
 from neocog.explain import draw_evolution, evolve
 from neocog.runs import read_config
@@ -24,6 +23,8 @@ def run(look: Look) -> Shown:
     look.split = choose_split(args.run, [], args.data, args.split or "train")
     pictures = chosen_pictures(look)
     layers = look.layers() or None
+    if args.unit is not None and args.n is not None:
+        raise UserError("--n says how many maps of a layer, --unit names one: leave one of them away")
     if args.unit is not None and layers is None:
         raise UserError(f"--unit {args.unit} is a map of a layer: name the layer with --layer")
     units = None if args.unit is None else (args.unit,)
@@ -44,9 +45,9 @@ def run(look: Look) -> Shown:
                 "maps": [
                     {
                         "map": unit,
-                        "values": [round(float(one.values[m, 0]), 6) for one in ones],
-                        "pictures": [pictures.name(int(one.pictures[m, 0])) for one in ones],
-                        "places": [one.places[m, 0].tolist() for one in ones],
+                        "values": [round(float(one.values[m, 0]), 6) if one.pictures[m, 0] >= 0 else None for one in ones],
+                        "pictures": [pictures.name(int(i)) if (i := one.pictures[m, 0]) >= 0 else None for one in ones],
+                        "places": [one.places[m, 0].tolist() if one.pictures[m, 0] >= 0 else None for one in ones],
                     }
                     for m, unit in enumerate(ones[0].maps)
                 ],

@@ -3,8 +3,7 @@
 from dataclasses import replace
 
 from neocog.cli.looking import Shown
-from neocog.cli.looking.look import Look
-from neocog.cli.looking.top import chosen_pictures, kept_in, short
+from neocog.cli.looking.look import Look, chosen_pictures, kept_in, short
 from neocog.errors import UserError
 from neocog.explain import draw_filters, filters_of, relu_of, strongest
 from neocog.explain.answers.filters_figure import MOST, rules
@@ -27,8 +26,6 @@ def run(look: Look) -> Shown:
         )
         found = replace(found, answered=top.layers[relu].answered, looked=top.looked)
         failed = (*look.split.skipped, *top.failed)
-    elif look.args.split or look.args.pictures:
-        raise UserError("--split and --pictures say which pictures of --data: name them with --data")
     facts = {
         "path": found.path,
         "filters": len(found.rms),

@@ -15,6 +15,7 @@ from neocog.cli.progress import Progress
 from neocog.errors import UserError
 from neocog.explain.inside import pixels_of, shown
 from neocog.explain.targets import class_named, layer_named, map_numbered
+from neocog.files import cache_folder
 from neocog.pictures.preprocessing import Preprocessing
 from neocog.runs import Predictor, load_predictor
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from neocog.cli.evaluate_split import Split
     from neocog.nets import Net
     from neocog.nn import Model
+    from neocog.pictures.sets import Pictures
 
 
 @dataclass
@@ -40,13 +42,18 @@ class Look:
         """Its name."""
         return self.args.method
 
+    @property
+    def trained(self) -> bool:
+        """Whether RUN is (or, by its slashes, would be) weights, not the name or text of a network."""
+        run = self.args.run
+        return Path(run).exists() or run.startswith("hf:") or ("/" in run and " " not in run)
+
     @cached_property
     def predictor(self) -> Predictor:
         """The classifier. A network's name stands for fresh weights where the method can do without trained ones."""
-        run = self.args.run
-        if not Path(run).exists() and not run.startswith("hf:") and WAYS[self.method].untrained:
-            return fresh(run, self.args.seed or 0)
-        return load_predictor(run)
+        if not self.trained and WAYS[self.method].untrained:
+            return fresh(self.args.run, self.args.seed or 0)
+        return load_predictor(self.args.run)
 
     @property
     def model(self) -> "Model":
@@ -149,3 +156,30 @@ def record_for(net: "Net", arch: "Architecture") -> Preprocessing:
     if card is not None and [card.channels, card.height, card.width] == [channels, *sides]:
         return card
     return Preprocessing(sides[0], sides[1], "L" if channels == 1 else "RGB", "squash", mean=(0.5,), std=(0.25,))
+
+
+def chosen_pictures(look: Look) -> "Pictures":
+    """All of the split, or so many of them as --pictures says, evenly."""
+    found = look.split.pictures
+    some = look.args.pictures
+    if some is None or some >= len(found):
+        return found
+    return found.subset(np.unique(np.linspace(0, len(found) - 1, some).round().astype(int)))
+
+
+def kept_in(look: Look) -> Path:
+    """Where long work is kept."""
+    return Path(look.args.cache) if look.args.cache else cache_folder() / "explain"
+
+
+def short(name: str) -> str:
+    """A network's name; of a text that is one, its beginning."""
+    return name if len(name) <= 60 else name[:57].rstrip() + "…"
+
+
+def data_words(look: Look) -> str:
+    """Which pictures: "cifar10, test"."""
+    name = look.split.data.get("name") or look.args.data
+    some = look.args.pictures
+    some = f", {some:,} evenly chosen" if some and some < len(look.split.pictures) else ""
+    return f"{name}, {look.split.what}{some}"

@@ -9,6 +9,7 @@ from neocog.explain.anatomy.flow import gradient_flow
 from neocog.explain.anatomy.flow_figure import draw_flow
 from neocog.explain.anatomy.responses import layer_responses
 from neocog.explain.anatomy.responses_figure import draw_responses
+from neocog.explain.feeding import batch_size
 
 PICTURES, BATCHES = 256, 8
 
@@ -20,8 +21,9 @@ def run(look: Look) -> Shown:
 
 def _flow(look: Look) -> Shown:
     feed = Feed(look, look.args.n or PICTURES)
-    size = max(2, min(64, -(-feed.count // BATCHES)))
-    found = [(one.name, gradient_flow(one.model, feed.of(one, size))) for one in members(look, with_start=True)]
+    networks = members(look, with_start=True)
+    size = max(2, min(-(-feed.count // BATCHES), *(batch_size(one.model, 64) for one in networks)))
+    found = [(one.name, gradient_flow(one.model, feed.of(one, size))) for one in networks]
     facts = {
         "pictures": feed.words,
         "batch": size,

@@ -1,20 +1,23 @@
 """`explain --method occlusion`: a square over the picture, and what the network then says; figure 7 of ZFNet's paper."""
 
+from dataclasses import replace
+
 import numpy as np
+import torch
 
 from neocog.cli.looking import Shown
-from neocog.cli.looking.look import Look
-from neocog.cli.looking.top import chosen_pictures, data_words, kept_in, short
-from neocog.errors import UserError
+from neocog.cli.looking.look import Look, chosen_pictures, data_words, kept_in, short
+from neocog.errors import BadPicture, UserError
 from neocog.explain.deconvnet.project import Projection, project
 from neocog.explain.deconvnet.rules import undefined
-from neocog.explain.inside import input_of, shown
-from neocog.explain.occlusion.figure import draw_occlusion
+from neocog.explain.inside import input_of, pixels_of, shown
+from neocog.explain.occlusion.figure import OTHERS, draw_occlusion
 from neocog.explain.occlusion.slide import Occlusion, last_layer, occlude, usual_window
 from neocog.explain.occlusion.veil import veil
 from neocog.explain.targets import Target
 from neocog.explain.winners.patches import Exemplars, exemplars
-from neocog.explain.winners.search import strongest
+from neocog.explain.winners.search import Top, strongest
+from neocog.pictures.sets import Pictures
 
 
 def run(look: Look) -> Shown:
@@ -31,36 +34,44 @@ def run(look: Look) -> Shown:
     )  # fmt: skip
     cover = veil(model, look.pixels, fill, args.size or usual_window(*found.sides)[0])
     projection: Projection | str = "The network has no maps of more than one place."
-    others = None
+    others, top = None, None
     if found.layer is not None and found.unit is not None:
         why = undefined(model, "deconvnet", found.layer)
-        target = Target(found.layer, _one(found.unit))
+        target = Target(found.layer, torch.tensor([found.unit]))
         projection = why or project(model, input_of(model, look.pixels), target)
-        others = _others(look, found) if args.data else None
+        others, top = _others(look, found) if args.data else (None, None)
     title = f"{names[found.target]} in {look.name}, with a square over it"
     about = (
         f"{short(look.net)} · the network's answer without a square: {names[found.clean.label]} ({found.clean.confidence:.3f})"
     )
-    if others is not None:
-        about += f" · elsewhere: {data_words(look)}, n = {len(chosen_pictures(look)):,}"
+    if top is not None:
+        about += f" · elsewhere: {data_words(look)}, n = {top.looked:,}"
     figure = draw_occlusion(title, look.view, shown(model, cover.pixels), found, names, projection, others, about)
-    return Shown(figure, _facts(look, found, projection), _words(found, names), _arrays(found, projection))
+    failed = () if top is None else (*look.split.skipped, *top.failed)
+    return Shown(figure, _facts(look, found, projection), _words(found, names), _arrays(found, projection), failed)
 
 
-def _one(number: int):
-    import torch
-
-    return torch.tensor([number])
-
-
-def _others(look: Look, found: Occlusion) -> Exemplars:
-    """The same map's strongest answers in --data, other than this very picture's."""
+def _others(look: Look, found: Occlusion) -> tuple[Exemplars | None, Top]:
+    """The same map's strongest answers in --data, other than this very picture's; and all that were found."""
     assert found.layer is not None and found.unit is not None
     pictures, folder = chosen_pictures(look), kept_in(look)
     top = strongest(
         look.model, pictures, [found.layer], folder=folder, on_progress=look.tell("looking at pictures"), stop=look.stop
     )
-    return exemplars(look.model, pictures, top.layers[found.layer], [found.unit], stop=look.stop)
+    winners, unit = top.layers[found.layer], found.unit
+    best = [j for j in range(winners.pictures.shape[1]) if winners.pictures[unit, j] >= 0]
+    best = [j for j in best[: OTHERS + 1] if not _same(look, pictures, int(winners.pictures[unit, j]))][:OTHERS]
+    if not best:
+        return None, top
+    some = replace(winners, **{name: getattr(winners, name)[:, best] for name in ("values", "pictures", "places")})
+    return exemplars(look.model, pictures, some, [unit], stop=look.stop), top
+
+
+def _same(look: Look, pictures: Pictures, i: int) -> bool:
+    try:
+        return np.array_equal(pixels_of(look.model, pictures.picture(i)), look.pixels)
+    except BadPicture:
+        return False
 
 
 def _facts(look: Look, found: Occlusion, projection: Projection | str) -> dict:

@@ -1,25 +1,25 @@
 """`explain --method invert | maximise`: pictures made from what a network knows."""
 
-from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from neocog.arch import analyse
 from neocog.cli.looking import Shown
 from neocog.cli.looking.look import Look
-from neocog.errors import UserError
-from neocog.explain.feeding import batch_size, batches
+from neocog.cli.looking.several import watched
+from neocog.errors import BadPicture, UserError
+from neocog.explain.feeding import batches
 from neocog.explain.inside import shown
 from neocog.explain.synthesis.inversion import InversionSettings, invert_layers, stages
 from neocog.explain.synthesis.inversion_figure import draw_inversion
 from neocog.explain.synthesis.maximisation import AscentSettings, Best, best_of, maximise
 from neocog.explain.synthesis.maximisation_figure import draw_maxima
 from neocog.explain.targets import Target, class_named, layer_named, map_numbered, place_in
+from neocog.figure.parts import number
 from neocog.files import cache_folder
 
 MOST = 12  # pictures or layers that are made in one call
@@ -56,7 +56,7 @@ def _invert(look: Look) -> Shown:
             for one in found
         ],
     }
-    words = [f"{one.path}: features to within {100 * one.error:.2g} %, pixels {one.distance:.1f} of 255 off" for one in found]
+    words = [f"{one.path}: features to within {number(100 * one.error)} %, pixels {one.distance:.1f} of 255 off" for one in found]
     arrays = {one.path: one.pixels for one in found} | {f"{one.path}.losses": one.losses for one in found}
     return Shown(figure, facts, words, arrays)
 
@@ -67,7 +67,8 @@ def _maximise(look: Look) -> Shown:
     settings = AscentSettings(seed=args.seed or 0)
     settings = replace(settings, steps=args.steps or settings.steps)
     found = maximise(model, target, settings, cache=_cache(look), on_step=look.tell("climbing"), stop=look.stop)
-    best, real = _best(look, target) if args.data is not None else (None, [])
+    failed: list[BadPicture] = []
+    best, real = _best(look, target, failed) if args.data is not None else (None, [])
     views = [shown(model, pixels) for pixels in found.pixels]
     names = [name if i == 0 else f"{name}, other noise" for i in range(len(views))]
     figure = draw_maxima(f"{name}: what it would like to see · {look.net}", found, views, names, best, real)
@@ -86,7 +87,8 @@ def _maximise(look: Look) -> Shown:
         facts["real"] = {"n": best.n, "mean": round(best.mean, 6), "values": [round(float(v), 6) for v in best.values],
                          "indices": [int(i) for i in best.indices]}  # fmt: skip
         words.append(f"real pictures: {best.values[0]:.4g} at most, {best.mean:.4g} on average, of {best.n:,}")
-    return Shown(figure, facts, words, {"pixels": found.pixels, "curve": found.curve})
+    skipped = look.split.skipped if best is not None else ()
+    return Shown(figure, facts, words, {"pixels": found.pixels, "curve": found.curve}, (*skipped, *failed))
 
 
 def _target(look: Look) -> tuple[Target, str]:
@@ -95,8 +97,8 @@ def _target(look: Look) -> tuple[Target, str]:
     if count > MOST:
         raise UserError(f"--n {count}: name at most {MOST} pictures, which are made together")
     if args.target is not None:
-        if args.layer or args.unit is not None:
-            raise UserError("--class and --layer: one of them, a class or a unit")
+        if args.layer or args.unit is not None or args.place is not None:
+            raise UserError("--class and --layer, --unit or --place: one of them, a class or a unit")
         number = class_named(look.predictor.classes, args.target)
         return Target(None, torch.full((count,), number)), look.predictor.classes[number]
     if not args.layer or args.unit is None:
@@ -104,27 +106,18 @@ def _target(look: Look) -> tuple[Target, str]:
     path = look.layer(maps=False)
     number = map_numbered(model, path, args.unit)
     shape = analyse(model.arch).by_path[path].output
+    place = None if args.place is None else place_in(model, path, args.place)
     if len(shape) != 3:
         return Target(path, torch.full((count,), number)), f"{path} {number}"
-    place = place_in(model, path, args.place) if args.place is not None else (shape[1] // 2, shape[2] // 2)
+    place = place or (shape[1] // 2, shape[2] // 2)
     return Target(path, torch.full((count,), number), torch.tensor([place] * count)), f"{path} {number}"
 
 
-def _best(look: Look, target: Target) -> tuple[Best, list[np.ndarray]]:
+def _best(look: Look, target: Target, failed: list[BadPicture]) -> tuple[Best, list[np.ndarray]]:
     """Of a map its largest value anywhere counts, so that real pictures are not at a disadvantage."""
     model, pictures = look.model, look.split.pictures
-    tell, size = look.tell("real pictures"), batch_size(model)
-
-    def some() -> Iterator[tuple[Tensor, np.ndarray]]:
-        done = 0
-        for batch in batches(model, pictures, size=size):
-            if look.stop():
-                raise KeyboardInterrupt
-            yield batch.x, batch.indices
-            done += len(batch.x)
-            tell(done, len(pictures))
-
-    best = best_of(model, Target(target.path, target.channels), some())
+    source = watched(look, batches(model, pictures, failed=failed), len(pictures), "real pictures")
+    best = best_of(model, Target(target.path, target.channels), ((batch.x, batch.indices) for batch in source))
     from neocog.nn.resample import torch_resize
     from neocog.pictures.store import Store
 

@@ -1,17 +1,15 @@
 """`explain --method top9`: what each map answers most among many pictures."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from neocog.arch import Architecture
 from neocog.cli.looking import Shown
-from neocog.cli.looking.look import Look
+from neocog.cli.looking.look import Look, chosen_pictures, data_words, kept_in, short
 from neocog.errors import UserError
 from neocog.explain import draw_top, exemplars, natural_layers, spatial_layers, strongest, telling_maps
 from neocog.explain.targets import listed, map_numbered
-from neocog.files import cache_folder
 from neocog.pictures.sets import Pictures
 
 MAPS, MAPS_OF_MANY = 12, 4  # of a layer that are drawn; where every layer is
@@ -86,34 +84,10 @@ def wanted_layers(look: Look, arch: Architecture) -> tuple[str, ...]:
     if not layers:
         raise UserError(f"{look.net} has no maps: its first layer sees the whole picture at once")
     if look.args.unit is not None:
+        if look.args.n is not None:
+            raise UserError("--n says how many maps of a layer, --unit names one: leave one of them away")
         if look.args.layer is None:
             raise UserError(f"--unit {look.args.unit} is a map of a layer: name the layer with --layer, as {listed(layers)}")
         for path in layers:
             map_numbered(look.model, path, look.args.unit)
     return layers
-
-
-def chosen_pictures(look: Look, pictures: Pictures | None = None) -> Pictures:
-    """All of the split, or so many of them as --pictures says, evenly."""
-    found = look.split.pictures if pictures is None else pictures
-    some = look.args.pictures
-    if some is None or some >= len(found):
-        return found
-    return found.subset(np.unique(np.linspace(0, len(found) - 1, some).round().astype(int)))
-
-
-def kept_in(look: Look) -> Path:
-    """Where long work is kept."""
-    return Path(look.args.cache) if look.args.cache else cache_folder() / "explain"
-
-
-def short(name: str) -> str:
-    """A network's name; of a text that is one, its beginning."""
-    return name if len(name) <= 60 else name[:57].rstrip() + "…"
-
-
-def data_words(look: Look) -> str:
-    """Which pictures: "cifar10, test"."""
-    name = look.split.data.get("name") or look.args.data
-    some = f", {look.args.pictures:,} evenly chosen" if look.args.pictures else ""
-    return f"{name}, {look.split.what}{some}"

@@ -7,13 +7,14 @@ import numpy as np
 from torch import Tensor
 
 BINS = 256
+LEAST = 2.0**-60  # the range where there is nothing but zeros, or nothing
 
 
 @dataclass(frozen=True, eq=False)
 class Counts:
     """`counts` of numbers in equal bins over −top … top; n of them are finite, `zeros` exactly 0, `odd` beside them not finite.
 
-    rms: root of the mean square; low and high: the smallest and the largest.
+    rms: root of the mean square; low and high: the smallest and the largest. These are NaN where no number is finite.
     """
 
     counts: np.ndarray
@@ -84,7 +85,7 @@ class Counter:
         self._squares += float(np.square(flat, dtype=np.float64).sum())
 
     def _grow(self, largest: float) -> None:
-        need = 2.0 ** (math.frexp(largest)[1]) if largest > 0 else 2.0**-60  # strictly above: no number lies on the last edge
+        need = 2.0 ** (math.frexp(largest)[1]) if largest > 0 else LEAST  # strictly above: no number lies on the last edge
         if not self._n:
             self._top = need
         while self._top < need:
@@ -93,9 +94,10 @@ class Counter:
     @property
     def found(self) -> Counts:
         """What was counted so far."""
-        n = max(self._n, 1)
-        return Counts(self._counts.copy(), self._top, self._n, self._zeros, self._odd, self._sum / n,
-                      math.sqrt(self._squares / n), self._low, self._high)  # fmt: skip
+        if not self._n:
+            return Counts(self._counts.copy(), LEAST, 0, 0, self._odd, math.nan, math.nan, math.nan, math.nan)
+        return Counts(self._counts.copy(), self._top, self._n, self._zeros, self._odd, self._sum / self._n,
+                      math.sqrt(self._squares / self._n), self._low, self._high)  # fmt: skip
 
 
 def doubled(counts: np.ndarray) -> np.ndarray:

@@ -3,8 +3,7 @@
 import numpy as np
 
 from neocog.explain.anatomy.dead import FLAT, Idle, Layer
-from neocog.explain.anatomy.flow_figure import MARGIN, WIDE, fitted
-from neocog.figure.parts import heading, pixels_of_map, scale_bar
+from neocog.figure.parts import MARGIN, WIDE, fitted, heading, pixels_of_map, scale_bar
 from neocog.figure.sketch import NORMAL, SMALL, Sketch
 
 ROW, NAME, WORDS = 18, 170, 300
@@ -22,7 +21,7 @@ def draw_dead(about: str, found: Idle) -> Sketch:
     for layer in found.layers:
         sheet.text(MARGIN, y + ROW - 6, fitted(f"{layer.path} {layer.kind}", NAME - 10), SMALL)
         sheet.picture(MARGIN + NAME, y + 1, pixels_of_map(np.sort(layer.live)[::-1][None], 1.0), strip, ROW - 4)
-        gone = len(layer.dead) or len(layer.saturated)
+        gone = len(layer.dead) + len(layer.saturated)  # no unit is both
         if gone:
             wide = strip * gone / len(layer.top)
             sheet.box(MARGIN + NAME + strip - wide, y + 1, wide, ROW - 4, "k1")

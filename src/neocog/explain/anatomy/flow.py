@@ -56,17 +56,23 @@ class Flow:
     @property
     def ratio(self) -> float:
         """Norm at the first layer's output over that at the last's, medians of the batches: far below 1 it vanished."""
-        return float(np.median(self.outputs[:, 0]) / np.median(self.outputs[:, -1]))
+        return _first_over_last(self.outputs)
 
     @property
     def weight_ratio(self) -> float:
         """The same of the weights' gradients."""
-        return float(np.median(self.weights[:, 0]) / np.median(self.weights[:, -1]))
+        return _first_over_last(self.weights)
 
     @property
     def a_layer(self) -> float:
         """The factor by which the gradient at the outputs changes from a layer to the one before, geometric mean."""
         return self.ratio ** (1 / max(self.depths[-1] - self.depths[0], 1))
+
+
+def _first_over_last(norms: np.ndarray) -> float:
+    """Of the medians of B×L norms; NaN where nothing came at all."""
+    first, last = float(np.median(norms[:, 0])), float(np.median(norms[:, -1]))
+    return first / last if last else np.nan if not first else np.inf
 
 
 def weight_of(model: Model, path: str) -> Tensor:

@@ -6,10 +6,10 @@ import numpy as np
 
 from neocog.arch.drawing.measure import width
 from neocog.explain.anatomy.flow import Flow
-from neocog.figure.parts import Plot, Series, exponent, heading, key, lines, number
+from neocog.figure.parts import MARGIN, WIDE, Plot, Series, fitted, heading, key, lines, number
 from neocog.figure.sketch import SMALL, Sketch
 
-WIDE, MARGIN, HIGH = 900, 28, 230
+HIGH = 230  # of a chart
 WHOSE = {"batch": "the batch's statistics", "running": "running statistics"}
 
 
@@ -69,27 +69,8 @@ def _chart(sheet: Sketch, plot: Plot, rows: Sequence[tuple[Flow, np.ndarray, str
 
 
 def _line(name: str, flow: Flow) -> str:
-    words = f": first/last layer {plain(flow.ratio)} at the outputs, {plain(flow.weight_ratio)} of the weights"
+    words = f": first/last layer {number(flow.ratio)} at the outputs, {number(flow.weight_ratio)} of the weights"
     return fitted(name, WIDE - 2 * MARGIN - 22 - width(words, SMALL)) + words
-
-
-def fitted(words: str, room: float, size: float = SMALL) -> str:
-    """The words, or as much of their beginning as there is room for."""
-    if width(words, size) <= room:
-        return words
-    while words and width(words + "…", size) > room:
-        words = words[:-1]
-    return words.rstrip() + "…"
-
-
-def plain(value: float) -> str:
-    """Three digits, as people write them: 1,112 and 7.8·10⁻⁵."""
-    if 1000 <= abs(value) < 1e6:
-        return f"{value:,.0f}"
-    if not value or 1e-3 <= abs(value) < 1000 or not np.isfinite(value):
-        return number(value)
-    mantissa, power = f"{value:.1e}".split("e")
-    return f"{mantissa}·{exponent(10.0 ** int(power))}".replace("-", "−")
 
 
 def _notes(found: Sequence[tuple[str, Flow]], bounded: bool, blocks: bool) -> list[str]:
@@ -101,8 +82,8 @@ def _notes(found: Sequence[tuple[str, Flow]], bounded: bool, blocks: bool) -> li
         )
     for name, flow in found if bounded else ():
         if np.isfinite(flow.bound[0]):
-            words = f"the layers' norms multiply to at most {plain(flow.bound[0])} at the first"
-            notes.append(f"{fitted(name, 420)}: {words}; {plain(np.median(flow.outputs[:, 0]))} came.")
+            words = f"the layers' norms multiply to at most {number(flow.bound[0])} at the first"
+            notes.append(f"{fitted(name, 420)}: {words}; {number(np.median(flow.outputs[:, 0]))} came.")
     if blocks:
         notes += [
             "A share is ⟨c, g⟩/‖g‖² of the gradient g at the entrance and its part c by the shortcut; the other has the rest,",

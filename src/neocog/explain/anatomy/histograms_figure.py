@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from neocog.explain.anatomy.flow_figure import MARGIN, WIDE, fitted
 from neocog.explain.anatomy.histograms import KINDS, Moment, together
-from neocog.figure.parts import heading, number
+from neocog.figure.parts import MARGIN, WIDE, fitted, heading, number
 from neocog.figure.sketch import NORMAL, SMALL, Sketch
 
 SHOWN, NAME, GAP, TALL, STEP = 0.995, 128, 26, 34, 9
@@ -65,8 +64,9 @@ def _cell(sheet: Sketch, x: float, y: float, wide: float, moments: Sequence[Mome
     first, end = (one.counts[kind][layer] for one in (moments[0], moments[-1]))
     sheet.text(x, base + 14, f"±{number(span)}", SMALL - 1, ink="soft")
     words = number(end.rms) if len(moments) == 1 else f"{number(first.rms)} → {number(end.rms)}"
-    zeros = f", {100 * end.zero_share:.1f} % zeros" if end.zero_share >= 0.001 else ""
-    sheet.text(x + wide, base + 14, f"rms {words}{zeros}", SMALL - 1, "end", "soft")
+    words += f", {100 * end.zero_share:.1f} % zeros" if end.zero_share >= 0.001 else ""
+    words += f", {end.odd:,} not finite" if end.odd else ""
+    sheet.text(x + wide, base + 14, f"rms {words}", SMALL - 1, "end", "soft")
 
 
 def spread(count: int, most: int) -> list[int]:

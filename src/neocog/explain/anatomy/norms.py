@@ -137,7 +137,7 @@ class _Lrn:
         live = before.abs() > 1e-20  # what is 0 is damped by no factor that could be seen
         ratios = [(v[live] / before[live]).cpu().numpy() for v in (after, self.other(before))]
         for row, ratio in enumerate(ratios):
-            self.factors[row] += np.histogram(np.clip(ratio, 0, self.most), FACTORS, (0, self.most))[0]
+            self.factors[row] += np.histogram(np.clip(np.nan_to_num(ratio), 0, self.most), FACTORS, (0, self.most))[0]
             self.total[row] += ratio.sum(dtype=np.float64)
         self.n += len(ratios[0])
 

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from neocog.explain.anatomy.counting import Counts
-from neocog.explain.anatomy.flow_figure import MARGIN, WIDE, fitted
 from neocog.explain.anatomy.norms import BatchNormed, Damped
-from neocog.figure.parts import Plot, heading, histogram, number
+from neocog.figure.parts import MARGIN, WIDE, Plot, fitted, heading, histogram, number
 from neocog.figure.sketch import NORMAL, SMALL, Sketch
 
 HIGH, ROW, GAP, SHOWN = 92, 176, 30, 0.998
@@ -60,18 +59,20 @@ def _pair(sheet: Sketch, y: float, layer: BatchNormed | Damped) -> None:
 def _batch_norm(sheet: Sketch, y: float, layer: BatchNormed) -> None:
     """Each map's running mean (across) and the pictures' (up), in one scale; its γ."""
     plot = _place(2, y)
-    low, high = min(layer.kept[:, 0].min(), layer.seen[:, 0].min()), max(layer.kept[:, 0].max(), layer.seen[:, 0].max())
+    means = np.stack([layer.kept[:, 0], layer.seen[:, 0]])
+    known = np.isfinite(means).all(0)
+    low, high = (means[:, known].min(), means[:, known].max()) if known.any() else (0.0, 0.0)
     reach = max(high - low, 1e-9)
     side = min(plot.wide, plot.high)
     x0 = plot.x + (plot.wide - side) / 2
     sheet.frame(x0, plot.y, side, side)
     sheet.line([(x0, plot.y + side), (x0 + side, plot.y)], "soft", 1, True)
-    for i, (kept, seen) in enumerate(zip(layer.kept[:, 0], layer.seen[:, 0], strict=True)):
+    for i, (kept, seen) in ((i, means[:, i]) for i in np.flatnonzero(known)):
         sheet.dot(x0 + (kept - low) / reach * side, plot.y + side - (seen - low) / reach * side, "k0", f"map {i}", 2)
     sheet.text(plot.x, plot.y - 5, "maps' means: kept across, seen up", SMALL, ink="soft")
     sheet.text(x0, plot.y + side + 14, number(low), SMALL - 1, "start", "soft")
     sheet.text(x0 + side, plot.y + side + 14, number(high), SMALL - 1, "end", "soft")
-    gain = layer.affine[:, 0]
+    gain = np.nan_to_num(layer.affine[:, 0])
     top = max(float(np.abs(gain).max()), 1e-9)
     low = -top if gain.min() < 0 else 0.0
     counts = np.histogram(gain, 24, (low, top))[0]
@@ -82,7 +83,7 @@ def _damped(sheet: Sketch, y: float, layer: Damped) -> None:
     """The factors with both readings of α; each map's damping, most damped first."""
     plot = _place(2, y)
     most, bins = max(1, int(layer.factors.max())), layer.factors.shape[1]
-    first = max(0, min(bins - 8, int(np.flatnonzero(layer.factors.sum(0) > 0.001 * layer.factors.sum())[0]) - 1))
+    first = max(0, min(bins - 8, int(np.argmax(layer.factors.sum(0) > 0.001 * layer.factors.sum())) - 1))
     step = plot.wide / (bins - first)
     for row, ink in ((1, "k1"), (0, "k0")):
         edge = [(plot.x, plot.y + plot.high)]

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from neocog.explain.anatomy.flow_figure import HIGH, MARGIN, WHOSE, WIDE, fitted, plain
+from neocog.explain.anatomy.flow_figure import HIGH, WHOSE
 from neocog.explain.anatomy.responses import Responses
-from neocog.figure.parts import Plot, Series, heading, key, lines, pixels_of_map, scale_bar
+from neocog.figure.parts import MARGIN, WIDE, Plot, Series, fitted, heading, key, lines, number, pixels_of_map, scale_bar
 from neocog.figure.sketch import SMALL, Sketch
 
 ROW = 11  # pixels of a gate's row
@@ -23,7 +23,7 @@ def draw_responses(found: Sequence[tuple[str, Responses]], about: str) -> Sketch
     high = below + (HIGH * 0.7 + 76 if blocks else 0) + gates_high + 16 * len(notes) + 18
     sheet = Sketch(WIDE, high, "Standard deviation of layer responses: " + ", ".join(name for name, _ in found))
     heading(sheet, "How large the layers' answers are", about)
-    names = [f"{fitted(name, 430)}: median of {len(one.std)} layers {plain(float(np.median(one.std)))}" for name, one in found]
+    names = [f"{fitted(name, 430)}: median of {len(one.std)} layers {number(float(np.median(one.std)))}" for name, one in found]
     key(sheet, MARGIN, 28 + 62, [(words, f"k{i}") for i, words in enumerate(names)])
     half = (WIDE - 2 * MARGIN - 2 * 52 - 24) / 2
     left, right = Plot(MARGIN + 46, top + 30, half, HIGH), Plot(MARGIN + 46 + half + 82, top + 30, half, HIGH)

@@ -51,8 +51,8 @@ def steepness(model: Model, row: Row, statistics: str) -> float:
     if isinstance(record, records.MaxPool2d):
         return often
     if isinstance(record, records.AvgPool2d):
-        if not record.count_padding and (rows.before or columns.before or record.ceil):
-            return math.nan
+        if record.ceil or (not record.count_padding and any((rows.before, rows.after, columns.before, columns.after))):
+            return math.nan  # windows at the border divide by less
         return often / math.sqrt(rows.kernel * columns.kernel)
     if isinstance(record, records.Conv2d | records.DepthwiseConv2d):
         weight = leaf.weight.detach().flatten(1)  # type: ignore[operator, union-attr]

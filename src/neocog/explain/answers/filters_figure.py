@@ -6,12 +6,12 @@ import numpy as np
 
 from neocog.explain.answers.filters import DEAD, DOMINATES, RADIUS, Filters
 from neocog.explain.targets import listed
-from neocog.figure.colours import COLD_WARM, diverging, strip
-from neocog.figure.parts import Plot, Series, heading, lines, number
+from neocog.figure.colours import diverging
+from neocog.figure.parts import MARGIN, Plot, Series, colour_bar, heading, lines, number
 from neocog.figure.sketch import NORMAL, SMALL, Sketch
 
 MOST = 128  # filters that are drawn
-MARGIN, TILE, WIDE = 28, 50, 16
+TILE, WIDE = 50, 16
 
 
 def tiles_of(found: Filters, numbers: Sequence[int], scale: float) -> list[np.ndarray]:
@@ -61,8 +61,7 @@ def draw_filters(title: str, found: Filters, most: int = MOST) -> Sketch:
 def _legend(sheet: Sketch, y: float, found: Filters) -> float:
     """The scale, and the rules by which filters are flagged, with how many each found."""
     colour, scale = found.on_pixels and found.weights.shape[1] == 3, drawn_scale(found)
-    bar = np.repeat(np.linspace(0, 255, 160)[None, :, None], 3, 2).astype(np.uint8) if colour else strip(COLD_WARM)
-    sheet.picture(MARGIN, y, np.repeat(bar, 8, 0), 150, 10)
+    sheet.picture(MARGIN, y, colour_bar(colours=colour), 150, 10)
     for x, words, anchor in ((0, "−" + number(scale), "start"), (75, "0", "middle"), (150, "+" + number(scale), "end")):
         sheet.text(MARGIN + x, y + 22, words, SMALL, anchor, "soft")
     slices = "of each filter the slice with the largest weights, number ← its input map"

@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw
 
 from neocog.arch import HOG, Flatten, Linear, analyse
 from neocog.errors import UserError
+from neocog.explain.inside import input_of
 from neocog.figure.sheet import Group, sheet
 from neocog.nn import Model
 from neocog.nn.hog import hog_blocks, hog_length
@@ -71,13 +72,12 @@ def spoken(model: Model, pixels: np.ndarray, number: int) -> Spoken | None:
     if [type(record) for record in records] != [HOG, Flatten, Linear]:
         return None
     record, shape = records[0], analyse(model.arch).rows[0].output
-    assert isinstance(record, HOG) and model.preprocessing is not None and model.classes is not None
-    x = torch.from_numpy(model.preprocessing.normalise(pixels[None]))
+    assert isinstance(record, HOG) and model.classes is not None
     with torch.inference_mode():
-        found = model.get_submodule(nodes[0].path)(x)[0].numpy()
+        found = model.get_submodule(nodes[0].path)(input_of(model, pixels))[0].cpu().numpy()
     weight = model.get_classifier().weight
     assert isinstance(weight, torch.Tensor)
-    product = (found * weight[number].detach().numpy().reshape(shape)).transpose(1, 2, 0)
+    product = (found * weight[number].detach().cpu().numpy().reshape(shape)).transpose(1, 2, 0)
     cell = record.side(model.arch.input)
     both = [Strokes(_cells(np.maximum(sign * product, 0), record), cell, product.size) for sign in (1, -1)]
     return Spoken(model.classes[number], *both)

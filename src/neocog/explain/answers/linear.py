@@ -11,7 +11,8 @@ from neocog.nn import Model
 
 @dataclass(frozen=True, eq=False)
 class Templates:
-    """The weights of a full connection on pixels: `maps` out × C×H×W, `names` of its outputs, `path` of the layer.
+    """The weights of a full connection on pixels: `maps` out × C×H×W (C in RGB), `names` of its outputs, `path` of the
+    layer.
 
     Where pixels are bright and weights positive, the output rises; the bias is not in the picture.
     """
@@ -51,6 +52,8 @@ def templates(model: Model) -> Templates:
         )
     weight = model.get_submodule(path).weight
     maps = weight.detach().float().cpu().numpy().reshape(-1, *model.arch.input)  # type: ignore[union-attr, operator]
+    if model.preprocessing is not None and model.preprocessing.color == "BGR":
+        maps = maps[:, ::-1]
     is_head = model.arch.head is not None and model.arch.head.path == path
     if is_head and model.classes is not None and len(model.classes) == len(maps):
         return Templates(path, model.classes, maps)

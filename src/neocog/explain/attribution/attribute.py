@@ -49,6 +49,16 @@ class Attribution:
         return self.values.ndim == 3 and self.values.shape[0] == 3 and not self.method.adds
 
     @property
+    def signed(self) -> bool:
+        """Whether the map has signs: sizes of numbers that do not add up have none."""
+        return self.method.signed and (self.method.adds or self.values.ndim == 2)
+
+    @property
+    def alone(self) -> np.ndarray:
+        """What is drawn beside the picture: the map; of a grey picture whose map has sizes, the numbers with their signs."""
+        return self.values[0] if self.method.signed and not self.signed and len(self.values) == 1 else self.map
+
+    @property
     def told(self) -> str:
         """Its settings, in words."""
         said = [f"{key} {value}" for key, value in self.settings.items() if key != "layer" and value is not None]
@@ -100,6 +110,10 @@ def attribute(
     with undisturbed(model), torch.no_grad():
         scores = answers(model, x)[0]
         number = int(scores.argmax()) if target is None else target
+        if not isinstance(number, Target) and not 0 <= number < len(scores):
+            raise UserError(
+                f"{model.arch.name} has {len(scores)} classes, numbered 0 to {len(scores) - 1}; there is no {number}"
+            )
         wanted = number if isinstance(number, Target) else classes([number])
         value = float(value_of(model, x, wanted)[0])
         chance_of = float(scores.softmax(0)[wanted.channels[0]]) if wanted.path is None else None

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from neocog.arch import AdaptiveAvgPool2d, Architecture, AvgPool2d, Conv2d, Dropout, Flatten, Linear, analyse
 from neocog.errors import UserError
-from neocog.explain.inside import undisturbed, values_at
+from neocog.explain.inside import module_at, undisturbed, values_at
 from neocog.explain.targets import Target, value_of
 from neocog.nn import Model
 
@@ -147,7 +147,7 @@ def _cut_at(model: nn.Module, layer: str) -> Iterator[list[Tensor]]:
         found.append(out.detach().requires_grad_())
         return found[-1].clone()  # for what follows and may write into it
 
-    handle = model.get_submodule(layer).register_forward_hook(hook)
+    handle = module_at(model, layer).register_forward_hook(hook)
     try:
         yield found
     finally:

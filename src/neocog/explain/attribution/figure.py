@@ -4,14 +4,27 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from neocog.arch.drawing.measure import width
+from neocog.arch.drawing.measure import clip, width
 from neocog.explain.attribution.attribute import UNCHECKED, Attribution
 from neocog.explain.attribution.sanity import STAYS, Badge
 from neocog.figure.colours import diverging
-from neocog.figure.parts import Plot, Series, heading, lines, number, overlay, pixels_of_map, ruler, scale_bar
-from neocog.figure.sketch import NORMAL, SMALL, Sketch
+from neocog.figure.parts import (
+    MARGIN,
+    Plot,
+    Series,
+    heading,
+    lines,
+    number,
+    overlay,
+    pixels_of_map,
+    round_length,
+    ruler,
+    scale_bar,
+    wrapped,
+)
+from neocog.figure.sketch import LARGE, NORMAL, SMALL, Sketch
 
-MARGIN, SIDE, GAP = 28.0, 264.0, 26.0
+SIDE, GAP, BAR = 264.0, 26.0, 160.0  # BAR: of a scale at least, so that its numbers have room below narrow pictures
 SHARE = 0.995  # of a pixel-fine map's sizes: where its colours end, for few single pixels are far above all others
 FINE = 64  # places a side from which on a map counts as pixel-fine
 
@@ -27,7 +40,7 @@ def draw_attribution(found: Attribution) -> Sketch:
     """The picture; the map laid over it; the map alone; their scales; what was measured of the method here."""
     notes = [*found.notes, f"{found.method.title}: {found.badge.words if found.badge else UNCHECKED}"]
     wide = 2 * MARGIN + 3 * SIDE + 2 * GAP
-    wrapped = [line for note in notes for line in wrap(note, wide - 2 * MARGIN)]
+    said_below = [line for note in notes for line in wrapped(note, wide - 2 * MARGIN)]
     high, across = found.picture.shape[:2]
     scale = SIDE / max(high, across)
     w, h = across * scale, high * scale
@@ -35,11 +48,11 @@ def draw_attribution(found: Attribution) -> Sketch:
     chance = "" if found.probability is None else f", probability {found.probability:.3g}"
     what = "score" if found.probability is not None else "value"
     said = f"{found.net} · {found.method.source} · {what} {number(found.value)}{chance}"
-    about = wrap(said + (f" · {found.told}" if found.told else ""), wide - 2 * MARGIN)
+    about = wrapped(said + (f" · {found.told}" if found.told else ""), wide - 2 * MARGIN)
     title = f"{found.method.title} of {found.unit}"
-    sheet = Sketch(wide, MARGIN + 65 + 17 * len(about) + h + 60 + 17 * len(wrapped) + charts + MARGIN / 2, title)
+    sheet = Sketch(wide, MARGIN + 65 + 17 * len(about) + h + 60 + 17 * len(said_below) + charts + MARGIN / 2, title)
     y = _headed(sheet, about)
-    top, signed = colour_top(found.map), found.method.signed and not found.coloured
+    top, signed = colour_top(found.map), found.signed
     lefts = [MARGIN + i * (SIDE + GAP) for i in range(3)]
     titles = ("the picture as the network gets it", "the map over it, in grey", _alone(found))
     for left, title in zip(lefts, titles, strict=True):
@@ -47,25 +60,25 @@ def draw_attribution(found: Attribution) -> Sketch:
     y += 8
     sheet.picture(lefts[0], y, found.picture, w, h)
     sheet.picture(lefts[1], y, overlay(found.picture, found.map, top, signed), w, h)
-    sheet.picture(lefts[2], y, map_pixels(found, top), w, h)
+    sheet.picture(lefts[2], y, map_pixels(found), w, h)
     for left in lefts:
         sheet.frame(left, y, w, h)
     y += h
-    ruler(sheet, lefts[0], y + 14, _round_length(across), scale)
+    ruler(sheet, lefts[0], y + 14, round_length(across), scale)
     if not signed:
-        warm_bar(sheet, lefts[1], y + 8, w, top)
+        warm_bar(sheet, lefts[1], y + 8, max(w, BAR), top)
     else:
-        scale_bar(sheet, lefts[1], y + 8, w, top, True)
+        scale_bar(sheet, lefts[1], y + 8, max(w, BAR), top, True)
     if found.coloured:
         sheet.text(lefts[2], y + 18, f"±{number(colour_top(found.values))} at full colour; 0 is grey", SMALL, ink="soft")
     else:
-        scale_bar(sheet, lefts[2], y + 8, w, top, signed)
+        scale_bar(sheet, lefts[2], y + 8, max(w, BAR), colour_top(found.alone), found.method.signed)
     most = float(np.abs(found.map).max())
     y += 44
     if most > top > 0:
         sheet.text(lefts[1], y + 2, f"colours end where 0.5 % lie above; largest {number(most)}", SMALL - 1, ink="soft")
     y += 18
-    for line in wrapped:
+    for line in said_below:
         sheet.text(MARGIN, y, line, NORMAL)
         y += 17
     if charts and found.badge:
@@ -75,7 +88,7 @@ def draw_attribution(found: Attribution) -> Sketch:
 
 def _headed(sheet: Sketch, about: Sequence[str]) -> float:
     """The sheet's title and some lines about it; where the next thing may begin."""
-    y = heading(sheet, sheet.title) + 4
+    y = heading(sheet, clip(sheet.title, LARGE * 1.12, sheet.wide - 2 * MARGIN)) + 4
     for line in about:
         sheet.text(MARGIN, y, line, NORMAL, ink="soft")
         y += 17
@@ -90,11 +103,11 @@ def _alone(found: Attribution) -> str:
     return f"alone, {fine}" + (": red for, blue against" if found.method.signed else "")
 
 
-def map_pixels(found: Attribution, top: float) -> np.ndarray:
+def map_pixels(found: Attribution) -> np.ndarray:
     """The map, or coloured values, uint8 of their own size."""
     if found.coloured:
         return diverging(found.values, colour_top(found.values))
-    return pixels_of_map(found.map, top, found.method.signed)
+    return pixels_of_map(found.alone, colour_top(found.alone), found.method.signed)
 
 
 def warm_bar(sheet: Sketch, x: float, y: float, wide: float, top: float) -> None:
@@ -149,25 +162,6 @@ def _below(found: Attribution) -> list[str]:
     return [part for part in (flat, found.told, *badge) if part]
 
 
-def _round_length(pixels: int) -> int:
-    """A round number of pixels of about a fifth of the picture."""
-    goal = pixels / 5
-    return min((n * 10**k for k in range(4) for n in (1, 2, 5)), key=lambda n: abs(n - goal))
-
-
-def wrap(words: str, wide: float, size: float = NORMAL) -> list[str]:
-    """The words in lines of at most `wide` pixels."""
-    found, line = [], ""
-    for word in words.split(" "):
-        longer = f"{line} {word}".strip()
-        if line and width(longer, size) > wide:
-            found.append(line)
-            line = word
-        else:
-            line = longer
-    return [*found, line] if line else found
-
-
 TILE, ACROSS = 214.0, 4
 
 
@@ -176,30 +170,30 @@ def draw_comparison(title: str, about: str, found: Sequence[Attribution], refuse
     picture = found[0].picture
     scale = TILE / max(picture.shape[:2])
     w, h = picture.shape[1] * scale, picture.shape[0] * scale
-    badges = [[piece for part in _below(one) for piece in wrap(part, TILE, SMALL)] for one in found]
+    badges = [[piece for part in _below(one) for piece in wrapped(part, TILE, SMALL)] for one in found]
     line = 20 + h + 34 + 15 * max(map(len, badges)) + 18
     rows = -(-(len(found) + 1) // ACROSS)
     wide = 2 * MARGIN + ACROSS * TILE + (ACROSS - 1) * GAP
-    reasons = [piece for name, why in refused.items() for piece in wrap(f"{name}: {why}", wide - 2 * MARGIN, SMALL)]
+    reasons = [piece for name, why in refused.items() for piece in wrapped(f"{name}: {why}", wide - 2 * MARGIN, SMALL)]
     last = "" if any(one.badge for one in found) else f"The methods' worth was {UNCHECKED}."
-    lines_about = wrap(about, wide - 2 * MARGIN)
+    lines_about = wrapped(about, wide - 2 * MARGIN)
     high = MARGIN + 47 + 17 * len(lines_about) + rows * line + 16 * len(reasons) + (22 if last else 0) + MARGIN / 2
     sheet = Sketch(wide, high, title)
     y = _headed(sheet, lines_about)
     sheet.text(MARGIN, y + 4, "the picture", NORMAL, bold=True)
     sheet.picture(MARGIN, y + 12, picture, w, h)
     sheet.frame(MARGIN, y + 12, w, h)
-    ruler(sheet, MARGIN, y + h + 26, _round_length(picture.shape[1]), scale)
+    ruler(sheet, MARGIN, y + h + 26, round_length(picture.shape[1]), scale)
     for i, (one, words) in enumerate(zip(found, badges, strict=True), 1):
         left, top = MARGIN + i % ACROSS * (TILE + GAP), y + i // ACROSS * line
-        signed, most = one.method.signed and not one.coloured, colour_top(one.map)
+        signed, most = one.signed, colour_top(one.map)
         sheet.text(left, top + 4, one.method.title, NORMAL, bold=True)
         sheet.picture(left, top + 12, overlay(picture, one.map, most, signed), w, h)
         sheet.frame(left, top + 12, w, h)
         if signed:
-            scale_bar(sheet, left, top + h + 18, w, most, True)
+            scale_bar(sheet, left, top + h + 18, max(w, BAR), most, True)
         else:
-            warm_bar(sheet, left, top + h + 18, w, most)
+            warm_bar(sheet, left, top + h + 18, max(w, BAR), most)
         for k, piece in enumerate(words):
             sheet.text(left, top + h + 58 + 15 * k, piece, SMALL)
     y += rows * line

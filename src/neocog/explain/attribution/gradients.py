@@ -33,14 +33,17 @@ def input_x_gradient(model: nn.Module, x: Tensor, target: Target) -> Tensor:
 def smoothgrad(model: nn.Module, x: Tensor, target: Target, samples: int = 25, noise: float = 0.15, seed: int = 0) -> Tensor:
     """The mean gradient over `samples` noisy copies, N×C×H×W (Smilkov et al. 2017): x + N(0, σ²), σ = noise · (max x − min x).
 
-    The paper's figures take 10 to 20 % noise. All pictures get the same draws, so a batch gives what one by one gives.
+    The paper's figures take 10 to 20 % noise. All pictures get the same draws, so a batch gives what one by one gives. A unit
+    without a place stays at its clean place.
     """
+    target = placed(model, x, target)
     share = x.flatten(1)
     sigma = noise * (share.amax(1) - share.amin(1)).view(-1, 1, 1, 1)
     draws = torch.Generator().manual_seed(seed)
     total = torch.zeros_like(x)
     for count in _portions(samples, len(x)):
-        drawn = torch.randn(count, *x.shape[1:], generator=draws, dtype=x.dtype).to(x.device)
+        each = [torch.randn(x.shape[1:], generator=draws, dtype=x.dtype) for _ in range(count)]  # several at once differ
+        drawn = torch.stack(each).to(x.device)
         noisy = (x[:, None] + sigma[:, None] * drawn).flatten(0, 1)
         total += backward(model, noisy, target.repeated(count)).view(len(x), count, *x.shape[1:]).sum(1)
     return total / samples

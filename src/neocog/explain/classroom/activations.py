@@ -9,17 +9,18 @@ from torch import Tensor, nn
 from neocog.arch import Linear, ReLU, Sequential, Sigmoid, Tanh, architecture
 from neocog.arch.init import HeNormal
 from neocog.arch.record import Leaf
-from neocog.explain.classroom import Lesson
-from neocog.explain.classroom.board import MARGIN, board, caption, chart, close, printed, prose, table, tiny
-from neocog.figure.parts import Plot, Series, lines
+from neocog.explain.classroom import Asked, Lesson
+from neocog.explain.classroom.board import MARGIN, across, beside, board, caption, chart, close, printed, table
+from neocog.explain.classroom.numbers import tiny
+from neocog.figure.parts import Series, lines
 from neocog.figure.sketch import Sketch
 from neocog.nets.parts import squash
 from neocog.nn import Model
 from neocog.nn.modules import module
 
 SOURCE = (
-    "LeCun, Bottou, Bengio & Haffner 1998, appendix A (1.7159·tanh(2x/3)); Krizhevsky, Sutskever & Hinton 2012, section 3.1 "
-    "(ReLU). Derivatives by autograd; the deep nets have random weights and are not trained."
+    "LeCun, Bottou, Bengio & Haffner 1998, appendix A (1.7159·tanh(2x/3)); Krizhevsky, Sutskever & Hinton 2012 (ReLU). "
+    "Derivatives by autograd; the deep nets have random weights and are not trained."
 )
 KINDS: dict[str, tuple[Leaf, str]] = {
     "ReLU": (ReLU(), "k0"),
@@ -58,11 +59,11 @@ def through_depth(record: Leaf, seed: int) -> list[float]:
     return [float(g.norm() / up.norm()) for g in reversed(gradients)]
 
 
-def show(name: str, picture: object, seed: int) -> Lesson:
+def show(asked: Asked) -> Lesson:
     """The functions, their derivatives, and measured gradients through twenty layers beside the bound of their product."""
     x = np.linspace(-6, 6, 241)
     found = {kind: values(record, x) for kind, (record, _) in KINDS.items()}
-    deep = {kind: through_depth(record, seed) for kind, (record, _) in KINDS.items()}
+    deep = {kind: through_depth(record, asked.seed) for kind, (record, _) in KINDS.items()}
     largest = {kind: float(values(record, np.linspace(-8, 8, 160001))[1].max()) for kind, (record, _) in KINDS.items()}
     fine = np.linspace(0, 3, 30001)
     bend = float(fine[np.abs(np.gradient(values(squash(), fine)[1], fine)).argmax()])
@@ -80,13 +81,13 @@ def show(name: str, picture: object, seed: int) -> Lesson:
     ]
     told = (
         f"A sigmoid passes at most {largest['sigmoid']:g} of a gradient, so {DEPTH} of them at most "
-        f"{tiny(largest['sigmoid'] ** DEPTH)}, before the weights have their say. A ReLU that is on passes all of it. "
-        f"LeNet-5's function takes 1 to 1 and −1 to −1, where its codes lie, and bends most at ±{bend:.2f}."
+        f"{tiny(largest['sigmoid'] ** DEPTH)}, were it for the slopes alone; weights of variance 2/fan-in multiply by √2 a "
+        f"layer or so, and {tiny(deep['sigmoid'][-1])} was measured. A ReLU that is on passes all of it. LeNet-5's function "
+        f"takes 1 to 1 and −1 to −1, where its codes lie, and bends most at ±{bend:.2f}."
     )
     sheet = _draw(x, found, deep, largest, heads, rows, told)
     return Lesson(
-        name,
-        "Activations and their derivatives",
+        asked.name,
         sheet,
         (*printed(heads, rows), "", told),
         {"largest_slope": largest, "bends_most_at": bend, "depth": DEPTH, "gradient": deep},
@@ -95,22 +96,19 @@ def show(name: str, picture: object, seed: int) -> Lesson:
 
 def _draw(x: np.ndarray, found: dict, deep: dict, largest: dict, heads: tuple, rows: list, told: str) -> Sketch:
     sheet, y = board("Activations and their derivatives", "What a unit answers, and how much of a gradient it lets back.")
-    room = (sheet.wide - 2 * MARGIN - 52) / 2 - 30
-    for i, (up, low, high) in enumerate((("f(x)", -2.0, 3.0), ("f′(x)", 0.0, 1.25))):
-        plot = Plot(MARGIN + 52 + i * (room + 66), y + 44, room, 210)
+    for i, (plot, up, low, high) in enumerate(
+        zip(beside(sheet, y + 44, 210), ("f(x)", "f′(x)"), (-2.0, 0.0), (3.0, 1.25), strict=True)
+    ):
         inside = [(kind, np.clip(v[i], low, high), np.abs(v[i]) <= high) for kind, v in found.items()]
         series = [Series(kind, x[keep].tolist(), v[keep].tolist(), KINDS[kind][1]) for kind, v, keep in inside]
-        (chart if i == 0 else lines)(sheet, plot, series, "x", up, low=low, high=high, **({} if i == 0 else {"legend": False}))
+        (lines if i else chart)(sheet, plot, series, "x", up, low=low, high=high, **({"legend": False} if i else {}))
     y += 44 + 210 + 62
     caption(sheet, MARGIN, y, f"A gradient on its way back through {DEPTH} layers of {WIDTH} units")
-    plot = Plot(MARGIN + 52, y + 52, sheet.wide - 2 * MARGIN - 70, 220)
     layers = list(range(DEPTH + 1))
     series = [Series(kind, layers, g, KINDS[kind][1], dots=True) for kind, g in deep.items()]
-    series.append(
-        Series(
-            "sigmoid's bound without weights, ¼ a layer", layers, [largest["sigmoid"] ** n for n in layers], "k5", dashed=True
-        )
-    )
-    chart(sheet, plot, series, "layers passed on the way back", "|gradient|, 1 at the answer", logarithmic=True)
+    bound = [largest["sigmoid"] ** n for n in layers]
+    series.append(Series("the sigmoid's slopes alone: ¼ a layer at most", layers, bound, "k5", dashed=True))
+    words = "layers passed on the way back", "|gradient|, 1 at the answer"
+    chart(sheet, across(sheet, y + 52, 220), series, *words, logarithmic=True)
     y = table(sheet, MARGIN, y + 52 + 220 + 66, heads, rows)
-    return close(sheet, prose(sheet, MARGIN, y + 12, sheet.wide - 2 * MARGIN, told), SOURCE)
+    return close(sheet, y + 6, [told], SOURCE)

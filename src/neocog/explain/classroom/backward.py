@@ -5,32 +5,18 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from neocog.explain.classroom import Lesson
-from neocog.explain.classroom.blackboard import (
-    MARGIN,
-    begin,
-    caption,
-    draw,
-    finish,
-    gap,
-    grid,
-    normal,
-    plain,
-    products,
-    sign,
-    signed,
-    tiny,
-    window,
-)  # fmt: skip
-from neocog.explain.classroom.sliding import flipped
-from neocog.explain.classroom.sparse import matrix_of
+from neocog.explain.classroom import Asked, Lesson
+from neocog.explain.classroom.board import MARGIN, board, close
+from neocog.explain.classroom.cells import grid, named, products, sign, tinted, window
+from neocog.explain.classroom.convolution import flipped
+from neocog.explain.classroom.numbers import gap, normal, plain, tiny, whole
+from neocog.explain.classroom.sparse_matrix import matrix_of
 from neocog.figure.sketch import NORMAL, SMALL, Sketch
 
 N, K = 5, 3
 SOURCE = (
-    "Dumoulin & Visin 2016, section 4 (transposed convolution arithmetic); LeCun et al. 1989, Backpropagation applied to "
-    "handwritten "
-    "zip code recognition. Autograd is torch's, of the forward convolution."
+    "Dumoulin & Visin 2016 (transposed convolution arithmetic); LeCun et al. 1989, Backpropagation applied to handwritten zip "
+    "code recognition. Autograd is torch's, of the forward convolution."
 )
 
 
@@ -77,37 +63,36 @@ def differences(seed: int, stride: int, padding: int) -> dict[str, float]:
     }
 
 
-def show(name: str, picture: object, seed: int) -> Lesson:
-    w, g = draw(seed, K, K), draw(seed + 1, N - K + 1, N - K + 1)
-    x = draw(seed + 2, N, N)
+def show(asked: Asked) -> Lesson:
+    w, g = whole(asked.seed, K, K), whole(asked.seed + 1, N - K + 1, N - K + 1)
+    x = whole(asked.seed + 2, N, N)
     back = to_input(g[None], w[None, None], (N, N))[0]
     facts = {
         "filter": w.tolist(),
         "gradient_of_the_output": g.tolist(),
         "gradient_of_the_input": back.tolist(),
         "max_difference": gap(back, told(x[None], w[None, None], g[None])[0]),
-        "stride 1": differences(seed, 1, 0),
-        "stride 1, padding 1": differences(seed, 1, 1),
-        "stride 2, padding 1": differences(seed, 2, 1),
-        "stride 3, padding 0": differences(seed, 3, 0),
+        "stride 1": differences(asked.seed, 1, 0),
+        "stride 1, padding 1": differences(asked.seed, 1, 1),
+        "stride 2, padding 1": differences(asked.seed, 2, 1),
+        "stride 3, padding 0": differences(asked.seed, 3, 0),
     }
     worst = max(max(v.values()) for v in facts.values() if isinstance(v, dict))
     proved = [
         f"On the board: difference from autograd {tiny(facts['max_difference'])}. With 3 maps in, 4 out and strides 1, 2, 3 "
-        "(one does not fit): turned filters, "
-        f"transposed matrix and conv_transpose2d all agree with autograd within {tiny(worst)}.",
+        "(one does not fit): turned filters, transposed matrix and conv_transpose2d all agree with autograd within "
+        f"{tiny(worst)}.",
         "A pixel's gradient is the sum over the places that saw it, each times the weight through which it was seen: so the "
-        "filter is turned "
-        "round, and with several maps its input and output maps change places.",
+        "filter is turned round, and with several maps its input and output maps change places.",
     ]
     title = "Backwards, a convolution is a convolution"
     about = "The gradient at the output, with zeros around it, under the filter turned by 180°: the gradient at the input."
-    page, y = begin(title, about)
+    page, y = board(title, about)
     page.place(scene(w, g, back, 11), 0, y - 8)
     y = scattered(page, y + 292, w, g, back)
-    y = stretched(page, y, seed, w)
+    y = stretched(page, y, asked.seed, w)
     frames = tuple(scene(w, g, back, step, title) for step in range(N * N))
-    return Lesson(name, title, finish(page, y, proved, SOURCE), proved, facts, frames)
+    return Lesson(asked.name, close(page, y, proved, SOURCE), proved, facts, frames)
 
 
 def scene(w: Tensor, g: Tensor, back: Tensor, step: int, title: str = "") -> Sketch:
@@ -120,21 +105,21 @@ def scene(w: Tensor, g: Tensor, back: Tensor, step: int, title: str = "") -> Ske
     around = F.pad(g, (edge,) * 4)
     zeros = np.ones(tuple(around.shape), bool)
     zeros[edge:-edge, edge:-edge] = False
-    caption(sheet, MARGIN, top, "∂L/∂y", "3×3, zeros around it")
-    grid(sheet, MARGIN, top, around, cell, signed(g, 0.45), faint=zeros)
+    named(sheet, MARGIN, top, "∂L/∂y", "3×3, zeros around it")
+    grid(sheet, MARGIN, top, around, cell, tinted(g, 0.45), faint=zeros)
     window(sheet, MARGIN, top, row, column, (K, K), cell, "k2")
     left = MARGIN + 7 * cell + 34
     sign(sheet, left - 17, top + 2.5 * cell, "∗")
-    caption(sheet, left, top + cell, "w turned")
-    grid(sheet, left, top + cell, flipped(w), cell, signed(w))
+    named(sheet, left, top + cell, "w turned")
+    grid(sheet, left, top + cell, flipped(w), cell, tinted(w))
     sheet.text(left, top + 4 * cell + 26, "w as it was", SMALL, ink="soft")
-    grid(sheet, left + 16, top + 4 * cell + 34, w, 22, signed(w), size=10)
+    grid(sheet, left + 16, top + 4 * cell + 34, w, 22, tinted(w), size=10)
     right = left + 3 * cell + 48
     sign(sheet, right - 24, top + 2.5 * cell, "=")
-    caption(sheet, right, top, "∂L/∂x", "5×5")
+    named(sheet, right, top, "∂L/∂x", "5×5")
     so_far = back.clone().reshape(-1)
     so_far[step + 1 :] = float("nan")
-    grid(sheet, right, top, so_far.reshape(N, N), cell, signed(back))
+    grid(sheet, right, top, so_far.reshape(N, N), cell, tinted(back))
     window(sheet, right, top, row, column, (1, 1), cell, "k2")
     at, patch = right + N * cell + 34, around[row : row + K, column : column + K]
     sheet.text(at, top - 8, f"what reaches row {row + 1}, column {column + 1}", bold=True)
@@ -147,7 +132,7 @@ def scene(w: Tensor, g: Tensor, back: Tensor, step: int, title: str = "") -> Ske
 def scattered(page: Sketch, y: float, w: Tensor, g: Tensor, back: Tensor) -> float:
     """The same sum the other way: each place lays its gradient times the filter, not turned, over what it had read."""
     cell, top, n = 11, y + 22, N - K + 1
-    caption(
+    named(
         page,
         MARGIN,
         top,
@@ -159,7 +144,7 @@ def scattered(page: Sketch, y: float, w: Tensor, g: Tensor, back: Tensor) -> flo
         left = MARGIN + place * (N * cell + 18)
         values = torch.full((N, N), float("nan"), dtype=w.dtype)
         values[i : i + K, j : j + K] = g[i, j] * w
-        grid(page, left, top + 8, values, cell, signed(back), form=lambda v: "", size=6)
+        grid(page, left, top + 8, values, cell, tinted(back), form=lambda v: "", size=6)
         window(page, left, top + 8, i, j, (K, K), cell, "k2", 1.5)
         page.text(left + N * cell / 2, top + N * cell + 25, f"{plain(float(g[i, j]))} · w", SMALL, "middle", "soft")
         sign(page, left + N * cell + 9, top + 8 + N * cell / 2, "+" if place < n * n - 1 else "=", 13)
@@ -167,34 +152,34 @@ def scattered(page: Sketch, y: float, w: Tensor, g: Tensor, back: Tensor) -> flo
     total = sum(
         (F.pad(g[i, j] * w, (j, N - K - j, i, N - K - i)) for i in range(n) for j in range(n)), torch.zeros(N, N, dtype=w.dtype)
     )
-    grid(page, left, top + 8, total, cell, signed(back), form=lambda v: "")
+    grid(page, left, top + 8, total, cell, tinted(back), form=lambda v: "")
     return top + N * cell + 56
 
 
 def stretched(page: Sketch, y: float, seed: int, w: Tensor) -> float:
     """With stride 2: zeros between the gradients, the same filter over it."""
     cell, top = 24, y + 22
-    g = draw(seed + 5, 2, 2, low=1, high=4)
+    g = whole(seed + 5, 2, 2, low=1, high=4)
     spread = F.pad(dilated(g[None], 2)[0], (K - 1,) * 4)
     back = to_input(g[None], w[None, None], (N, N), 2)[0]
     pale = spread == 0
-    caption(
+    named(
         page,
         MARGIN,
         top,
         "with stride 2",
         "stride − 1 zeros stand between the gradients: a stride that divided forwards multiplies backwards",
     )
-    grid(page, MARGIN, top + 8, g, cell, signed(g, 0.45))
+    grid(page, MARGIN, top + 8, g, cell, tinted(g, 0.45))
     sign(page, MARGIN + 2 * cell + 22, top + 8 + cell, "→", 16)
     left = MARGIN + 2 * cell + 44
-    grid(page, left, top + 8, spread, cell, signed(g, 0.45), faint=pale.numpy())
+    grid(page, left, top + 8, spread, cell, tinted(g, 0.45), faint=pale.numpy())
     left += 7 * cell
     sign(page, left + 20, top + 8 + 3.5 * cell, "∗", 18)
     left += 40
-    grid(page, left, top + 8 + 2 * cell, flipped(w), cell, signed(w))
+    grid(page, left, top + 8 + 2 * cell, flipped(w), cell, tinted(w))
     left += 3 * cell
     sign(page, left + 20, top + 8 + 3.5 * cell, "=", 18)
     left += 40
-    grid(page, left, top + 8 + cell, back, cell, signed(back))
+    grid(page, left, top + 8 + cell, back, cell, tinted(back))
     return top + 8 + 7 * cell + 30

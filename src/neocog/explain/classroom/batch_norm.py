@@ -4,16 +4,17 @@ import numpy as np
 import torch
 
 from neocog.arch import BatchNorm2d, Conv2d, Sequential, architecture
-from neocog.explain.classroom import Lesson
-from neocog.explain.classroom.board import MARGIN, board, caption, chart, close, printed, prose, table, tiny
-from neocog.explain.classroom.practice import pupils
+from neocog.explain.classroom import Asked, Lesson
+from neocog.explain.classroom.board import AXIS, MARGIN, beside, board, caption, chart, close, printed, table
+from neocog.explain.classroom.numbers import tiny
+from neocog.explain.classroom.small_nets import split_digits
 from neocog.figure.parts import Plot, Series, histogram
 from neocog.figure.sketch import SMALL, Sketch
 from neocog.nn import Model
 
 SOURCE = (
-    "Ioffe & Szegedy 2015, algorithms 1 and 2. A random 5×5 convolution on neocog's digits; neocog's layer, eps 1e−5, "
-    "running statistics updated by a tenth of each batch's."
+    "Ioffe & Szegedy 2015, algorithms 1 and 2. A random 5×5 convolution on neocog's digits, its maps made very different; "
+    "neocog's layer."
 )
 MAPS, STEPS, BATCH = 4, 120, 32
 SIZES = (2, 4, 8, 16, 32, 64, 128, 256)
@@ -36,13 +37,13 @@ def by_hand(x: np.ndarray, eps: float) -> tuple[np.ndarray, np.ndarray, np.ndarr
     return (x - mean[:, None, None]) / np.sqrt(var[:, None, None] + eps), mean, var
 
 
-def show(name: str, picture: object, seed: int) -> Lesson:
+def show(asked: Asked) -> Lesson:
     """Histograms of four maps; the running mean's way; how far training and evaluation answers differ by size of batch."""
-    x, _, test, _ = pupils()
+    x, _, test, _ = split_digits()
     model = net()
     layer = model.get_submodule("bn")
     assert isinstance(layer, torch.nn.BatchNorm2d)
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(asked.seed)
     with torch.no_grad():
         whole = model.get_submodule("conv")(x)
         true_mean, true_var = whole.mean((0, 2, 3)).numpy(), whole.var((0, 2, 3)).numpy()
@@ -51,11 +52,11 @@ def show(name: str, picture: object, seed: int) -> Lesson:
         after = layer(first).numpy()
         y, mean, var = by_hand(first.double().numpy(), layer.eps)
         gap = float(np.abs(after - y).max())
-        count = first.numel() / MAPS
+        count, share = first.numel() / MAPS, layer.momentum or 0.0
         assert layer.running_mean is not None and layer.running_var is not None
         running_gap = max(
-            float(np.abs(layer.running_mean.numpy() - 0.1 * mean).max()),
-            float(np.abs(layer.running_var.numpy() - (0.9 + 0.1 * var * count / (count - 1))).max() / var.max()),
+            float(np.abs(layer.running_mean.numpy() - share * mean).max()),
+            float(np.abs(layer.running_var.numpy() - ((1 - share) + share * var * count / (count - 1))).max() / var.max()),
         )
         way, ways = [layer.running_mean.numpy() / true_mean], [layer.running_var.numpy() / true_var]
         for _ in range(STEPS - 1):
@@ -72,7 +73,15 @@ def show(name: str, picture: object, seed: int) -> Lesson:
                 for i in range(0, 512, size)
             ]
             apart.append(float(np.mean(each)))
-    heads = ("map", "mean before", "deviation before", "mean after", "deviation after", "running mean", "all 4,000 digits")
+    heads = (
+        "map",
+        "mean before",
+        "deviation before",
+        "mean after",
+        "deviation after",
+        "running mean",
+        f"all {len(x):,} digits",
+    )
     rows = [
         (
             str(c),
@@ -87,7 +96,8 @@ def show(name: str, picture: object, seed: int) -> Lesson:
     ]
     told = (
         f"Layer against algorithm 1 by hand: largest difference {tiny(gap)}. Running mean and unbiased variance after one "
-        f"batch against 0.9·old + 0.1·batch: {tiny(running_gap)}."
+        f"batch against {1 - share:g}·old + {share:g}·batch: {tiny(running_gap)}. A map that hardly varies ends below "
+        f"deviation 1: eps, {tiny(layer.eps)}, is added to its variance of {var.min():.4f}."
     )
     facts = {
         "difference_by_hand": gap,
@@ -97,7 +107,7 @@ def show(name: str, picture: object, seed: int) -> Lesson:
         "train_eval_gap": dict(zip(map(str, SIZES), apart, strict=True)),
     }
     drawn = _draw(first.numpy(), after, np.array(way), np.array(ways), apart, heads, rows, told)
-    return Lesson(name, "Batch normalisation", drawn, (*printed(heads, rows), "", told), facts)
+    return Lesson(asked.name, drawn, (*printed(heads, rows), "", told), facts)
 
 
 def _draw(
@@ -129,13 +139,13 @@ def _draw(
             sheet.text(middle, plot.y + plot.high + 14, "0", SMALL - 1, "middle", "soft")
     sheet.text(MARGIN, y + 30 + 2 * 122 - 14, "heights: square roots of counts", SMALL, ink="soft")
     y += 30 + 2 * 122 + 22
-    room = (sheet.wide - 2 * MARGIN - 52) / 2 - 30
+    left, right = beside(sheet, y + 52, 170)
     caption(sheet, MARGIN, y, "Running statistics find those of the data")
-    caption(sheet, MARGIN + room + 66, y, "Small batches are noisy judges")
+    caption(sheet, right.x - AXIS, y, "Small batches: training and evaluation differ")
     steps = list(range(1, STEPS + 1))
     chart(
         sheet,
-        Plot(MARGIN + 52, y + 52, room, 170),
+        left,
         [
             Series("mean, of four maps", steps, way.mean(1).tolist(), "k0", way.min(1).tolist(), way.max(1).tolist()),
             Series("variance", steps, ways.mean(1).tolist(), "k1", ways.min(1).tolist(), ways.max(1).tolist()),
@@ -146,11 +156,11 @@ def _draw(
     )
     chart(
         sheet,
-        Plot(MARGIN + 52 + room + 66, y + 52, room, 170),
+        right,
         [Series("apart", [float(np.log2(s)) for s in SIZES], apart, "k2", dots=True)],
         "log₂ of the size of the batch",
         "mean |training answer − evaluation answer|",
         low=0.0,
     )
     y = table(sheet, MARGIN, y + 52 + 170 + 66, heads, rows, gap=16)
-    return close(sheet, prose(sheet, MARGIN, y + 12, sheet.wide - 2 * MARGIN, told), SOURCE)
+    return close(sheet, y + 6, [told], SOURCE)

@@ -1,4 +1,4 @@
-"""What the lessons' boards have in common: a heading, wrapped words, small tables, boxes with arrows, the paper at the foot."""
+"""A lesson's board: its heading, captions, tables, charts, boxes with arrows, what was proved, and the paper at the foot."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,14 +7,16 @@ from neocog.arch.drawing.measure import width, wrap
 from neocog.figure.parts import Plot, Series, heading, key, lines
 from neocog.figure.sketch import NORMAL, SMALL, Sketch
 
-WIDE, MARGIN = 860, 28
+WIDE, MARGIN = 940, 28
+AXIS = 52
+"""What the numbers of a chart's upright axis want at its left."""
 
 
-def board(title: str, about: str = "", wide: float = WIDE) -> tuple[Sketch, float]:
-    """An empty board with its title and a line or two about it, and the height at which the next thing may begin."""
-    sheet = Sketch(wide, 0, title)
+def board(title: str, about: str) -> tuple[Sketch, float]:
+    """An empty board with its title and a line or two about it; where the next thing may begin. `close` gives it its height."""
+    sheet = Sketch(WIDE, 0, title)
     y = heading(sheet, title, margin=MARGIN)
-    return sheet, (prose(sheet, MARGIN, y + 3, wide - 2 * MARGIN, about) + 8 if about else y)
+    return sheet, prose(sheet, MARGIN, y + 5, WIDE - 2 * MARGIN, about) + 12
 
 
 def prose(sheet: Sketch, x: float, y: float, room: float, words: str, size: float = NORMAL, ink: str = "soft") -> float:
@@ -25,16 +27,24 @@ def prose(sheet: Sketch, x: float, y: float, room: float, words: str, size: floa
     return y + len(lines) * size * 1.4
 
 
-def close(sheet: Sketch, y: float, source: str) -> Sketch:
-    """The paper's name at the foot, and the board ends there."""
-    y = prose(sheet, MARGIN, y + 12, sheet.wide - 2 * MARGIN, source, SMALL)
-    sheet.high = y + 10
+def close(sheet: Sketch, y: float, proved: Sequence[str], source: str) -> Sketch:
+    """What was computed, with a bar before it, and where one reads more; then the board ends."""
+    high = 19
+    lines = [line for words in proved for line in wrap(words.split(" "), " ", NORMAL, sheet.wide - 2 * MARGIN - 14)]
+    if lines:
+        sheet.box(MARGIN, y, 4, high * len(lines) + 2, "k2")
+        for i, words in enumerate(lines):
+            sheet.text(MARGIN + 14, y + 15 + high * i, words)
+        y += high * len(lines) + 22
+    sheet.high = prose(sheet, MARGIN, y, sheet.wide - 2 * MARGIN, source, SMALL) + 8
     return sheet
 
 
-def caption(sheet: Sketch, x: float, y: float, words: str, ink: str = "ink") -> None:
-    """The name of a part of the board."""
+def caption(sheet: Sketch, x: float, y: float, words: str, about: str = "", ink: str = "ink") -> None:
+    """The name of a part of the board on the base line y, and softly what it is."""
     sheet.text(x, y, words, NORMAL, ink=ink, bold=True)
+    if about:
+        sheet.text(x + width(words, NORMAL, True) + 9, y, about, SMALL, ink="soft")
 
 
 def table(
@@ -46,14 +56,17 @@ def table(
     gap: float = 22,
     strong: Sequence[int] = (),
     size: float = NORMAL,
+    columns: Sequence[float] = (),
 ) -> float:
     """Words in columns, the first from the left and the others to the right, heads above a line; the height below it.
 
-    `strong`: rows in bold. A column is as wide as its widest words; a table too wide for the board draws together.
+    `strong`: rows in bold. A column is as wide as its widest words, or as `columns` says, for tables that stand in line; a
+    table too wide for the board draws together.
     """
     wide, room = [0.0], sheet.wide - MARGIN - x
     while True:
         wide = [max(width(words, size, True) for words in column) for column in zip(heads, *rows, strict=True)]
+        wide = [max(pair) for pair in zip(wide, columns, strict=True)] if columns else wide
         gap = min(gap, (room - sum(wide)) / max(len(wide) - 1, 1))
         if gap >= 10 or size < SMALL - 1:
             break
@@ -102,19 +115,19 @@ def printed(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
-def tiny(value: float) -> str:
-    """A difference as people read it: 0, 0.012, or 1.2e−07."""
-    return "0" if value == 0 else f"{value:.3f}" if abs(value) >= 0.001 else f"{value:.1e}".replace("-", "−")
-
-
-def signed(value: float, digits: int = 3) -> str:
-    """With its sign, and 0 without one."""
-    text = f"{value:+.{digits}f}".replace("-", "−")
-    return text if float(text.replace("−", "-")) else text[1:]
-
-
 def chart(sheet: Sketch, plot: Plot, series: Sequence[Series], across: str, up: str, **more: Any) -> None:
     """A chart of lines with its key above it, where no line runs."""
     lines(sheet, plot, series, across, up, legend=False, **more)
     if len(series) > 1:
         key(sheet, plot.x, plot.y - 28, [(one.name, one.ink) for one in series], across=True)
+
+
+def beside(sheet: Sketch, y: float, high: float) -> tuple[Plot, Plot]:
+    """Room for two charts next to each other, their upper edges at y."""
+    wide = (sheet.wide - 2 * MARGIN - 2 * AXIS - 14) / 2
+    return Plot(MARGIN + AXIS, y, wide, high), Plot(sheet.wide - MARGIN - wide, y, wide, high)
+
+
+def across(sheet: Sketch, y: float, high: float) -> Plot:
+    """Room for one chart as wide as the board."""
+    return Plot(MARGIN + AXIS, y, sheet.wide - 2 * MARGIN - AXIS - 18, high)

@@ -1,20 +1,25 @@
 """The bottleneck unit against two 3×3, wide and as ResNet-34 really has them. Weights counted from ResNet's own units."""
 
-from neocog.explain.classroom import Lesson
-from neocog.explain.classroom.board import MARGIN, board, boxed, caption, close, printed, prose, table
-from neocog.explain.classroom.cost import Cost, cost, of
+from neocog.explain.classroom import Asked, Lesson
+from neocog.explain.classroom.board import MARGIN, board, boxed, caption, close, printed, table
+from neocog.explain.classroom.cost import Cost, cost
 from neocog.figure.sketch import SMALL, Sketch
 from neocog.nets.resnet import basic, bottleneck
 
+SOURCE = (
+    "He, Zhang, Ren & Sun 2016, Deep residual learning (deeper bottleneck architectures). Counted by neocog's layer table "
+    "from its own units."
+)
 
-def show(name: str, picture: object, seed: int) -> Lesson:
+
+def show(asked: Asked) -> Lesson:
     """Three units side by side, their sums below."""
     parts = {
-        "two 3×3 of 256": (basic(256, 256, 1, "B", False), 256, "k1"),
-        "bottleneck, 256": (bottleneck(256, 64, 1), 256, "k0"),
-        "two 3×3 of 64": (basic(64, 64, 1, "B", False), 64, "k2"),
+        "two 3×3 of 256": (basic(256, 256, 1, "B", False), 256, "k1", "no ResNet has it here"),
+        "bottleneck, 256": (bottleneck(256, 64, 1), 256, "k0", "ResNet-50 and deeper"),
+        "two 3×3 of 64": (basic(64, 64, 1, "B", False), 64, "k2", "ResNet-18 and 34"),
     }
-    found = {what: cost(of(part, maps, 56)) for what, (part, maps, _) in parts.items()}
+    found = {what: cost(part, maps, 56) for what, (part, maps, *_) in parts.items()}
     wide, thin, real = found.values()
     sheet, y = board(
         "Bottleneck: three layers for the price of two",
@@ -22,10 +27,10 @@ def show(name: str, picture: object, seed: int) -> Lesson:
         "around each has no weights.",
     )
     ends = []
-    for i, (what, (_, _, ink)) in enumerate(parts.items()):
-        x = MARGIN + i * 278
-        caption(sheet, x, y + 14, what, ink)
-        ends.append(_flow(sheet, x, y + 34, 236, found[what], ink, 256))
+    for i, (what, (_, _, ink, where)) in enumerate(parts.items()):
+        x = MARGIN + i * 305
+        caption(sheet, x, y + 14, what, where, ink)
+        ends.append(_flow(sheet, x, y + 34, 262, found[what], ink, 256))
     heads = ("unit", "weights", "against the bottleneck", "MACs at 56×56", "maps that pass")
     rows = [
         (what, f"{c.weights:,}", f"{c.weights / thin.weights:.2f}×", f"{c.macs:,}", str(c.output[0]))
@@ -35,18 +40,17 @@ def show(name: str, picture: object, seed: int) -> Lesson:
         f"For 256 maps two 3×3 layers would take {wide.weights:,} weights, the bottleneck takes {thin.weights:,}: "
         f"{wide.weights / thin.weights:.2f} times fewer. But at 56×56 no ResNet has that wide unit: ResNet-18 and 34 have two "
         f"3×3 of 64 maps there, {real.weights:,} weights, {real.weights / thin.weights:.2f} times the bottleneck. The "
-        "bottleneck's gain is that four times as many maps pass for the same price."
+        f"bottleneck's gain is that {thin.output[0] // real.output[0]} times as many maps pass for the same price."
     )
     y = table(sheet, MARGIN, max(ends) + 22, heads, rows)
-    y = prose(sheet, MARGIN, y + 12, sheet.wide - 2 * MARGIN, told)
-    close(sheet, y, "He, Zhang, Ren & Sun 2016, section 4.1 and figure 5. Counted by neocog's layer table from its own units.")
+    close(sheet, y + 6, [told], SOURCE)
     facts = {
         "weights": {what: c.weights for what, c in found.items()},
         "macs": {what: c.macs for what, c in found.items()},
         "ratio": wide.weights / thin.weights,
         "real_ratio": real.weights / thin.weights,
     }
-    return Lesson(name, "The bottleneck unit", sheet, (*printed(heads, rows), "", told), facts)
+    return Lesson(asked.name, sheet, (*printed(heads, rows), "", told), facts)
 
 
 def _flow(sheet: Sketch, x: float, y: float, wide: float, found: Cost, ink: str, most: int) -> float:
@@ -58,11 +62,11 @@ def _flow(sheet: Sketch, x: float, y: float, wide: float, found: Cost, ink: str,
         sheet.box(middle - long / 2, at, long, 9, ink, 0.75)
         sheet.text(middle + 46, at + (9 if long < wide / 2 else 23), f"{count} maps", SMALL, ink="soft")
 
-    maps(y, found.convs[0][2])
-    for _, kernel, _, out, weights, _ in found.convs:
+    maps(y, found.convolutions[0].maps)
+    for one in found.convolutions:
         sheet.arrow([(middle, y + 11), (middle, y + 30)])
-        boxed(sheet, middle - 74, y + 32, 148, 40, f"{kernel}, {out}", f"{weights:,} weights", ink)
+        boxed(sheet, middle - 74, y + 32, 148, 40, f"{one.kernel}, {one.out}", f"{one.weights:,} weights", ink)
         sheet.arrow([(middle, y + 73), (middle, y + 90)])
         y += 92
-        maps(y, out)
+        maps(y, one.out)
     return y + 28

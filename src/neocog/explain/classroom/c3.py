@@ -1,14 +1,16 @@
 """LeNet-5's C3: which maps of S2 each of its maps reads, and what that saves. From the architecture's record itself."""
 
-import numpy as np
 import torch
 from torch.nn import functional as F
 
 from neocog.arch import Conv2d, TableConv2d
 from neocog.arch import analyse as layer_table
-from neocog.explain.classroom import Lesson
-from neocog.explain.classroom.board import MARGIN, board, caption, close, printed, prose, table, tiny
-from neocog.figure.sketch import NORMAL, SMALL, Sketch
+from neocog.arch.record import pair
+from neocog.arch.window import size
+from neocog.explain.classroom import Asked, Lesson
+from neocog.explain.classroom.board import MARGIN, board, caption, close, printed, table
+from neocog.explain.classroom.numbers import tiny
+from neocog.figure.sketch import SMALL, Sketch
 from neocog.nets import resolve
 from neocog.nn import layers
 from neocog.nn.modules import module
@@ -16,7 +18,7 @@ from neocog.nn.modules import module
 SOURCE = "LeCun, Bottou, Bengio & Haffner 1998, section II.B and Table I. The table is read from neocog's record of LeNet-5."
 KINDS = ("3 neighbours", "4 neighbours", "4, with gaps", "all")
 INK = ("k0", "k2", "k1", "k3")
-CELL = 38
+CELL = 41
 
 
 def kind(row: tuple[int, ...], maps: int) -> int:
@@ -27,7 +29,7 @@ def kind(row: tuple[int, ...], maps: int) -> int:
     return 2 if not neighbours else len(row) - 3
 
 
-def show(name: str, picture: object, seed: int) -> Lesson:
+def show(asked: Asked) -> Lesson:
     """The table, the same as links between maps, and the counts against full connection."""
     net = resolve("lenet5").build()
     row = layer_table(net).by_path["C3"]
@@ -36,14 +38,14 @@ def show(name: str, picture: object, seed: int) -> Lesson:
     dense = Conv2d(len(record.table), record.kernel)
     full = {
         "links": maps * len(record.table),
-        "params": sum(int(np.prod(p.shape)) for p in dense.params(*row.inputs)),
+        "params": sum(size(p.shape) for p in dense.params(*row.inputs)),
         "connections": dense.connections(*row.inputs),
         "macs": dense.macs(*row.inputs),
     }
     ours = {"links": record.links, "params": row.params, "connections": row.connections, "macs": row.macs}
     kinds = [kind(r, maps) for r in record.table]
     read = [sum(i in r for r in record.table) for i in range(maps)]
-    gap = _against_zeros(record, row.inputs[0], seed)
+    gap = _against_zeros(record, row.inputs[0], asked.seed)
     alike = len(record.table) - len({frozenset(r) for r in record.table})
 
     heads = ("C3", "links", "parameters", "connections", "MACs")
@@ -52,19 +54,17 @@ def show(name: str, picture: object, seed: int) -> Lesson:
         for what, found in (("as the table has it", ours), ("every map reads every map", full))
     ]
     rows.append(("ratio", *(f"{a / b:.3f}" for a, b in zip(ours.values(), full.values(), strict=True))))
-    proof = f"table layer against a full one with zeros at the dots: largest difference {tiny(gap)}"
+    proof = f"The table's layer against a full one with zeros at the dots: largest difference {tiny(gap)}."
     why = (
         f"Each map of S2 is read by {read[0] if len(set(read)) == 1 else read} maps of C3, and "
         f"{'no two maps of C3 read' if not alike else f'{alike} maps of C3 read'} the same ones: different inputs force the "
         "maps to learn different features, and fewer links cost less."
     )
     sheet, y = board("C3 of LeNet-5: who reads whom", "A cross: this map of C3 (column) reads this map of S2 (row).")
-    y = _grid(sheet, MARGIN + 66, y + 6, record.table, kinds, maps, row.params, record)
+    y = _grid(sheet, MARGIN + 88, y + 6, record.table, kinds, maps, row.params, record)
     sizes = [f"{of}, {shape[1]}×{shape[2]}" for of, shape in (("S2", row.inputs[0]), ("C3", row.output))]
     y = _links(sheet, y + 26, record.table, kinds, maps, sizes)
     y = table(sheet, MARGIN, y + 26, heads, rows)
-    y = prose(sheet, MARGIN, y + 14, sheet.wide - 2 * MARGIN, why)
-    sheet.text(MARGIN, y + 4, proof, NORMAL, ink="soft")
     facts = {
         "table": [list(r) for r in record.table],
         "ours": ours,
@@ -72,9 +72,7 @@ def show(name: str, picture: object, seed: int) -> Lesson:
         "read_by": read,
         "difference_from_zeros": gap,
     }
-    return Lesson(
-        name, "C3's table of connections", close(sheet, y + 12, SOURCE), (*printed(heads, rows), "", why, proof), facts
-    )
+    return Lesson(asked.name, close(sheet, y + 6, [why, proof], SOURCE), (*printed(heads, rows), "", why, proof), facts)
 
 
 def _against_zeros(record: TableConv2d, shape: tuple[int, ...], seed: int) -> float:
@@ -122,7 +120,7 @@ def _grid(
         sheet.text(
             x + len(links) * CELL + 12, y + (i + 0.5) * CELL + 4, f"read by {sum(i in r for r in links)}", SMALL, ink="soft"
         )
-    taps = int(np.prod(record.kernel)) if isinstance(record.kernel, tuple) else record.kernel**2
+    taps = size(pair(record.kernel))
     end = y + maps * CELL
     for k in sorted(set(kinds)):
         places = [j for j, one in enumerate(kinds) if one == k]
@@ -141,7 +139,7 @@ def _grid(
                 n == 0,
             )
     sheet.text(x - 12, end + 56, "parameters", SMALL, "end", "soft")
-    sheet.text(x + len(links) * CELL + 60, end + 56, f"sum {params:,}", SMALL, bold=True)
+    sheet.text(sheet.wide - MARGIN, end + 56, f"sum {params:,}", SMALL, "end", bold=True)
     return end + 60
 
 

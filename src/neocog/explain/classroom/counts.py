@@ -5,16 +5,15 @@ import math
 from neocog.arch import Architecture, Conv2d, Flatten, Linear, LocallyConnected2d, Sequential, analyse, architecture
 from neocog.arch.record import Leaf
 from neocog.arch.window import size
-from neocog.explain.classroom import Lesson
-from neocog.explain.classroom.blackboard import MARGIN, begin, finish
+from neocog.explain.classroom import Asked, Lesson
+from neocog.explain.classroom.board import MARGIN, board, close
 from neocog.figure.sketch import NORMAL, SMALL, Sketch
 from neocog.nets import resolve
 
 SIDE, FIELD, KERNELS = 1000, 10, 100
 SOURCE = (
     "The first rows: the classic classroom example of a 1000×1000 picture; assumptions on the board. AlexNet: Krizhevsky et "
-    "al. 2012, "
-    "with CS231n's count of the unshared layer (105,705,600). Sharing: LeCun et al. 1989."
+    "al. 2012; unshared, CS231n's notes count it so too. Sharing: LeCun et al. 1989."
 )
 
 
@@ -66,20 +65,18 @@ def power(value: int) -> str:
     return f"{value:,}"
 
 
-def show(name: str, picture: object, seed: int) -> Lesson:
+def show(asked: Asked) -> Lesson:
     steps, real = ladder(), first_layer()
     facts = {"1000×1000, grey": steps, "AlexNet's first layer": real}
     full, local, shared, many = steps.values()
     proved = [
         f"{power(full['units'])} units, each joined to {power(SIDE * SIDE)} pixels: {power(full['weights'])} weights. Each "
-        f"with a {FIELD}×{FIELD} field of its own: "
-        f"{power(local['weights'])}, {full['weights'] // local['weights']:,} times fewer. One filter for all: "
-        f"{power(shared['weights'])}; {KERNELS} filters: {power(many['weights'])}. Biases come on top: "
-        f"{power(full['biases'])}, {power(local['biases'])}, {shared['biases']} and {many['biases']}.",
+        f"with a {FIELD}×{FIELD} field of its own: {power(local['weights'])}, {full['weights'] // local['weights']:,} times "
+        f"fewer. One filter for all: {power(shared['weights'])}; {KERNELS} filters: {power(many['weights'])}. Biases come on "
+        f"top: {power(full['biases'])}, {power(local['biases'])}, {shared['biases']} and {many['biases']}.",
         f"Sharing saves no multiplication: local and shared both cost {power(local['macs'])} MACs, {KERNELS} filters "
-        f"{power(many['macs'])}. What cuts computation is "
-        f"locality. AlexNet's first layer: {real['local']['macs']:,} MACs either way, "
-        f"{real['local']['weights'] + real['local']['biases']:,} parameters unshared, "
+        f"{power(many['macs'])}. What cuts computation is locality. AlexNet's first layer: {real['local']['macs']:,} MACs "
+        f"either way, {real['local']['weights'] + real['local']['biases']:,} parameters unshared, "
         f"{real['shared']['weights'] + real['shared']['biases']:,} shared.",
     ]
     title = "From 10¹² weights to 100"
@@ -87,11 +84,11 @@ def show(name: str, picture: object, seed: int) -> Lesson:
         f"Assumed: a grey picture of {SIDE:,}×{SIDE:,}, a unit for every pixel ({power(full['units'])}), fields of "
         f"{FIELD}×{FIELD} one pixel apart, zeros beyond the border."
     )
-    page, y = begin(title, about)
+    page, y = board(title, about)
     y = icons(page, y + 16, steps)
     y = bars(page, y + 10, "a million units on a million pixels", steps, 13)
     y = bars(page, y + 8, f"AlexNet's first layer: {real['full']['units']:,} units", real, 13)
-    return Lesson(name, title, finish(page, y, proved, SOURCE), proved, facts)
+    return Lesson(asked.name, close(page, y, proved, SOURCE), proved, facts)
 
 
 def icons(page: Sketch, y: float, steps: dict[str, dict[str, int]]) -> float:

@@ -5,6 +5,7 @@ masks, and only nearly where another layer of ReLUs lies between.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 
 import numpy as np
@@ -13,19 +14,25 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from neocog.arch import Architecture, Dropout, Flatten, Linear, ReLU, Sequential, architecture
-from neocog.explain.classroom import Lesson
-from neocog.explain.classroom.board import MARGIN, board, caption, chart, close, printed, prose, table, tiny
-from neocog.explain.classroom.practice import pupils, train
-from neocog.figure.parts import Plot, Series, matrix, pixels_of_map, scale_bar
+from neocog.explain.classroom import Asked, Lesson
+from neocog.explain.classroom.board import MARGIN, across, board, caption, chart, close, printed, table
+from neocog.explain.classroom.numbers import tiny
+from neocog.explain.classroom.small_nets import split_digits, train
+from neocog.figure.parts import Series, matrix, pixels_of_map, scale_bar
 from neocog.figure.sketch import SMALL, Sketch
 from neocog.nn import Model
 
 SOURCE = (
-    "Hinton, Srivastava, Krizhevsky, Sutskever & Salakhutdinov 2012; Srivastava et al. 2014, sections 1 and 7.5 (Monte Carlo "
-    "averaging). Trained here on neocog's digits with dropout 0.5."
+    "Hinton, Srivastava, Krizhevsky, Sutskever & Salakhutdinov 2012; Srivastava et al. 2014 (Monte Carlo averaging too). "
+    "Trained here on neocog's digits with dropout 0.5."
 )
 UNITS, MORE = 10, 32  # 2^10 masks
 STEPS, RATE, LOOK = 300, 0.02, 200
+TOLD = (
+    "Halving the weights gives exactly the normalised geometric mean of all masks where a linear layer and softmax follow "
+    "them: the mean of the scores over all masks is the score at the mean mask. With ReLUs between it is an approximation. "
+    "The arithmetic mean is another thing, though here both name the same class of nearly every digit."
+)
 SAMPLES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 
@@ -75,28 +82,36 @@ def ensemble(model: Model, x: Tensor, labels: Tensor) -> Ensemble:
     return Ensemble(torch.stack(each).numpy(), scaled.numpy(), labels.numpy())
 
 
-def show(name: str, picture: object, seed: int) -> Lesson:
+def show(asked: Asked) -> Lesson:
     """Both nets trained and enumerated; one digit's probabilities under every mask; the Monte Carlo mean's way to the mean."""
-    x, y, test, labels = pupils()
-    rows = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))[:LOOK]
+    x, y, test, labels = split_digits()
+    rows = torch.randperm(len(labels), generator=torch.Generator().manual_seed(asked.seed))[:LOOK]
     found: dict[str, Ensemble] = {}
     for what, deep in (("softmax layer", False), ("ReLUs, softmax layer", True)):
-        model = Model(net(deep), torch.Generator().manual_seed(seed))
-        torch.manual_seed(seed)  # of the masks
-        train(model, x, y, F.cross_entropy, STEPS, RATE, seed)
+        model = Model(net(deep), torch.Generator().manual_seed(asked.seed))
+        torch.manual_seed(asked.seed)  # of the masks
+        on_step = partial(asked.on_progress, f"training the net with {what}")
+        train(model, x, y, F.cross_entropy, STEPS, RATE, asked.seed, on_step=on_step)
         found[what] = ensemble(model, test[rows], labels[rows])
     gaps = {what: _gaps(e) for what, e in found.items()}
-    monte = {what: _monte_carlo(e, seed) for what, e in found.items()}
-    heads = ("masks, then a", "largest |scaled − geometric|", "|scaled − arithmetic|", "same class as the mean")
+    monte = {what: _monte_carlo(e, asked.seed) for what, e in found.items()}
+    heads = ("masks, then a", "largest |scaled − geometric|", "|scaled − arithmetic|", "same class as the arithmetic mean")
     lines_ = [(what, tiny(g["geometric"]), f"{g['arithmetic']:.3f}", f"{g['agree']:.1f} %") for what, g in gaps.items()]
     errors = ("error", "a single mask", "the mean of all masks", "the scaled net")
     wrong = [(what, *(f"{g[k]:.1f} %" for k in ("single_error", "mean_error", "scaled_error"))) for what, g in gaps.items()]
     facts = {"masks": 2**UNITS, "pictures": LOOK, **gaps, "monte_carlo": {"masks": list(SAMPLES), **monte}}
     return Lesson(
-        name,
-        "Dropout is an ensemble",
+        asked.name,
         _draw(found, monte, heads, lines_, errors, wrong),
-        (f"{2**UNITS:,} masks of {UNITS} units, {LOOK} test digits", "", *printed(heads, lines_), "", *printed(errors, wrong)),
+        (
+            f"{2**UNITS:,} masks of {UNITS} units, {LOOK} test digits",
+            "",
+            *printed(heads, lines_),
+            "",
+            *printed(errors, wrong),
+            "",
+            TOLD,
+        ),
         facts,
     )
 
@@ -144,7 +159,7 @@ def _draw(
     which = int(np.argmax(np.where(one.arithmetic.argmax(1) == one.labels, kinds, 0)))  # the masks differ most about it
     label = int(one.labels[which])
     order = np.argsort(one.each[:, which, label], kind="stable")
-    left, cell, wide = MARGIN + 60, 25.0, 370.0
+    left, cell, wide = MARGIN + 60, 25.0, 420.0
     caption(sheet, left, y + 12, "every masked net")
     sheet.picture(
         left, y + 22, pixels_of_map(_enlarged(one.each[order, which].T, round(2 * wide), round(2 * cell)), 1.0), wide, 10 * cell
@@ -154,8 +169,10 @@ def _draw(
         bold = c == label
         sheet.text(left - 10, y + 22 + (c + 0.5) * cell + 4, f"class {c}", SMALL, "end", "ink" if bold else "soft", bold)
     x = left + wide + 26
-    for i, (what, p) in enumerate((("mean", one.arithmetic), ("geom. mean", one.geometric), ("scaled net", one.scaled))):
-        at = x + i * 108
+    for i, (what, p) in enumerate(
+        (("arithmetic mean", one.arithmetic), ("geometric mean", one.geometric), ("scaled net", one.scaled))
+    ):
+        at = x + i * 124
         sheet.text(at + 43, y + 12, what, SMALL, "middle", bold=True)
         matrix(sheet, at, y + 22, p[which][:, None] * np.ones((1, 1)), cell, 1.0, signed=False, numbers=False)
         for c in range(10):
@@ -166,17 +183,9 @@ def _draw(
     y += 22 + 10 * cell + 66
     caption(sheet, MARGIN, y, "Does halving the weights give the ensemble?")
     y = table(sheet, MARGIN, y + 24, heads, rows)
-    y = prose(
-        sheet,
-        MARGIN,
-        y + 12,
-        sheet.wide - 2 * MARGIN,
-        "Exactly its normalised geometric mean, where a linear layer and softmax follow the masks: the mean of the scores "
-        "over all masks is the score at the mean mask. With ReLUs between it is an approximation. The arithmetic mean is "
-        "another thing, though both nearly always name the same class.",
-    )
     y = table(sheet, MARGIN, y + 18, errors, wrong)
-    plot = Plot(MARGIN + 52, y + 60, sheet.wide - 2 * MARGIN - 70, 150)
+    caption(sheet, MARGIN, y + 20, "How many random masks come near the mean of all")
+    plot = across(sheet, y + 74, 150)
     chart(
         sheet,
         plot,
@@ -188,4 +197,4 @@ def _draw(
         "distance from the mean of all masks, Σ|Δp| / 2",
         low=0.0,
     )
-    return close(sheet, y + 60 + 150 + 46, SOURCE)
+    return close(sheet, y + 74 + 150 + 54, [TOLD], SOURCE)

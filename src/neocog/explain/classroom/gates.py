@@ -1,22 +1,24 @@
 """The gates of a highway net, layer by layer: nearly closed at the start, by their bias, and after a short training."""
 
+from functools import partial
+
 import numpy as np
 import torch
 from torch.nn import functional as F
 
 from neocog.arch import Constant, Linear
-from neocog.explain.classroom import Lesson
-from neocog.explain.classroom.board import MARGIN, board, caption, close, printed, prose, table, tiny
-from neocog.explain.classroom.practice import error, pupils, train
+from neocog.explain.classroom import Asked, Lesson
+from neocog.explain.classroom.board import MARGIN, across, board, caption, close, printed, table
+from neocog.explain.classroom.numbers import tiny
+from neocog.explain.classroom.small_nets import error, split_digits, train
 from neocog.explain.inside import values_at
-from neocog.figure.parts import Plot, Series, key, lines, pixels_of_map, scale_bar
+from neocog.figure.parts import Series, key, lines, pixels_of_map, scale_bar
 from neocog.figure.sketch import SMALL, Sketch
 from neocog.nets import resolve
 from neocog.nn import Model
 
 SOURCE = (
-    "Srivastava, Greff & Schmidhuber 2015, equation 3, section 2.2 (the bias) and figure 2. The net is `highway10.fc`, "
-    "trained here on neocog's digits."
+    "Srivastava, Greff & Schmidhuber 2015, Highway networks. The net is neocog's highway10.fc, trained here on neocog's digits."
 )
 NET, STEPS, RATE = "highway10.fc", 300, 0.02
 
@@ -48,12 +50,13 @@ def by_hand(model: Model, x: torch.Tensor, layer: str) -> float:
         return float((torch.relu(v @ hw.T + hb) * t + v * (1 - t) - found[f"{layer}.y"]).abs().max())
 
 
-def show(name: str, picture: object, seed: int) -> Lesson:
+def show(asked: Asked) -> Lesson:
     """The net before and after training: the gates of every layer for one digit, and their mean over the test digits."""
-    x, y, test, labels = pupils()
-    model = Model(resolve(NET).build(), torch.Generator().manual_seed(seed)).eval()
+    x, y, test, labels = split_digits()
+    model = Model(resolve(NET).build(), torch.Generator().manual_seed(asked.seed)).eval()
     start, at_start = gates(model, test), error(model, test, labels)
-    losses = train(model, x, y, F.cross_entropy, STEPS, RATE, seed)
+    on_step = partial(asked.on_progress, f"training {NET}")
+    losses = train(model, x, y, F.cross_entropy, STEPS, RATE, asked.seed, on_step=on_step)
     end, at_end = gates(model, test), error(model, test, labels)
     layers = list(dict.fromkeys(node.path.split(".")[0] for node in model.arch.nodes if ".gate." in node.path))
     difference = max(by_hand(model, test[:100], layer) for layer in layers)
@@ -85,7 +88,7 @@ def show(name: str, picture: object, seed: int) -> Lesson:
     }
     which = int(np.flatnonzero(labels.numpy() == 3)[0])
     drawn = _draw(start, end, layers, rest, (heads, rows), told, which, test[which, 0].numpy())
-    return Lesson(name, "Highway gates, layer by layer", drawn, (*printed(heads, rows), "", *told), facts)
+    return Lesson(asked.name, drawn, (*printed(heads, rows), "", *told), facts)
 
 
 def _draw(
@@ -99,11 +102,12 @@ def _draw(
     digit: np.ndarray,
 ) -> Sketch:
     sheet, y = board(
-        f"Highway gates: {NET}",
-        "Each row is a layer, each column one of its 50 units; dark: the gate is open (T = 1) and the unit is computed anew, "
-        "light: it is closed (T = 0) and the unit is carried over as it is.",
+        "Highway gates, before and after training",
+        f"Each row is a layer, each column one of its {start.shape[2]} units. Light: the gate is closed (T = 0), the unit is "
+        "carried over as it is. Dark: it is open (T = 1), the unit is computed anew. A fresh net mostly carries; training "
+        "opens some.",
     )
-    cell, units = 7.0, start.shape[2]
+    cell, units = 7.5, start.shape[2]
     left = MARGIN + 44
     for i, (what, found) in enumerate(
         (("at the start, one digit", start[which]), ("after training, the same digit", end[which]))
@@ -115,16 +119,17 @@ def _draw(
                 sheet.text(x - 8, y + 22 + (n + 0.5) * 18 + 4, layers[n], SMALL, "end", "soft")
             sheet.picture(x, y + 22 + n * 18, pixels_of_map(found[n : n + 1], 1.0), units * cell, 16)
     low = y + 22 + len(layers) * 18
-    sheet.picture(sheet.wide - MARGIN - 46, low + 10, pixels_of_map(digit, 1.0), 46, 46)
+    sheet.picture(left + units * cell + 24, low + 10, pixels_of_map(digit, 1.0), 46, 46)
+    sheet.text(left + units * cell + 80, low + 37, "the digit", SMALL, ink="soft")
     scale_bar(sheet, left, low + 12, 120, 1, False)
     sheet.text(left + 134, low + 21, "T", SMALL, ink="soft")
     y = low + 92
-    plot = Plot(MARGIN + 52, y, sheet.wide - 2 * MARGIN - 70, 190)
+    plot = across(sheet, y, 190)
     numbers = list(range(2, len(layers) + 2))
     mean = [found.mean(0) for found in (start, end)]  # over the digits
     series = [
         Series(
-            f"{what}: mean over units and {len(start):,} digits, band: 10th to 90th percentile of the units",
+            f"{what}: mean of all units over {len(start):,} digits; band: four units in five",
             numbers,
             m.mean(1).tolist(),
             f"k{i}",
@@ -138,6 +143,4 @@ def _draw(
     lines(sheet, plot, series, "layer", "T", low=0.0, high=1.0, legend=False)
     key(sheet, plot.x, y + 190 + 40, [(one.name, one.ink) for one in series])
     y = table(sheet, MARGIN, y + 190 + 116, *told)
-    for line in words:
-        y = prose(sheet, MARGIN, y + 10, sheet.wide - 2 * MARGIN, line) - 8
-    return close(sheet, y + 14, SOURCE)
+    return close(sheet, y + 6, words, SOURCE)

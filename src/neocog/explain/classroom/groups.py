@@ -6,16 +6,17 @@ import torch
 from neocog.arch import LRN, Architecture, ChannelShuffle, Conv2d, Linear, Sequential, architecture
 from neocog.arch import analyse as layer_table
 from neocog.arch.rewrite.edit import replace_records
-from neocog.explain.classroom import Lesson
+from neocog.explain.classroom import Asked, Lesson
 from neocog.explain.classroom.board import MARGIN, board, boxed, caption, close, printed, prose, table
-from neocog.explain.classroom.practice import answer
+from neocog.explain.classroom.numbers import percent
+from neocog.explain.classroom.small_nets import answer
 from neocog.figure.sketch import NORMAL, SMALL, Sketch
 from neocog.nets import resolve
 from neocog.nn import Model
 
 SOURCE = (
-    "Krizhevsky, Sutskever & Hinton 2012, section 3.5 and figure 2; Zhang, Zhou, Lin & Sun 2017, figure 1 (shuffle). Found "
-    "by switching maps off in neocog's own layers."
+    "Krizhevsky, Sutskever & Hinton 2012, figure 2; Zhang, Zhou, Lin & Sun 2017, figure 1 (shuffle). Found by switching maps "
+    "off in neocog's own layers."
 )
 MAPS = 12
 INK = ("k0", "k1", "k2", "k3")
@@ -34,14 +35,15 @@ def who_sees_whom(net: Architecture, seed: int = 0) -> np.ndarray:
 
 def crossings(net: Architecture, seed: int = 0) -> dict[str, bool]:
     """For each layer that mixes maps: does the second half of its answer change when the first half of what it reads is
-    switched off? Two GPUs that keep half of the maps each must talk exactly where it does. Widths are as they are."""
+    switched off? Two GPUs that keep half of the maps each must talk exactly where it does. Full connections are
+    thinned out first: whole, they have tens of millions of weights."""
     found = {}
     generator = torch.Generator().manual_seed(seed)
     for row in layer_table(net).rows:
         record = row.node.record
         if not isinstance(record, Conv2d | Linear | LRN) or row.inputs[0][0] == net.input[0]:
             continue
-        spread = isinstance(record, Linear)  # enough of it to see: the full one has tens of millions of weights
+        spread = isinstance(record, Linear)
         shape = (row.inputs[0][0] // 16,) if spread else (row.inputs[0][0], 3, 3)
         layer = Model(architecture("", shape, Sequential(it=record.replace(out=64) if spread else record)), generator).eval()
         x = torch.rand((1, *shape), generator=generator) + 0.5
@@ -53,29 +55,28 @@ def crossings(net: Architecture, seed: int = 0) -> dict[str, bool]:
     return found
 
 
-def show(name: str, picture: object, seed: int) -> Lesson:
+def show(asked: Asked) -> Lesson:
     """Maps joined by lines for 1, 2 and 4 groups; the shuffle; AlexNet's towers with its counts halved."""
     kinds = {f"{g} group{'s' if g > 1 else ''}": _chain(1, g) for g in (1, 2, 4)}
     deep = {"3 groups twice": _chain(2, 3), "3 groups, shuffle, 3 groups": _chain(2, 3, True)}
-    seen = {what: who_sees_whom(net, seed) for what, net in (kinds | deep).items()}
+    seen = {what: who_sees_whom(net, asked.seed) for what, net in (kinds | deep).items()}
     arch = resolve("alexnet").build()
     joined = replace_records(
         arch, lambda node: node.record.replace(groups=1) if isinstance(node.record, Conv2d) else node.record
     )
     rows, facts = _counts(arch, joined)
-    cross = crossings(arch, seed)
+    cross = crossings(arch, asked.seed)
     heads = ("AlexNet", "groups", "parameters", "without groups", "MACs", "without groups")
     meets = [path for path, yes in cross.items() if yes and not path.startswith("norm")]
     edge = [path for path, yes in cross.items() if yes and path.startswith("norm")]
     words = f"The towers meet in {', '.join(meets)}."
     if edge:
         words += (
-            f" In {' and '.join(edge)} too, by a hair: a window of {_window(arch)} neighbouring maps that is not told of the "
-            "towers reaches across their seam."
+            f" In {' and '.join(edge)} too, by a hair, where one device holds both: a window of {_window(arch)} neighbouring "
+            "maps reaches across their seam."
         )
     return Lesson(
-        name,
-        "Group convolution: who sees whom",
+        asked.name,
         _draw(seen, tuple(kinds), heads, rows, cross, arch, words),
         [
             *(f"{what}: {int(s.sum())} of {s.size} pairs of maps are joined" for what, s in seen.items()),
@@ -90,7 +91,7 @@ def show(name: str, picture: object, seed: int) -> Lesson:
 
 def _chain(depth: int, groups: int, shuffle: bool = False) -> Architecture:
     """`depth` grouped 1×1 convolutions of MAPS maps."""
-    steps: list = [Conv2d(MAPS, 1, groups=groups, bias=False) for _ in range(depth)]
+    steps = [Conv2d(MAPS, 1, groups=groups, bias=False) for _ in range(depth)]
     return architecture("", (MAPS, 2, 2), Sequential(*([steps[0], ChannelShuffle(groups), *steps[1:]] if shuffle else steps)))
 
 
@@ -141,9 +142,8 @@ def _draw(
     y += 322
     caption(sheet, MARGIN, y, "AlexNet's two towers, one a GPU")
     y = _towers(sheet, y + 14, arch, cross)
-    y = prose(sheet, MARGIN, y + 22, sheet.wide - 2 * MARGIN, words)
-    y = table(sheet, MARGIN, y + 18, heads, rows, strong=[len(rows) - 1])
-    return close(sheet, y, SOURCE)
+    y = table(sheet, MARGIN, y + 34, heads, rows, strong=[len(rows) - 1])
+    return close(sheet, y + 6, [words], SOURCE)
 
 
 def _dealt() -> np.ndarray:
@@ -177,7 +177,7 @@ def _panel(
     for j, i in zip(*np.nonzero(matrix), strict=True):
         sheet.box(x + i * cell + 0.5, top + j * cell + 0.5, cell - 1, cell - 1, INK[i * groups // MAPS], 0.85)
     sheet.frame(x, top, MAPS * cell, MAPS * cell, "soft")
-    for n, line in enumerate((f"{int(matrix.sum())} of {matrix.size}", "pairs joined", f"({100 * matrix.mean():.0f} %)")):
+    for n, line in enumerate((f"{int(matrix.sum())} of {matrix.size}", "pairs joined", f"({percent(float(matrix.mean()))})")):
         sheet.text(x + MAPS * cell + 12, top + 46 + 17 * n, line, NORMAL if n == 0 else SMALL, ink="ink" if n == 0 else "soft")
 
 

@@ -7,8 +7,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from neocog.explain.classroom import Lesson
-from neocog.explain.classroom.blackboard import MARGIN, begin, caption, finish, gap, grid, plain, sign, signed, tiny
+from neocog.explain.classroom import Asked, Lesson
+from neocog.explain.classroom.board import MARGIN, board, close
+from neocog.explain.classroom.cells import grid, named, sign, tinted
+from neocog.explain.classroom.numbers import gap, plain, tiny
 from neocog.explain.classroom.picture import seen
 from neocog.figure.parts import pixels_of_map, scale_bar
 from neocog.figure.sketch import NORMAL, SMALL
@@ -27,7 +29,7 @@ KERNELS: dict[str, tuple[tuple[tuple[int, ...], ...], int, str]] = {
     "Sobel down": (((-1, -2, -1), (0, 0, 0), (1, 2, 1)), 1, "edges that lie"),
 }
 """All are written as a network applies them: laid on the picture as they stand, not flipped (cross-correlation)."""
-SOURCE = "R. Szeliski, Computer Vision: Algorithms and Applications, section 3.2 (linear filtering)."
+SOURCE = "R. Szeliski, Computer Vision: Algorithms and Applications, chapter 3 (linear filtering)."
 
 
 def kernel(name: str) -> Tensor:
@@ -41,8 +43,8 @@ def filtered(grey: Tensor, weights: Tensor) -> Tensor:
     return F.conv2d(F.pad(grey[None, None], (1, 1, 1, 1), mode="replicate"), weights[None, None])[0, 0]
 
 
-def show(name: str, picture: Any, seed: int) -> Lesson:
-    grey = torch.from_numpy(seen(picture, seed)).double()
+def show(asked: Asked) -> Lesson:
+    grey = torch.from_numpy(seen(asked.picture, asked.seed)).double()
     answers = {one: filtered(grey, kernel(one)) for one in KERNELS}
     strength = (answers["Sobel across"] ** 2 + answers["Sobel down"] ** 2).sqrt()
     flat = torch.full((5, 5), 100.0, dtype=torch.float64)
@@ -67,36 +69,35 @@ def show(name: str, picture: Any, seed: int) -> Lesson:
         f"On a flat grey of 100, weights that sum to 1 give 100 ({keep}); those that sum to 0 give 0 ({drop}).",
         "Each answer is a sum of nine shifted pictures: largest difference from the layer "
         f"{tiny(facts['shifted_sum_max_difference'])}.",
-        f"sharpen = picture − Laplacian, to {tiny(facts['sharpen_is_identity_minus_laplacian'])}. "
-        f"Rank 1, so a column times a row: {', '.join(one for one in KERNELS if facts['kernels'][one]['rank'] == 1)}.",
+        f"Sharpened = picture − its Laplacian: difference {tiny(facts['sharpen_is_identity_minus_laplacian'])}. Rank 1, so a "
+        f"column times a row: {', '.join(one for one in KERNELS if facts['kernels'][one]['rank'] == 1)}.",
     ]
     title = "Nine numbers make a filter"
     about = (
         "Each pixel becomes the weighted sum of itself and its eight neighbours. A network learns these numbers; here they "
-        "are made by hand."
+        "are made by hand. Greys are cut at 0 and 255, colours at the 99.5th percentile."
     )
-    page, y = begin(title, about, 930)
-    # the scales' ends are the 99.5th percentile: one bright speck would pale the rest
-    side, cell, step = 158, 25, 294
+    page, y = board(title, about)
+    side, cell, step = 166, 25, 301
     for i, one in enumerate((*KERNELS, "edge strength")):
         left, top = MARGIN + i % 3 * step, y + 22 + i // 3 * (side + 62)
         on = left + 3 * cell + 32
         if one in KERNELS:
             rows, by, about = KERNELS[one]
-            caption(page, left, top, one, about)
-            grid(page, left, top + 14, np.array(rows, np.float64), cell, signed(np.array(rows)))
+            named(page, left, top, one, about)
+            grid(page, left, top + 14, np.array(rows, np.float64), cell, tinted(np.array(rows)))
             page.text(
                 left, top + 3 * cell + 34, f"÷ {by}" if by > 1 else f"sum {plain(float(kernel(one).sum()))}", SMALL, ink="soft"
             )
-            sign(page, left + 3 * cell + 16, top + 14 + 1.5 * cell, "∗", 18)
+            sign(page, left + 3 * cell + 16, top + 14 + 1.5 * cell, "→", 18)
             values, differs = answers[one].numpy(), abs(sums[one]) < 1e-9
         else:
             values, differs = strength.numpy(), False
-            caption(page, left, top, one, "edges of any direction")
+            named(page, left, top, one, "edges of any direction")
             page.text(left, top + 30, "√(x² + y²)", NORMAL)
             page.text(left, top + 50, "of the two", SMALL, ink="soft")
             page.text(left, top + 66, "Sobel answers", SMALL, ink="soft")
-        high = float(np.quantile(np.abs(values), 0.995))
+        high = float(np.quantile(np.abs(values), 0.995))  # one bright speck would pale the rest
         if one in KERNELS and not differs:
             pixels = np.repeat(np.clip(np.rint(values), 0, 255).astype(np.uint8)[..., None], 3, 2)
         else:
@@ -106,7 +107,7 @@ def show(name: str, picture: Any, seed: int) -> Lesson:
         if one not in KERNELS or differs:
             scale_bar(page, on, top + side + 6, side, high, differs)
     y += 22 + 3 * (side + 62)
-    return Lesson(name, title, finish(page, y, proved, SOURCE), proved, facts)
+    return Lesson(asked.name, close(page, y, proved, SOURCE), proved, facts)
 
 
 def by_shifts(grey: Tensor, weights: Tensor) -> Tensor:

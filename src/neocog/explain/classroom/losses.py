@@ -7,16 +7,27 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from neocog.explain.classroom import Lesson
-from neocog.explain.classroom.board import MARGIN, board, caption, chart, close, printed, prose, signed, table, tiny
-from neocog.figure.parts import Plot, Series, lines
+from neocog.explain.classroom import Asked, Lesson
+from neocog.explain.classroom.board import MARGIN, beside, board, caption, chart, close, printed, table
+from neocog.explain.classroom.numbers import signed, tiny
+from neocog.figure.parts import Series, lines
 from neocog.figure.sketch import Sketch
 
 SOURCE = (
-    "LeCun, Bottou, Bengio & Haffner 1998, equations 8 (MLE) and 9 (MAP, j here 10); Weston & Watkins 1999 (hinge). Slopes "
-    "by autograd, checked against the formulas."
+    "LeCun, Bottou, Bengio & Haffner 1998, equations 8 (MLE) and 9 (MAP, j here 10); hinge: Weston & Watkins 1999. Slopes by "
+    "autograd."
 )
-COMPETITION = 10.0
+COMPETITION = 10.0  # j
+NEAR, FAR = 1.0, 4.0  # where the right code lies, or the wrong one, when the other moves
+WORDS = {
+    "cross-entropy": "cross-entropy",
+    "hinge": "hinge",
+    "wrong": "an error (0 or 1)",
+    "MLE of right": "MLE",
+    "MAP of right": "MAP",
+    "MLE of wrong": "MLE",
+    "MAP of wrong": "MAP",
+}
 
 
 def mle_loss(scores: Tensor, labels: Tensor) -> Tensor:
@@ -34,7 +45,7 @@ def curve(loss: str, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The loss and its slope by autograd at each x.
 
     cross-entropy, hinge, wrong: x is the right class's score minus the only other's. MLE, MAP of right: x is the distance to
-    the right code, the other code at 4. of wrong: x is the distance to the wrong code, the right one at 1.
+    the right code, the other code at FAR. of wrong: x is the distance to the wrong code, the right one at NEAR.
     """
     at = torch.tensor(x, dtype=torch.float64, requires_grad=True)
     zero = torch.zeros_like(at)
@@ -48,7 +59,7 @@ def curve(loss: str, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return value.numpy(), np.zeros_like(x)
     else:
         near = "right" in loss
-        scores = -torch.stack([at, zero + 4] if near else [zero + 1, at], 1)
+        scores = -torch.stack([at, zero + FAR] if near else [zero + NEAR, at], 1)
         one = (lambda s: mle_loss(s, label)) if "MLE" in loss else (lambda s: map_loss(s, label, COMPETITION))
         value = torch.stack([one(s[None]) for s in scores])
     slope = torch.autograd.grad(value.sum(), at, allow_unused=True)[0]
@@ -64,23 +75,28 @@ def by_hand(loss: str, x: np.ndarray) -> np.ndarray:
     right = "right" in loss
     if "MLE" in loss:
         return np.ones_like(x) if right else np.zeros_like(x)
-    share = np.exp(-x) / (np.exp(-COMPETITION) + np.exp(-x) + np.exp(-4.0 if right else -1.0))
+    share = np.exp(-x) / (np.exp(-COMPETITION) + np.exp(-x) + np.exp(-FAR if right else -NEAR))
     return 1 - share if right else -share
 
 
-def show(name: str, picture: object, seed: int) -> Lesson:
+def show(asked: Asked) -> Lesson:
     """Three pairs of charts: loss and slope."""
     margin, distance = np.linspace(-4, 4, 161), np.linspace(0, 14, 141)
     groups = (
-        ("Two classes: the right score minus the other", margin, ("cross-entropy", "hinge", "wrong"), "margin"),
         (
-            "Distances: to the right code, the wrong one lying at 4",
+            "Two classes: the right score minus the other",
+            margin,
+            ("cross-entropy", "hinge", "wrong"),
+            "right score − other score",
+        ),
+        (
+            f"Distances: to the right code, the wrong one lying at {FAR:g}",
             distance,
             ("MLE of right", "MAP of right"),
             "distance to the right code",
         ),
         (
-            "Distances: to the wrong code, the right one lying at 1",
+            f"Distances: to the wrong code, the right one lying at {NEAR:g}",
             distance,
             ("MLE of wrong", "MAP of wrong"),
             "distance to the wrong code",
@@ -91,58 +107,46 @@ def show(name: str, picture: object, seed: int) -> Lesson:
         "At the left what it costs, at the right its slope: how hard gradient descent pulls. What has no slope teaches "
         "nothing, and that is why the share of errors cannot be trained on.",
     )
-    rows, facts = [], {}
+    facts: dict[str, Any] = {}
+    tables: list[tuple[tuple[str, ...], list[tuple[str, ...]]]] = []
     for title, x, names, across in groups:
         found = {one: curve(one, x) for one in names}
         _pair(sheet, y + 14, title, x, found, across)
         y += 274
+        looked = [int(np.abs(x - p).argmin()) for p in ((-2, 0, 2) if x is margin else (1, 4, 12))]
+        rows = []
         for one, (value, slope) in found.items():
             if one == "wrong":
                 continue
-            gap = (
-                float(np.abs(slope - by_hand(one, x)).max())
-                if one != "hinge"
-                else float(np.abs(slope - by_hand(one, x))[np.abs(x - 1) > 1e-9].max())
-            )
-            i = [int(np.abs(x - p).argmin()) for p in ((-2, 0, 2) if x is margin else (1, 4, 12))]
-            rows.append((one, *(f"{value[n]:.3f} ({signed(slope[n])})" for n in i), tiny(gap)))
+            apart = np.abs(slope - by_hand(one, x))
+            gap = float(apart[np.abs(x - 1) > 1e-9].max() if one == "hinge" else apart.max())  # the hinge's corner has none
+            rows.append((WORDS[one], *(f"{value[n]:.3f} ({signed(slope[n])})" for n in looked), tiny(gap)))
             facts[one] = {
-                "at": [float(x[n]) for n in i],
-                "loss": [float(value[n]) for n in i],
-                "slope": [float(slope[n]) for n in i],
+                "at": [float(x[n]) for n in looked],
+                "loss": [float(value[n]) for n in looked],
+                "slope": [float(slope[n]) for n in looked],
                 "slope_by_hand_differs": gap,
             }
-    heads = ("loss (slope)", "at −2, or 1", "at 0, or 4", "at 2, or 12", "slope − formula")
-    y = table(sheet, MARGIN, y + 14, heads, rows)
+        tables.append(((across, *(f"{x[n]:.0f}".replace("-", "−") for n in looked), "slope − formula"), rows))
+    words = []
+    y += 14
+    for heads, rows in tables:
+        y = table(sheet, MARGIN, y, heads, rows, columns=(230, 130, 130, 130, 130)) + 14
+        words += [*printed(heads, rows), ""]
     told = (
-        "MLE never looks at the wrong code: its slope there is 0. MAP pushes it away, and stops where it lies farther than "
-        "j: past that, exp(−j) outweighs exp(−y)."
+        "Each cell: the loss, and its slope in brackets. MLE never looks at the wrong code: its slope there is 0. MAP pushes "
+        "the wrong code away, and stops where it lies clearly farther than the right one, or than j: exp(−distance) counts no "
+        "more."
     )
-    y = prose(sheet, MARGIN, y + 12, sheet.wide - 2 * MARGIN, told)
-    return Lesson(name, "Losses on a line", close(sheet, y, SOURCE), (*printed(heads, rows), "", told), facts)
+    return Lesson(asked.name, close(sheet, y, [told], SOURCE), (*words, told), facts)
 
 
 def _pair(sheet: Sketch, y: float, title: str, x: np.ndarray, found: dict[str, Any], across: str) -> None:
     caption(sheet, MARGIN, y, title)
-    room = (sheet.wide - 2 * MARGIN - 52) / 2 - 30
-    words = {
-        "wrong": "an error (0 or 1)",
-        "MLE of right": "MLE",
-        "MAP of right": "MAP",
-        "MLE of wrong": "MLE",
-        "MAP of wrong": "MAP",
-    }
     inks = {"cross-entropy": "k0", "hinge": "k2", "wrong": "k5"}
-    for i, up in enumerate(("loss", "slope")):
-        plot = Plot(MARGIN + 52 + i * (room + 66), y + 50, room, 150)
+    for i, (plot, up) in enumerate(zip(beside(sheet, y + 50, 150), ("loss", "slope"), strict=True)):
         series = [
-            Series(
-                words.get(one) or one,
-                x.tolist(),
-                v[i].tolist(),
-                inks.get(one, "k1" if "MLE" in one else "k0"),
-                dashed=one == "wrong",
-            )
+            Series(WORDS[one], x.tolist(), v[i].tolist(), inks.get(one, "k1" if "MLE" in one else "k0"), dashed=one == "wrong")
             for one, v in found.items()
         ]
-        (chart if i == 0 else lines)(sheet, plot, series, across, up, **({} if i == 0 else {"legend": False}))
+        (lines if i else chart)(sheet, plot, series, across, up, **({"legend": False} if i else {}))

@@ -1,5 +1,7 @@
-"""The residual unit: zero weights give the identity, and 0 in a plain one; both learn the identity under weight decay."""
+"""The residual unit: zero weights give the identity, and 0 in a plain one; and both asked to learn the identity."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -7,18 +9,18 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from neocog.arch import Architecture, Constant, Conv2d, HeNormal, Identity, ReLU, Sequential, Sum, architecture
-from neocog.explain.classroom import Lesson
-from neocog.explain.classroom.board import MARGIN, board, boxed, caption, chart, close, printed, prose, table, tiny
-from neocog.explain.classroom.practice import train
-from neocog.figure.parts import Plot, Series
+from neocog.explain.classroom import Asked, Lesson
+from neocog.explain.classroom.board import AXIS, MARGIN, beside, board, boxed, caption, chart, close, printed, table
+from neocog.explain.classroom.numbers import percent, tiny
+from neocog.explain.classroom.small_nets import train
+from neocog.figure.parts import Series, key, lines
 from neocog.figure.sketch import NORMAL, SMALL, Sketch
 from neocog.nets.resnet import basic
 from neocog.nn import Model
 
 SOURCE = (
-    'He, Zhang, Ren & Sun 2016, "Deep residual learning", equations 1 and 2 and section 3.1; "Identity '
-    "mappings in deep residual "
-    'networks", equation 5.'
+    "He, Zhang, Ren & Sun 2016, Deep residual learning, equations 1 and 2; Identity mappings in deep residual networks, "
+    "equation 5 (for units without a ReLU behind the sum)."
 )
 MAPS, SIDE, DEPTH, UNITS, STEPS = 8, 6, 20, 2, 120
 DECAYS = (0.0, 0.01)
@@ -82,22 +84,28 @@ def backwards(plain: bool, seed: int) -> list[float]:
     return [float(g.norm() / up.norm()) for g in reversed(torch.autograd.grad(out, kept, up))]
 
 
-def learn_identity(plain: bool, decay: float, seed: int) -> dict[str, Any]:
-    """Three bare units told to answer what they are shown: relative error of every step, and the weights' norm at the end."""
+def learn_identity(
+    plain: bool, decay: float, seed: int, on_step: Callable[[int, int], None] = lambda done, total: None
+) -> dict[str, Any]:
+    """UNITS bare units told to answer what they are shown: relative error of every step, and the weights' norm at the end."""
     model = Model(stack(plain, UNITS, False), torch.Generator().manual_seed(seed))
     x = pictures(256, seed)
     power = float(x.square().mean())
-    losses = train(model, x, x, lambda y, t: F.mse_loss(y, t) / power, STEPS, 0.02, seed, 16, decay)
+    losses = train(model, x, x, lambda y, t: F.mse_loss(y, t) / power, STEPS, 0.02, seed, 16, decay, on_step=on_step)
     norm = float(torch.stack([p.square().sum() for p in model.parameters()]).sum().sqrt().detach())
     return {"losses": losses, "last": sum(losses[-20:]) / 20, "norm": norm}
 
 
-def show(name: str, picture: object, seed: int) -> Lesson:
+def show(asked: Asked) -> Lesson:
     """The two units drawn with their numbers at zero weights; gradients through twenty; the race to the identity."""
     kinds = {"plain": True, "residual": False}
-    zero = {what: at_zero(plain, seed) for what, plain in kinds.items()}
-    flow = {what: backwards(plain, seed) for what, plain in kinds.items()}
-    race = {(what, decay): learn_identity(plain, decay, seed) for what, plain in kinds.items() for decay in DECAYS}
+    zero = {what: at_zero(plain, asked.seed) for what, plain in kinds.items()}
+    flow = {what: backwards(plain, asked.seed) for what, plain in kinds.items()}
+    race = {
+        (what, decay): learn_identity(plain, decay, asked.seed, partial(asked.on_progress, f"{what} units, decay {decay:g}"))
+        for what, plain in kinds.items()
+        for decay in DECAYS
+    }
     heads = (
         "unit",
         "y at zero weights",
@@ -118,24 +126,23 @@ def show(name: str, picture: object, seed: int) -> Lesson:
     told = (
         "Weight decay pulls towards zero weights. For a residual unit that is the identity: doing nothing costs nothing. A "
         f"plain unit has to build the identity out of its weights: after {STEPS} steps {UNITS} of them still miss "
-        f"{100 * race['plain', 0.0]['last']:.0f} % of the picture's power. With batch "
-        f"normalisation gradients do not fade but grow: ×{flow['plain'][-1]:.0f} through {DEPTH} plain units, "
-        f"×{flow['residual'][-1]:.0f} through {DEPTH} residual ones."
+        f"{percent(race['plain', 0.0]['last'])} of the picture's power, {percent(race['plain', DECAYS[-1]]['last'])} with "
+        f"decay; {UNITS} residual ones {percent(race['residual', 0.0]['last'], 2)} and "
+        f"{percent(race['residual', DECAYS[-1]]['last'], 2)}. With batch normalisation fresh gradients do not fade but grow: "
+        f"×{flow['plain'][-1]:.0f} through {DEPTH} plain units, ×{flow['residual'][-1]:.0f} through {DEPTH} residual ones."
     )
     facts = {
         "at_zero": zero,
         "gradient": flow,
         "identity": {f"{w}, decay {d:g}": {"error": r["last"], "weights": r["norm"]} for (w, d), r in race.items()},
     }
-    return Lesson(
-        name, "The residual unit", _draw(zero, flow, race, heads, rows, told), (*printed(heads, rows), "", told), facts
-    )
+    return Lesson(asked.name, _draw(zero, flow, race, heads, rows, told), (*printed(heads, rows), "", told), facts)
 
 
 def _unit(sheet: Sketch, x: float, y: float, what: str, numbers: dict[str, float]) -> None:
     """x → conv, BN, ReLU, conv, BN → + → ReLU → y, with the arc of the shortcut where there is one."""
     residual, ink = what == "residual", "k0" if what == "residual" else "k1"
-    caption(sheet, x, y, f"{what} unit, all weights 0", ink)
+    caption(sheet, x, y, f"{what} unit, all weights 0", ink=ink)
     steps = ("conv 3×3", "BN, ReLU", "conv 3×3", "BN") + (("+",) if residual else ()) + ("ReLU",)
     at, middle, points = x, y + 58, []
     sheet.text(at, middle + 5, "x", NORMAL, bold=True)
@@ -164,35 +171,27 @@ def _unit(sheet: Sketch, x: float, y: float, what: str, numbers: dict[str, float
 
 def _draw(zero: dict, flow: dict, race: dict, heads: tuple, rows: list, told: str) -> Sketch:
     sheet, y = board(
-        "The residual unit",
+        "The residual unit: doing nothing is easy",
         "y = ReLU(F(x) + x): what a unit learns is the difference from doing nothing. x ≥ 0 here, as behind any ReLU.",
     )
-    room = (sheet.wide - 2 * MARGIN - 52) / 2 - 30
     _unit(sheet, MARGIN, y + 16, "plain", zero["plain"])
     _unit(sheet, MARGIN, y + 150, "residual", zero["residual"])
     y += 296
+    left, right = beside(sheet, y + 52, 200)
     caption(sheet, MARGIN, y, f"Gradients back through {DEPTH} fresh units")
-    caption(sheet, MARGIN + room + 66, y, f"{UNITS} units learn the identity")
+    caption(sheet, right.x - AXIS, y, f"{UNITS} units are to learn the identity", f"dashed: weight decay {DECAYS[-1]:g}")
     inks = {"plain": "k1", "residual": "k0"}
     chart(
         sheet,
-        Plot(MARGIN + 52, y + 52, room, 200),
+        left,
         [Series(what, list(range(DEPTH + 1)), g, inks[what], dots=True) for what, g in flow.items()],
         "units passed on the way back",
         "|gradient|, 1 at the answer",
         logarithmic=True,
     )
     every = list(range(0, STEPS, 5))
-    series = [
-        Series(f"{what}, decay {d:g}", every, [race[what, d]["losses"][i] for i in every], inks[what]) for what, d in race if d
-    ]
-    chart(
-        sheet,
-        Plot(MARGIN + 52 + room + 66, y + 52, room, 200),
-        series,
-        "training steps",
-        "error / power of the picture",
-        logarithmic=True,
-    )
+    series = [Series(what, every, [race[what, d]["losses"][i] for i in every], inks[what], dashed=d > 0) for what, d in race]
+    lines(sheet, right, series, "training steps", "error / power of the picture", logarithmic=True, legend=False)
+    key(sheet, right.x, right.y - 28, list(inks.items()), across=True)
     y = table(sheet, MARGIN, y + 52 + 200 + 66, heads, rows, gap=18)
-    return close(sheet, prose(sheet, MARGIN, y + 12, sheet.wide - 2 * MARGIN, told), SOURCE)
+    return close(sheet, y + 6, [told], SOURCE)

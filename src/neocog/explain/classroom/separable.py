@@ -7,10 +7,12 @@ from torch.nn import functional as F
 
 from neocog.arch import Architecture, Conv2d, DepthwiseConv2d, Sequential, analyse, architecture
 from neocog.arch.window import pair
-from neocog.explain.classroom import Lesson
-from neocog.explain.classroom.blackboard import MARGIN, begin, caption, finish, gap, grid, normal, sign, signed, tiny
+from neocog.explain.classroom import Asked, Lesson
+from neocog.explain.classroom.board import AXIS, MARGIN, beside, board, caption, close
+from neocog.explain.classroom.cells import grid, named, sign, tinted
 from neocog.explain.classroom.kernels import kernel
-from neocog.figure.parts import Plot, Series, lines
+from neocog.explain.classroom.numbers import gap, normal, percent, tiny
+from neocog.figure.parts import Series, lines
 from neocog.figure.sketch import SMALL, Sketch
 from neocog.nets import resolve
 
@@ -21,9 +23,8 @@ FILTERS = {
     "Laplacian": kernel("Laplacian"),
 }
 SOURCE = (
-    "1×n and n×1: Szegedy et al. 2015, Rethinking the Inception architecture, section 3.2; depthwise separable: Howard et "
-    "al. 2017, MobileNets, "
-    "section 3.1 (1/N + 1/k²). All counts from neocog's architectures; singular values by torch.linalg.svd."
+    "1×n and n×1: Szegedy et al. 2015, Rethinking the Inception architecture; depthwise separable: Howard et al. 2017, "
+    "MobileNets (1/N + 1/k²). All counts from neocog's architectures; singular values by torch.linalg.svd."
 )
 
 
@@ -88,9 +89,9 @@ def mobilenet() -> list[dict[str, int | float]]:
     return found
 
 
-def show(name: str, picture: object, seed: int) -> Lesson:
-    x = normal(seed, 16, 16)
-    kinds = FILTERS | {"random": (normal(seed + 1, 3, 3) * 10).round() / 10}
+def show(asked: Asked) -> Lesson:
+    x = normal(asked.seed, 16, 16)
+    kinds = FILTERS | {"random": (normal(asked.seed + 1, 3, 3) * 10).round() / 10}
     facts: dict = {
         "filters": {
             words: {
@@ -100,8 +101,8 @@ def show(name: str, picture: object, seed: int) -> Lesson:
             }
             for words, w in kinds.items()
         },
-        "random_3x3_first_term_keeps": energy(seed + 2, 3),
-        "random_7x7_first_term_keeps": energy(seed + 3, 7),
+        "random_3x3_first_term_keeps": energy(asked.seed + 2, 3),
+        "random_7x7_first_term_keeps": energy(asked.seed + 3, 7),
         "inception_v3": inception(),
         "mobilenet_v1": mobilenet(),
     }
@@ -111,48 +112,44 @@ def show(name: str, picture: object, seed: int) -> Lesson:
     total, whole = (analyse(resolve(net).build()).total("macs") for net in ("mobilenet_v1", "mobilenet_v1.full_conv"))
     facts["mobilenet_v1_macs"], facts["mobilenet_v1_full_conv_macs"] = total, whole
     proved = [
-        f"n×1 and then 1×n, one pair a term, give what the n×n filter gives: largest difference {tiny(worst)}. One pair "
-        "alone is exact only for rank 1; "
-        f"of {DRAWS:,} random filters it keeps {facts['random_3x3_first_term_keeps']:.0%} of Σw² at 3×3 and "
-        f"{facts['random_7x7_first_term_keeps']:.0%} at 7×7. "
-        "That is why networks learn such a pair rather than split a learned filter.",
+        f"n×1 and then 1×n, one pair a term, give what the n×n filter gives: largest difference {tiny(worst)}. One pair alone "
+        f"is exact only for rank 1; of {DRAWS:,} random filters it keeps {percent(facts['random_3x3_first_term_keeps'])} of "
+        f"Σw² at 3×3 and {percent(facts['random_7x7_first_term_keeps'])} at 7×7. So a filter that was learned whole seldom "
+        "can be split into one pair: a network that is to have pairs learns them as pairs.",
         f"Inception v3, {v3['maps_in']} maps to {v3['maps_out']}: 1×7 and 7×1 have {v3['pair']:,} weights, 7×7 would have "
-        f"{v3['whole']:,} ({v3['share']:.0%}). "
-        f"MobileNet's blocks cost 1/N + 1/9 of a 3×3 convolution (largest difference from the layer table {tiny(off)}): "
-        f"{total:,} MACs "
-        f"against {whole:,} with whole convolutions.",
+        f"{v3['whole']:,} ({percent(v3['share'])}). MobileNet's blocks cost 1/N + 1/9 of a 3×3 convolution (largest "
+        f"difference from the layer table {tiny(off)}): {total:,} MACs against {whole:,} with whole convolutions.",
     ]
     title = "Separable filters: a column times a row"
-    page, y = begin(
+    page, y = board(
         title,
         "A filter of rank 1 is a column times a row: n + n numbers do the work of n·n. Any other is a sum of a few such "
         "products.",
-        940,
     )
     y = products(page, y + 18, kinds, facts["filters"])
     y = charts(page, y + 44, v3, blocks)
-    return Lesson(name, title, finish(page, y, proved, SOURCE), proved, facts)
+    return Lesson(asked.name, close(page, y, proved, SOURCE), proved, facts)
 
 
 def products(page: Sketch, y: float, kinds: dict[str, Tensor], found: dict[str, dict]) -> float:
     """Each filter, and its terms as column times row; two of rank 1 side by side."""
-    cell, left, top = 34, float(MARGIN), y + 12
+    cell, left, top = 38, float(MARGIN), y + 12
     for words, w in kinds.items():
         parts = terms(w)
         if left > MARGIN and len(parts) > 1:
             left, top = float(MARGIN), top + 3 * cell + 44
-        caption(page, left, top, words, f"rank {len(parts)}")
-        grid(page, left, top, w, cell, signed(w), form=short, size=11)
+        named(page, left, top, words, f"rank {len(parts)}")
+        grid(page, left, top, w, cell, tinted(w), form=short, size=11)
         at, middle = left + 3 * cell, top + 1.5 * cell
         for n, (s, u, v) in enumerate(parts):
             sign(page, at + 20, middle, "=" if n == 0 else "+", 18)
             column, row = balanced(s, u, v, whole=len(parts) == 1)
-            grid(page, at + 40, top, column[:, None], cell, signed(column), form=short, size=11)
+            grid(page, at + 40, top, column[:, None], cell, tinted(column), form=short, size=11)
             sign(page, at + 40 + cell + 11, middle, "·", 18)
-            grid(page, at + 62 + cell, top + cell, row[None], cell, signed(row), form=short, size=11)
+            grid(page, at + 62 + cell, top + cell, row[None], cell, tinted(row), form=short, size=11)
             if len(parts) > 1:
                 share = s**2 / float((w**2).sum())
-                page.text(at + 62 + cell, top + 2 * cell + 17, f"{share:.1%} of Σw²", SMALL, ink="soft")
+                page.text(at + 62 + cell, top + 2 * cell + 17, f"{percent(share, 1)} of Σw²", SMALL, ink="soft")
             at += 62 + 4 * cell
         if len(parts) > 1 or left > MARGIN:
             left, top = float(MARGIN), top + 3 * cell + 44
@@ -181,32 +178,24 @@ def short(value: float) -> str:
 
 def charts(page: Sketch, y: float, v3: dict, blocks: list[dict]) -> float:
     """What n×1 with 1×n costs against n×n; MobileNet's blocks on the curve 1/N + 1/9."""
+    left, right = beside(page, y + 34, 150)
+    caption(page, MARGIN, y, "weights of n×1 and 1×n, of those of n×n")
     sizes = [2, 3, 4, 5, 6, 7, 8, 9]
     share = [(one(1, 1, (n, 1))[0] + one(1, 1, (1, n))[0]) / one(1, 1, n)[0] for n in sizes]
-    page.text(MARGIN, y, "weights of n×1 and 1×n, of those of n×n", bold=True)
-    lines(
-        page, Plot(MARGIN + 50, y + 34, 320, 150), [Series("2/n", sizes, share, "k0", dots=True)], "n", "share", low=0, high=1
-    )
-    page.dot(MARGIN + 50 + 320 * 5 / 7, y + 34 + 150 * (1 - v3["share"]), "k1", f"Inception v3: {v3['share']:.3f}", 5)
-    page.text(MARGIN + 50 + 320 * 5 / 7 + 8, y + 34 + 150 * (1 - v3["share"]) - 18, "Inception v3, 7", SMALL, ink="k1")
-    left = MARGIN + 470
-    page.text(left, y, "MACs of MobileNet's blocks, of those of 3×3", bold=True)
-    maps = sorted({b["maps"] for b in blocks})
-    curve = [2.0**e for e in np.linspace(6, 10, 33)]
-    places = Plot(left + 50, y + 34, 340, 150)
+    lines(page, left, [Series("2/n", sizes, share, "k0", dots=True)], "n", "share", low=0, high=1)
+    at = left.x + left.wide * (7 - sizes[0]) / (sizes[-1] - sizes[0]), left.y + left.high * (1 - v3["share"])
+    page.dot(*at, "k1", f"Inception v3: {v3['share']:.3f}", 5)
+    page.text(left.x + left.wide, at[1] - 24, f"Inception v3's 7×7: {percent(v3['share'])}", SMALL, "end", "k1")
+    caption(page, right.x - AXIS, y, "MACs of MobileNet's blocks, of those of 3×3")
+    low, high, first, last = 0.1, 0.14, 6, 10  # of the axes: shares, and powers of 2
+    curve = [2.0**e for e in np.linspace(first, last, 33)]
     formula = Series("1/N + 1/9", [float(np.log2(n)) for n in curve], [1 / n + 1 / 9 for n in curve], "k0")
-    lines(page, places, [formula], "log2 N, maps out", "share", low=0.1, high=0.14)
+    lines(page, right, [formula], "log₂ N, maps out", "share", low=low, high=high)
     for b in blocks:
-        x = places.x + places.wide * (np.log2(b["maps"]) - 6) / 4
-        page.dot(
-            float(x), places.y + places.high * (1 - (b["share"] - 0.1) / 0.04), "k1", f"{b['maps']} maps: {b['share']:.4f}", 4
-        )
-    page.text(
-        places.x + places.wide,
-        places.y + 16,
-        f"{len(blocks)} blocks of {len(maps)} widths, N = {', '.join(map(str, maps))}",
-        SMALL,
-        "end",
-        "k1",
-    )
+        x = right.x + right.wide * float(np.log2(b["maps"]) - first) / (last - first)
+        place = right.y + right.high * (1 - (b["share"] - low) / (high - low))
+        page.dot(x, place, "k1", f"{b['maps']} maps: {b['share']:.4f}", 4)
+    maps = sorted({b["maps"] for b in blocks})
+    words = f"{len(blocks)} blocks of {len(maps)} widths, N = {', '.join(map(str, maps))}"
+    page.text(right.x + right.wide, right.y + 16, words, SMALL, "end", "k1")
     return y + 34 + 150 + 66

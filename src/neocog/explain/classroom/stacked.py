@@ -5,15 +5,16 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from neocog.arch import Architecture, Conv2d, ReLU, Sequential, analyse, architecture
-from neocog.explain.classroom import Lesson
-from neocog.explain.classroom.blackboard import MARGIN, begin, finish, gap, normal, tiny
+from neocog.explain.classroom import Asked, Lesson
+from neocog.explain.classroom.board import MARGIN, board, close
+from neocog.explain.classroom.numbers import gap, normal, percent, tiny
 from neocog.figure.sketch import NORMAL, SMALL, Sketch
 
 MAPS, SIDE = 64, 56
 COUNTED = (1, 64, 512)
 SOURCE = (
-    "Simonyan & Zisserman 2014, section 2.3 (which counts weights without biases); Szegedy et al. 2015, Rethinking the "
-    "Inception architecture, section 3.1."
+    "Simonyan & Zisserman 2014, Very deep convolutional networks (weights counted without biases); Szegedy et al. 2015, "
+    "Rethinking the Inception architecture."
 )
 PAIRS = ((2, 5), (3, 7))
 
@@ -63,8 +64,8 @@ def in_a_row(x: Tensor, filters: list[Tensor], relu: bool) -> Tensor:
     return x
 
 
-def show(name: str, picture: object, seed: int) -> Lesson:
-    filters, x = [normal(seed + i, 3, 3) for i in range(3)], normal(seed + 9, 20, 20)
+def show(asked: Asked) -> Lesson:
+    filters, x = [normal(asked.seed + i, 3, 3) for i in range(3)], normal(asked.seed + 9, 20, 20)
     whole = merged(filters)
     facts: dict = {
         f"{depth} of 3×3, or {kernel}×{kernel}": {
@@ -79,26 +80,27 @@ def show(name: str, picture: object, seed: int) -> Lesson:
     facts["with_rectifiers_differs_by"] = gap(in_a_row(x, filters, True), in_a_row(x, [whole], True))
     two, three = (facts[f"{depth} of 3×3, or {kernel}×{kernel}"] for depth, kernel in PAIRS)
     ratios = [one["ratio"][str(MAPS)] for one in (two, three)]
+    less = ", ".join(
+        f"{9 * depth}C² is {percent(ratio)} of {kernel**2}C² ({percent(1 - ratio)} less)"
+        for (depth, kernel), ratio in zip(PAIRS, ratios, strict=True)
+    )
+    reached = ", ".join(f"{a} and {b}" for a, b in (one["seen_by_gradient"] for one in (two, three)))
     proved = [
-        f"Pixels that the middle answer's gradient reaches: {two['seen_by_gradient'][0]} and {two['seen_by_gradient'][1]}, "
-        f"{three['seen_by_gradient'][0]} and "
-        f"{three['seen_by_gradient'][1]}. Weights: 18C² is {ratios[0]:.0%} of 25C² ({1 - ratios[0]:.0%} less), 27C² is "
-        f"{ratios[1]:.0%} of 49C² ({1 - ratios[1]:.0%} less), for any "
-        f"number of maps C (counted for {', '.join(map(str, COUNTED))}).",
+        f"Pixels that the middle answer's gradient reaches: {reached}. Weights: {less}, for any number of maps C (counted for "
+        f"{', '.join(map(str, COUNTED))}).",
         f"Without rectifiers three 3×3 filters are one 7×7 filter (difference {tiny(facts['merged_max_difference'])}), of a "
-        "kind that 27 numbers can make; with them "
-        f"they are not (differs by {facts['with_rectifiers_differs_by']:.2g}). The price is memory: each layer's answers "
-        "are kept for training.",
+        f"kind that 27 numbers can make; with them they are not (differs by {facts['with_rectifiers_differs_by']:.2g}). The "
+        "price is memory: each layer's answers are kept for training.",
     ]
     title = "Stacks of 3×3 instead of 5×5 and 7×7"
-    page, y = begin(
+    page, y = board(
         title,
         "Each 3×3 layer sees one pixel further on every side. Two see 5 pixels across, three see 7, as one large filter does.",
     )
     for i, (depth, kernel) in enumerate(PAIRS):
-        cone(page, MARGIN + 20 + i * 404, y + 30, depth, kernel, facts[f"{depth} of 3×3, or {kernel}×{kernel}"])
+        cone(page, MARGIN + 20 + i * 430, y + 30, depth, kernel, facts[f"{depth} of 3×3, or {kernel}×{kernel}"])
     y = bars(page, y + 268, two, three)
-    return Lesson(name, title, finish(page, y, proved, SOURCE), proved, facts)
+    return Lesson(asked.name, close(page, y, proved, SOURCE), proved, facts)
 
 
 def cone(page: Sketch, x: float, y: float, depth: int, kernel: int, found: dict) -> None:
@@ -111,7 +113,7 @@ def cone(page: Sketch, x: float, y: float, depth: int, kernel: int, found: dict)
         page.text(left + kernel * cell / 2, y - 10, words, NORMAL + 1, "middle", bold=True)
         wide, lower, inks = kernel, base, ("k0", "k2", "k3")
         for level in range(layers + 1):
-            top = base - level * 3 * (gap_ + tall) / layers if layers < 3 else base - level * (gap_ + tall)
+            top = base - level * 3 * (gap_ + tall) / layers
             n = wide - level * (size - 1)
             start = left + (kernel - n) / 2 * cell
             ink = "soft" if level == 0 else inks[(level - 1) % 3] if layers > 1 else "k1"

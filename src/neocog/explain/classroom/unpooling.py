@@ -7,27 +7,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from neocog.explain.classroom import Lesson
-from neocog.explain.classroom.blackboard import (
-    MARGIN,
-    begin,
-    caption,
-    finish,
-    gap,
-    grid,
-    normal,
-    plain,
-    sign,
-    signed,
-    tiny,
-    window,
-)
+from neocog.explain.classroom import Asked, Lesson
+from neocog.explain.classroom.board import MARGIN, board, close
+from neocog.explain.classroom.cells import grid, named, sign, tinted, window
+from neocog.explain.classroom.numbers import gap, normal, percent, plain, tiny
 from neocog.figure.sketch import SMALL, Sketch
 
 SOURCE = (
-    "Zeiler & Fergus 2013, section 2.1 (switches); overlapping pooling: Krizhevsky et al. 2012, section 3.4. Where windows "
-    "overlap, "
-    "torch's MaxUnpool2d writes each place once; its documentation calls that nondeterministic for repeated indices."
+    "Zeiler & Fergus 2014, section 2.1 (switches); overlapping pooling: Krizhevsky et al. 2012, section 3.4. Where windows "
+    "overlap, torch's MaxUnpool2d writes each place once; its documentation calls that nondeterministic for repeated indices."
 )
 
 
@@ -77,30 +65,28 @@ def overlaps(seed: int) -> dict[str, float]:
     }
 
 
-def show(name: str, picture: object, seed: int) -> Lesson:
-    cases = [case(numbers(seed, 4, False), 2, 2), case(numbers(seed + 1, 5, True), 3, 2)]
-    facts = {"2×2, stride 2": cases[0][1], "3×3, stride 2": cases[1][1], "maps of 55×55": overlaps(seed)}
+def show(asked: Asked) -> Lesson:
+    cases = [case(numbers(asked.seed, 4, False), 2, 2), case(numbers(asked.seed + 1, 5, True), 3, 2)]
+    facts = {"2×2, stride 2": cases[0][1], "3×3, stride 2": cases[1][1], "maps of 55×55": overlaps(asked.seed)}
     more = facts["maps of 55×55"]
     proved = [
         "Unpooling by switches is the gradient of max pooling: difference from autograd "
-        f"{tiny(max(facts[c]['gradient_max_difference'] for c in facts))}. "
-        "Every other place gets exactly 0.",
+        f"{tiny(max(facts[c]['gradient_max_difference'] for c in facts))}. Every other place gets exactly 0.",
         "Where windows do not overlap, MaxUnpool2d does the same (difference "
-        f"{tiny(facts['2×2, stride 2']['max_unpool2d_difference'])}). Where they do it loses: on the "
-        f"board {plain(facts['3×3, stride 2']['max_unpool2d_difference'])}; on 32 rectified random maps of 55×55 "
-        f"{more['repeated_switches']:.0%} of the switches repeat, "
-        f"its relative error is {more['max_unpool2d_relative_error']:.2f}, its cosine with the gradient "
-        f"{more['max_unpool2d_cosine']:.2f}.",
+        f"{tiny(facts['2×2, stride 2']['max_unpool2d_difference'])}). Where they do it loses: on the board "
+        f"{plain(facts['3×3, stride 2']['max_unpool2d_difference'])}; on 32 rectified random maps of 55×55 "
+        f"{percent(more['repeated_switches'])} of the switches repeat, its relative error is "
+        f"{more['max_unpool2d_relative_error']:.2f}, its cosine with the gradient {more['max_unpool2d_cosine']:.2f}.",
     ]
     title = "Max pooling and its switches"
     about = (
         "Forwards, each window hands on its maximum and remembers where it was: its switch. Backwards, everything goes to "
         "that place and nothing anywhere else."
     )
-    page, y = begin(title, about, 940)
+    page, y = board(title, about)
     y = panels(page, y + 20, cases[0], "2×2 windows, stride 2: none overlap")
     y = panels(page, y + 30, cases[1], "3×3 windows, stride 2: they overlap, and several may choose the same maximum")
-    return Lesson(name, title, finish(page, y + 8, proved, SOURCE), proved, facts)
+    return Lesson(asked.name, close(page, y + 8, proved, SOURCE), proved, facts)
 
 
 Case = tuple[tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, int, int], dict[str, Any]]
@@ -132,7 +118,7 @@ def panels(page: Sketch, y: float, one: Case, words: str) -> float:
     """Input, maxima, switches; the way back of the maxima and of a gradient; what MaxUnpool2d makes of it."""
     (x, values, switches, restored, g, gradient, kernel, stride), facts = one
     side, n = x.shape[0], values.shape[0]
-    cell, top = 31 if side == 5 else 34, y + 44
+    cell, top = 30 if side == 5 else 34, y + 44
     inks = (("k2", "k1"), ("k0", "k3"))
     page.text(MARGIN, y + 6, words, 15, bold=True)
 
@@ -140,10 +126,10 @@ def panels(page: Sketch, y: float, one: Case, words: str) -> float:
         return ("k4", 0.38) if (switches == i * side + j).any() else None
 
     def small(left: float, what: Tensor, name: str, about: str, tint=None) -> None:
-        caption(page, left, top + (side - n) / 2 * cell, name, about)
+        named(page, left, top + (side - n) / 2 * cell, name, about)
         grid(page, left, top + (side - n) / 2 * cell, what, cell, tint)
 
-    caption(page, MARGIN, top, "x")
+    named(page, MARGIN, top, "x")
     grid(page, MARGIN, top, x, cell, chosen)
     for i in range(n):
         for j in range(n):
@@ -158,7 +144,7 @@ def panels(page: Sketch, y: float, one: Case, words: str) -> float:
             window(page, left + 1.5, top + (side - n) / 2 * cell + 1.5, i, j, (0.92, 0.92), cell, inks[i][j], 2)
     left += n * cell + 34
     place = torch.stack((switches // side, switches % side))
-    caption(page, left, top + (side - n) / 2 * cell, "switches")
+    named(page, left, top + (side - n) / 2 * cell, "switches")
     for i in range(n):
         for j in range(n):
             at = (left + j * 44, top + (side - n) / 2 * cell + i * cell)
@@ -168,28 +154,28 @@ def panels(page: Sketch, y: float, one: Case, words: str) -> float:
             )
     left += n * 44 + 50
     sign(page, left - 25, top + side * cell / 2, "→", 18)
-    caption(page, left, top, "unpooled" if kernel == stride else "windows that chose it")
+    named(page, left, top, "unpooled" if kernel == stride else "windows that chose it")
     counts = unpooled(torch.ones(1, 1, n, n, dtype=x.dtype), switches[None, None], (side, side))[0, 0]
     grid(page, left, top, restored if kernel == stride else counts, cell, chosen)
     left += side * cell + 42
-    small(left, g, "∂L/∂max", "", signed(g, 0.3))
+    small(left, g, "∂L/∂max", "", tinted(g, 0.3))
     left += n * cell + 46
     sign(page, left - 23, top + side * cell / 2, "→", 18)
-    caption(page, left, top, "∂L/∂x", f"{facts['places_reached']} of {side * side} places")
-    grid(page, left, top, gradient, cell, signed(gradient, 0.45))
+    named(page, left, top, "∂L/∂x", f"{facts['places_reached']} of {side * side} places")
+    grid(page, left, top, gradient, cell, tinted(gradient, 0.45))
     if kernel == stride:
         return top + side * cell + 16
     low, other = top + side * cell + 44, torch.tensor(facts["max_unpool2d"])
     wrong = np.asarray(other) != np.asarray(gradient)
-    caption(page, left, low, "MaxUnpool2d instead")
+    named(page, left, low, "MaxUnpool2d instead")
     grid(page, left, low, other, cell, lambda v, i, j: ("k1", 0.6) if wrong[i, j] else None)
     lost = float((gradient - other).abs().sum())
     parts = " + ".join(plain(float(v)) for v in g.reshape(-1)[(switches == int(switches.flatten().mode().values)).reshape(-1)])
     for i, line in enumerate((
         f"The largest number is in all {facts['windows']} windows, and all chose it. Its gradient is the sum of theirs, "
         f"{parts}:",
-        f"MaxUnpool2d lets one overwrite the others (orange), and {plain(lost)} of {plain(float(g.sum()))} is lost. Which "
-        "one stays",
+        f"MaxUnpool2d lets one overwrite the others (orange), and {plain(lost)} of {plain(float(g.sum()))} is lost. Which one "
+        "stays",
         "depends on the order of torch's threads. A deconvnet must add, as the gradient does.",
     )):  # fmt: skip
         page.text(MARGIN, low + 40 + 22 * i, line, ink="soft")

@@ -10,18 +10,19 @@ import torch
 from torch.nn import functional as F
 
 from neocog.arch import Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential, architecture
-from neocog.explain.classroom import Lesson
-from neocog.explain.classroom.board import MARGIN, board, close, prose, tiny
+from neocog.explain.classroom import Asked, Lesson
+from neocog.explain.classroom.board import MARGIN, board, close, prose
+from neocog.explain.classroom.cells import grid, tinted
+from neocog.explain.classroom.numbers import tiny
 from neocog.explain.inside import values_at
-from neocog.figure.parts import matrix
 from neocog.figure.sketch import NORMAL, SMALL, Sketch
 from neocog.nn import Model
 
 SOURCE = (
-    "LeCun, Bottou, Bengio & Haffner 1998, sections I.C and I.E (modules and their Jacobians); Rumelhart, Hinton & Williams "
-    "1986."
+    "LeCun, Bottou, Bengio & Haffner 1998, section I (back-propagation, modules and their Jacobians); Rumelhart, Hinton & "
+    "Williams 1986."
 )
-CELL = 36
+CELL = 42
 CLASSES, LABEL = 3, 1
 EDGE = (1, 1, 1, 0, 0, 0, -1, -1, -1)  # its sum is 0, so that answers of both signs come out
 
@@ -119,9 +120,9 @@ def autograd(model: Model, x: torch.Tensor, label: int) -> tuple[dict[str, np.nd
     return every | {"w conv 3×3": gradients[5].numpy()[0, 0], "w full connection": gradients[6].numpy()}, float(loss.detach())
 
 
-def show(name: str, picture: object, seed: int) -> Lesson:
+def show(asked: Asked) -> Lesson:
     """Forward down the left, back up the right; every matrix printed; hand and autograd compared. Frames: step by step."""
-    model, x = network(seed)
+    model, x = network(asked.seed)
     w, v = (model.get_parameter(f"{key}.weight").detach().numpy() for key in ("conv", "fc"))
     modules, loss = by_hand(x[0, 0].numpy(), w[0, 0], v, LABEL)
     torch_says, torch_loss = autograd(model, x, LABEL)
@@ -153,7 +154,7 @@ def show(name: str, picture: object, seed: int) -> Lesson:
         "d_picture": modules[0].d_input.tolist(),
         "d_weights": {m.name: m.d_weight.tolist() for m in modules if m.d_weight is not None},
     }
-    return Lesson(name, "Back-propagation, module by module", frames[-1], words, facts, [*frames, frames[-1], frames[-1]])
+    return Lesson(asked.name, frames[-1], words, facts, [*frames, frames[-1], frames[-1]])
 
 
 def _written(what: str, values: np.ndarray) -> list[str]:
@@ -162,27 +163,24 @@ def _written(what: str, values: np.ndarray) -> list[str]:
     return [f"  {what}", *("  " + "".join(f"{c.replace('-', '−'):>{wide}}" for c in row) for row in cells)]
 
 
-def _cells(sheet: Sketch, x: float, y: float, what: str, values: np.ndarray, cell: float = CELL) -> None:
+def _cells(sheet: Sketch, x: float, y: float, what: str, values: np.ndarray) -> None:
     """A small matrix with its name above; whole numbers as they are, others with two digits."""
     sheet.text(x, y - 6, what, SMALL, ink="soft")
-    top = max(float(np.abs(values).max()), 1e-9)
-    matrix(sheet, x, y, values, cell, top, numbers=False)
-    for i, j in np.ndindex(values.shape):
-        v = float(values[i, j]) + 0.0
-        words = (f"{v:g}" if v == round(v) else f"{v:.2f}").replace("-", "−")
-        sheet.text(
-            x + (j + 0.5) * cell, y + (i + 0.5) * cell + 4, words, SMALL, "middle", "light" if abs(v) > 0.6 * top else "dark"
-        )
+    grid(sheet, x, y, values + 0.0, CELL, tinted(values), _two_digits, size=SMALL)
+
+
+def _two_digits(value: float) -> str:
+    return (f"{value:g}" if value == round(value) else f"{value:.2f}").replace("-", "−")
 
 
 def _draw(x: np.ndarray, modules: list[Module], loss: float, gaps: dict[str, float], shown: int) -> Sketch:
     """The first `shown` steps: one for each module on the way forward, then one for each on the way back."""
     sheet, y = board(
         "Back-propagation, module by module",
-        "Down the left, what each module answers; at the right, on the way back, the gradient of the loss at its input (dX) "
-        "and at its weights (dW). Blue is negative, red positive.",
+        "Down the left, what each module answers; at the right, on the way back up, the gradient of the loss at its input "
+        "(dX) and at its weights (dW). Cold cells are negative, warm ones positive.",
     )
-    left, mid, right, last = MARGIN + 6, MARGIN + 236, MARGIN + 408, MARGIN + 644
+    left, mid, right, last = MARGIN, MARGIN + 268, MARGIN + 456, MARGIN + 716
     ends, count = [], len(modules)
     values, label = x, "X, the picture"
     y += 24
@@ -200,9 +198,9 @@ def _draw(x: np.ndarray, modules: list[Module], loss: float, gaps: dict[str, flo
         )
         if one is not None:
             sheet.text(left, y - 30, one.name, NORMAL, bold=True)
-            sheet.text(left + 130, y - 30, one.forward, SMALL, ink="soft")
+            sheet.text(left + 152, y - 30, one.forward, SMALL, ink="soft")
             if i > 0 and visible:
-                sheet.arrow([(left + 2 + 100, y - 44), (left + 2 + 100, y - 24)], "k0", 1.6)
+                sheet.arrow([(left + 132, y - 44), (left + 132, y - 24)], "k0", 1.6)
         if visible:
             _cells(sheet, left, y, label, values)
         if one is not None and one.weight is not None:
@@ -222,11 +220,5 @@ def _draw(x: np.ndarray, modules: list[Module], loss: float, gaps: dict[str, flo
     for one in modules:
         y = prose(sheet, left, y, sheet.wide - 2 * MARGIN, f"{one.name}: {one.backward}.", SMALL)
     worst = max(gaps.values())
-    sheet.text(
-        left,
-        y + 10,
-        f"by hand against autograd, every dX and dW and the loss: largest difference {tiny(worst)}",
-        NORMAL,
-        bold=True,
-    )
-    return close(sheet, y + 18, SOURCE)
+    proved = f"By hand against autograd, every dX, every dW and the loss: largest difference {tiny(worst)}."
+    return close(sheet, y + 2, [proved], SOURCE)

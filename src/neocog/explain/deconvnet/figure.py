@@ -7,10 +7,10 @@ import numpy as np
 from neocog.arch.drawing.measure import BOLD, clip, width
 from neocog.explain.deconvnet.project import Projection, contrast, cut
 from neocog.figure.colours import diverging
-from neocog.figure.parts import coloured, heading, number, ruler, scale_bar
+from neocog.figure.parts import MARGIN, colour_bar, coloured, heading, number, ruler, scale_bar
 from neocog.figure.sketch import LARGE, NORMAL, SMALL, Sketch
 
-TILE, GAP, MARGIN, ACROSS = 92, 10, 28, 9
+TILE, GAP, ACROSS = 92, 10, 9
 OUTSIDE = 226.0  # the grey of what is no picture
 
 
@@ -70,7 +70,7 @@ def _bar(sheet: Sketch, x: float, y: float, colours: bool) -> None:
     if not colours:
         scale_bar(sheet, x, y, 180, 1.0, True, words)
         return
-    sheet.picture(x, y, np.repeat(np.linspace(0, 255, 180).astype(np.uint8)[None, :, None], 3, 2).repeat(10, 0), 180, 10)
+    sheet.picture(x, y, colour_bar(colours=True), 180, 10)
     sheet.frame(x, y, 180, 10)
     for share, text, anchor in ((0, "−1", "start"), (0.5, "0", "middle"), (1, "+1", "end")):
         sheet.text(x + 180 * share, y + 23, text, SMALL, anchor, "soft")
@@ -108,12 +108,7 @@ def _captions(layer: Projection, k: int, top: float, classes: Sequence[str]) -> 
     kind = "map" if layer.places is not None else "unit"
     name = clip(classes[unit] if layer.path is None and classes else f"{kind} {unit}", SMALL, TILE)
     place = f" at {layer.places[k][0]},{layer.places[k][1]}" if layer.places is not None else ""
-    return [name, f"{_short(float(layer.values[k]))}{place}", f"± {number(top)}" if top else "nothing came back"]
-
-
-def _short(value: float) -> str:
-    """Three digits, without powers of ten where a plain number is as short."""
-    return f"{value:.0f}".replace("-", "−") if 1000 <= abs(value) < 100_000 else number(value)
+    return [name, f"{number(float(layer.values[k]))}{place}", f"± {number(top)}" if top else "nothing came back"]
 
 
 def _field_words(layer: Projection, high: int, wide: int) -> str:

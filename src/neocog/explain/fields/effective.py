@@ -89,7 +89,7 @@ def initial_field(arch: Architecture, path: str, pictures: Iterable[Tensor], pla
     """The same at the start: each batch of `pictures` meets weights of its own draw."""
     found: EffectiveField | None = None
     for i, x in enumerate(pictures):
-        one = effective_field(beginning(arch, path, seed + i), path, [x], place)
+        one = effective_field(beginning(arch, path, seed + i).to(x.device), path, [x], place)
         found = replace(one, draws=1) if found is None else joined(found, replace(one, draws=1))
     if found is None:
         raise UserError("an effective field is a mean over pictures, and there are none")

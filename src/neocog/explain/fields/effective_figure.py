@@ -5,13 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from neocog.arch.drawing.measure import clip
-from neocog.explain.fields.effective import EffectiveField
+from neocog.explain.fields.effective import LEVEL, EffectiveField
 from neocog.explain.fields.placing import Box
-from neocog.figure.colours import INK, strip
-from neocog.figure.parts import Plot, Series, heading, key, lines, pixels_of_map, ruler, scale_bar
+from neocog.figure.parts import MARGIN, Plot, Series, colour_bar, heading, key, lines, pixels_of_map, ruler, scale_bar
 from neocog.figure.sketch import LARGE, NORMAL, SMALL, Sketch
 
-SIDE, GAP, MARGIN, DECADES = 205, 24, 28, 4
+SIDE, GAP, DECADES = 205, 24, 4
 
 
 def draw_effective(title: str, found: Sequence[tuple[str, EffectiveField]], pictures: str = "") -> Sketch:
@@ -42,13 +41,14 @@ def draw_effective(title: str, found: Sequence[tuple[str, EffectiveField]], pict
             if scale == "linear":
                 scale_bar(sheet, x, y + panel + 28, SIDE * 0.8, 1.0, False)
             else:
-                sheet.picture(x, y + panel + 28, np.repeat(strip(INK), 8, 0), SIDE * 0.8, 10)
+                sheet.picture(x, y + panel + 28, colour_bar(False), SIDE * 0.8, 10)
                 sheet.text(x, y + panel + 51, f"≤ 10⁻{DECADES}", SMALL, ink="soft")
                 sheet.text(x + SIDE * 0.8, y + panel + 51, "1", SMALL, "end", "soft")
             x += SIDE + GAP
     y += panel + 72
     below = "|gradient| summed over the colours, by its largest value · "
-    below += "dashed: what the unit can see · full: a square as large as the pixels above 4.55 % of the largest"
+    below += "dashed: what the unit can see · full: a square as large as the pixels above "
+    below += f"{100 * LEVEL:.3g} % of the largest"
     sheet.text(MARGIN, y, below, SMALL, ink="soft")
     y += 44
     if len(found) > 1:

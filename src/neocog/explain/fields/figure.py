@@ -8,11 +8,11 @@ from neocog.arch.drawing.measure import clip, wrap
 from neocog.arch.fit import Misfit
 from neocog.explain.fields.placing import Box, on_picture, outline
 from neocog.explain.fields.theoretical import UnitField
-from neocog.figure.parts import coloured, heading, ruler
+from neocog.figure.parts import MARGIN, coloured, heading, ruler
 from neocog.figure.sketch import LARGE, NORMAL, SMALL, Sketch
 from neocog.pictures.preprocessing import Preprocessing
 
-PANEL, MARGIN, ROW, WIDE = 400, 28, 19, 940
+PANEL, ROW, WIDE = 400, 19, 940
 INKS = ("k0", "k1", "k2", "k3", "k4", "k5")
 MOST = 2 * len(INKS)  # boxes that can be told apart: six colours, then the same dashed
 AROUND = 0.3  # of the picture's longer side: how much of the padding is drawn at most

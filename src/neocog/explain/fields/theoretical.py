@@ -68,14 +68,13 @@ def unit_field(arch: Architecture, path: str, place: tuple[int, int] | None = No
         raise UserError(f"{arch.name} has no layer '{path}'")
     row = table.by_path[path]
     record, (_, height, width) = row.node.record, table.input
-    if row.field is None or len(row.output) != 3:
-        all_of_it = Box(0, 0, height, width)
-        at = place or (0, 0)
-        return UnitField(path, record.describe(), at, table.input, None, None, all_of_it, all_of_it, 1.0, True, ())
-    rows, columns = row.output[1:]
+    rows, columns = row.output[1:] if len(row.output) == 3 else (1, 1)
     at = (rows // 2, columns // 2) if place is None else place
     if not (0 <= at[0] < rows and 0 <= at[1] < columns):
         raise UserError(f"{arch.name}: '{path}' has places 0,0 to {rows - 1},{columns - 1}; there is no {at[0]},{at[1]}")
+    if row.field is None or len(row.output) != 3:
+        all_of_it = Box(0, 0, height, width)
+        return UnitField(path, record.describe(), at, table.input, None, None, all_of_it, all_of_it, 1.0, True, ())
     whole = _hull(table, path, at)
     seen = coverage(table, path, at)
     box = _box_of(seen)
@@ -113,9 +112,11 @@ def growing(table: Analysis) -> tuple[str, ...]:
 
 
 def chosen(paths: Sequence[str], most: int) -> tuple[str, ...]:
-    """At most so many of the paths, evenly, first and last among them."""
+    """At most so many of the paths, evenly, first and last among them; of one, the last."""
     if len(paths) <= most:
         return tuple(paths)
+    if most == 1:
+        return tuple(paths[-1:])
     return tuple(paths[round(i * (len(paths) - 1) / (most - 1))] for i in range(most))
 
 

@@ -16,7 +16,8 @@ from neocog.explain.inside import undisturbed, values_at
 from neocog.explain.kinship.nearest import feature_layer, pooled
 from neocog.nn import Model
 
-NEIGHBOURS, PLAIN, LEAST = 10, 50, 32  # whose agreement is counted; components that PCA leaves; pictures that make a map
+NEIGHBOURS, PLAIN = 10, 50  # whose agreement is counted; components that PCA leaves
+LEAST, MOST = 32, 10_000  # pictures that make a map; so many that all pairs of them fit into memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +46,8 @@ class FeatureMap:
 
 
 def map_features(model: Model, batches: Iterable[Batch], layer: str | None = None, seed: int = 0) -> FeatureMap:
-    """Of the batches' pictures; perplexity 30, or less for few. Raises UserError where scikit-learn is missing, and for few."""
+    """Of the batches' pictures; perplexity 30, or less for few. Raises UserError where scikit-learn is missing, for too few or
+    many, and where the features tell none apart."""
     try:
         from sklearn.decomposition import PCA
         from sklearn.manifold import TSNE, trustworthiness
@@ -61,10 +63,14 @@ def map_features(model: Model, batches: Iterable[Batch], layer: str | None = Non
             answers.append((scores.flatten(2).mean(2) if scores.dim() > 2 else scores).argmax(1).cpu().numpy())
             labels.append(batch.labels.cpu().numpy())
             indices.append(batch.indices)
+            if sum(map(len, kept)) > MOST:
+                raise UserError(f"a map takes {MOST:,} pictures at most, for it compares all pairs: say how many with n")
     features = np.concatenate(kept)
     n, count = features.shape
     if n < LEAST:
         raise UserError(f"{n} pictures make no map: {LEAST} at least")
+    if not np.isfinite(features).all() or not np.ptp(features, 0).any():
+        raise UserError(f"{model.arch.name}: '{path}' tells no pictures apart: its numbers are all the same, or not finite")
     pca = PCA(min(PLAIN, n, count), random_state=seed)
     plain = pca.fit_transform(features)
     perplexity = min(30.0, (n - 1) / 3)

@@ -5,12 +5,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from neocog.arch.drawing.measure import width
-from neocog.explain.anatomy.flow_figure import MARGIN, fitted
 from neocog.explain.kinship.feature_map import NEIGHBOURS, PLAIN, FeatureMap
-from neocog.figure.parts import heading
+from neocog.figure.parts import MARGIN, fitted, heading
 from neocog.figure.sketch import NORMAL, SMALL, Sketch
 
-SIDE, KEY, THUMB, MOST = 640, 190, 24, 24  # the map, the key, a small picture, classes in the key
+SIDE, KEY, THUMB, MOST = 640, 190, 24, 18  # the map, the key, a small picture, classes in the key: as many as marks differ
 
 
 def draw_map(about: str, found: FeatureMap, classes: Sequence[str], pictures: Mapping[int, np.ndarray] | None = None) -> Sketch:

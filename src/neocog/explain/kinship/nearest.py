@@ -89,7 +89,8 @@ def nearest_pictures(
             n += len(batch.x)
             if keep is not None:
                 keep({"best": best, "who": who, "labels": labels, "n": np.array(n), "end": np.array(batch.end)})
-    return Nearest(path, distance, who, labels, best, n)
+    few = n - bool((itself >= 0).any())  # others that there are for each
+    return Nearest(path, distance, who[:, :few], labels[:, :few], best[:, :few], n)
 
 
 def _distances(a: Tensor, b: Tensor, distance: str) -> Tensor:

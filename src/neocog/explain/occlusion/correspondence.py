@@ -24,7 +24,7 @@ from neocog.figure.sketch import NORMAL, SMALL, Sketch
 from neocog.nn import Model
 
 OBJECT, RANDOM = "object", "random"
-TOGETHER, ROUNDING = 16, 1e-6
+TOGETHER, ROUNDING, TRIES = 16, 1e-6, 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,30 +94,23 @@ def correspondence(
             f"{len(pictures)} pictures with {len(named)} parts: correspondence compares two pictures at least, in a part"
         )
     paths = [layer_named(model, path) for path in layers]
-    generator = np.random.default_rng(seed)
-    sizes = [box for boxes in named.values() for box in boxes]
-    jobs = list(named.items())
-    for k in range(draws):
-        spots = []
-        for i, picture in enumerate(pictures):
-            inside = parts[OBJECT][i] if OBJECT in parts else (0, 0, *picture.size)
-            spots.append(_drawn(sizes[generator.integers(len(sizes))], inside, generator))
-        jobs.append((f"{RANDOM} {k}", spots))
+    masks = [_masks(model, boxes, pictures, name) for name, boxes in named.items()]
+    masks += _random_masks(model, pictures, [box for boxes in named.values() for box in boxes], parts.get(OBJECT), draws, seed)
     views = [pixels_of(model, picture) for picture in pictures]
-    x, covers = input_of(model, np.stack(views)), [veil(model, view, fill, 0) for view in views]
+    side = round(float(np.median([one.sum() for many in masks for one in many])) ** 0.5)  # of a part; says how wide a blur is
+    x, covers = input_of(model, np.stack(views)), [veil(model, view, fill, side) for view in views]
     cover = torch.stack([one.values for one in covers])
     table: dict[str, list[list[tuple[np.ndarray, np.ndarray]]]] = {path: [] for path in paths}
     with undisturbed(model), torch.inference_mode():
         clean = _features(model, x, paths)
-        for done, (_, boxes) in enumerate(jobs):
+        for done, mask in enumerate(masks):
             if stop is not None and stop():
                 raise KeyboardInterrupt
-            masks = np.stack([mask_of(model, [box], picture.size) for box, picture in zip(boxes, pictures, strict=True)])
-            after = _features(model, torch.where(torch.from_numpy(masks)[:, None].to(x.device), cover, x), paths)
+            after = _features(model, torch.where(torch.from_numpy(mask)[:, None].to(x.device), cover, x), paths)
             for path in paths:
                 table[path].append([hamming(signs_of(clean[path], after[path]))])
             if on_progress is not None:
-                on_progress(done + 1, len(jobs))
+                on_progress(done + 1, len(masks))
     shape = len(paths), len(named) + 1
     delta, spread, differ = np.zeros(shape), np.zeros(shape), np.zeros(shape)
     for i, path in enumerate(paths):
@@ -139,6 +132,38 @@ def _features(model: Model, x: torch.Tensor, paths: Sequence[str]) -> dict[str, 
         for path, value in values_at(model, x[start : start + TOGETHER], paths).items():
             found[path].append(value.flatten(1).float().cpu().numpy())
     return {path: np.concatenate(values) for path, values in found.items()}
+
+
+def _masks(model: Model, boxes: Sequence[Box], pictures: Sequence[Image.Image], name: str) -> np.ndarray:
+    """N×H×W: where a part is in what the network gets. Raises UserError where nothing is left of it there."""
+    found = np.stack([mask_of(model, [box], picture.size) for box, picture in zip(boxes, pictures, strict=True)])
+    for i, one in enumerate(found):
+        if not one.any():
+            raise UserError(
+                f"the part '{name}' of picture {i + 1} of {len(found)}, {','.join(map(str, boxes[i]))}, is cropped away or "
+                "less than a pixel in what the network gets: nothing would be hidden"
+            )
+    return found
+
+
+def _random_masks(
+    model: Model, pictures: Sequence[Image.Image], sizes: Sequence[Box], objects: Sequence[Box] | None, draws: int, seed: int
+) -> list[np.ndarray]:
+    """Random parts as large as some of `sizes`, inside the object, or anywhere; drawn anew where the network gets nothing."""
+    generator, found = np.random.default_rng(seed), []
+    for _ in range(draws):
+        masks = []
+        for i, picture in enumerate(pictures):
+            inside = (0, 0, *picture.size) if objects is None else objects[i]
+            for _ in range(TRIES):
+                one = mask_of(model, [_drawn(sizes[generator.integers(len(sizes))], inside, generator)], picture.size)
+                if one.any():
+                    break
+            else:
+                raise UserError(f"the network gets nothing of where random parts are drawn in picture {i + 1}")
+            masks.append(one)
+        found.append(np.stack(masks))
+    return found
 
 
 def _drawn(like: Box, inside: Box, generator: np.random.Generator) -> Box:

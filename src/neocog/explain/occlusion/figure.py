@@ -9,11 +9,11 @@ from neocog.explain.deconvnet.figure import reconstruction
 from neocog.explain.deconvnet.project import Projection, contrast
 from neocog.explain.occlusion.slide import Occlusion
 from neocog.explain.winners.patches import Exemplars
-from neocog.figure.colours import COLD_WARM, INK, strip
-from neocog.figure.parts import coloured, heading, number, pixels_of_map, ruler
+from neocog.figure.parts import MARGIN, colour_bar, coloured, heading, number, pixels_of_map, ruler, scale_bar
 from neocog.figure.sketch import LARGE, NORMAL, SMALL, Sketch
 
-PANEL, GAP, MARGIN, TOP = 236, 24, 28, 122
+PANEL, GAP, TOP = 236, 24, 122
+OTHERS = 3  # pictures that the map answers most elsewhere
 LABELS = 5  # that have a colour of their own; the rest is one more
 # Of the label map: light for what the network says of the picture as it is, then by how often; they differ in lightness too.
 TONES = ((226, 232, 236), (0, 90, 146), (232, 133, 60), (70, 160, 120), (140, 50, 112), (60, 64, 70))
@@ -85,10 +85,11 @@ def _activation(sheet: Sketch, x: float, found: Occlusion, scale: float) -> None
         _nothing(sheet, x, found, scale, "The network has no maps of more than one place.")
         return
     _titles(sheet, x, f"(b) map {found.unit} of {found.layer}", "its sum, for each position")
-    values = np.maximum(found.activation, 0)
-    top = max(float(values.max()), found.clean.activation)
-    _map(sheet, x, found, values, top, scale)
-    _scale(sheet, x, found, scale, top, found.clean.activation)
+    clean = found.clean.activation
+    top = max(float(np.abs(found.activation).max()), abs(clean))
+    signed = min(float(found.activation.min()), clean) < 0  # a layer before its ReLU
+    _map(sheet, x, found, found.activation, top, scale, signed)
+    _scale(sheet, x, found, scale, top, clean, signed)
 
 
 def _projection(
@@ -113,9 +114,9 @@ def _projection(
         sheet.text(x, y + 50, "frame: the unit's receptive field", SMALL, ink="soft")
     if others is None:
         return
-    side, below = (PANEL - 2 * 8) / 3, y + 82
+    side, below = (PANEL - 8 * (OTHERS - 1)) / OTHERS, y + 82
     sheet.text(x, below - 10, "what the map answers most elsewhere", SMALL, ink="soft")
-    for k in range(min(3, others.patches.shape[1])):
+    for k in range(min(OTHERS, others.patches.shape[1])):
         if others.pictures[0, k] < 0:
             continue
         high, broad = others.patches.shape[2:4]
@@ -180,31 +181,24 @@ def _frame(sheet: Sketch, x: float, found: Occlusion, scale: float) -> None:
     sheet.frame(x, TOP, wide * scale, height * scale, "line")
 
 
-def _map(sheet: Sketch, x: float, found: Occlusion, values: np.ndarray, top: float, scale: float) -> None:
-    _cells(sheet, x, found, pixels_of_map(values.astype(np.float64), top), scale)
+def _map(sheet: Sketch, x: float, found: Occlusion, values: np.ndarray, top: float, scale: float, signed: bool = False) -> None:
+    _cells(sheet, x, found, pixels_of_map(values.astype(np.float64), top, signed), scale)
 
 
-def _scale(sheet: Sketch, x: float, found: Occlusion, scale: float, top: float, clean: float) -> None:
-    """0 to top, and a mark where the picture without a square is."""
+def _scale(sheet: Sketch, x: float, found: Occlusion, scale: float, top: float, clean: float, signed: bool = False) -> None:
+    """0, or −top, to top, and a mark where the picture without a square is."""
     y = TOP + found.sides[0] * scale + 12
-    sheet.picture(x, y, np.repeat(strip(INK), 8, 0), PANEL, 10)
-    at = x + PANEL * (clean / top if top > 0 else 0)
+    scale_bar(sheet, x, y, PANEL, top, signed)
+    share = clean / top if top > 0 else 0.0
+    at = x + PANEL * ((1 + share) / 2 if signed else share)
     sheet.area([(at, y), (at - 4, y - 7), (at + 4, y - 7)], "ink", 1.0)
-    sheet.text(x, y + 24, "0", SMALL, ink="soft")
-    sheet.text(x + PANEL, y + 24, _short(top), SMALL, "end", "soft")
-    sheet.text(x, y + 41, f"▾ without the square: {_short(clean)}", SMALL)
+    sheet.text(x, y + 41, f"▾ without the square: {number(clean)}", SMALL)
     sheet.text(x, y + 57, "a cell lies at the square's middle", SMALL, ink="soft")
-
-
-def _short(value: float) -> str:
-    """Three digits; whole thousands without powers of ten."""
-    return f"{value:,.0f}" if 1000 <= abs(value) < 1e6 else number(value)
 
 
 def _signed(sheet: Sketch, x: float, y: float, most: float, colours: bool) -> None:
     """From − to +, grey in the middle."""
-    ramp = np.repeat(np.linspace(0, 255, 180).astype(np.uint8)[None, :, None], 3, 2) if colours else strip(COLD_WARM)
-    sheet.picture(x, y + 2, ramp.repeat(8, 0), PANEL, 10)
+    sheet.picture(x, y + 2, colour_bar(colours=colours), PANEL, 10)
     for at, text, anchor in ((0, number(-most), "start"), (0.5, "0", "middle"), (1, "+" + number(most), "end")):
         sheet.text(x + PANEL * at, y + 26, text, SMALL, anchor, "soft")
 

@@ -185,7 +185,7 @@ def deletion(
     """A class's probability as the picture's cells are covered, the most important first (steps + 1), and in random orders
     (orders × steps + 1). importance: H×W. Cells are those of the sanity badge."""
     pixels = pixels_of(model, picture)
-    x, cover = input_of(model, pixels), veil(model, pixels, fill, 0).values
+    x, cover = input_of(model, pixels), veil(model, pixels, fill, round(min(pixels.shape[:2]) / 5)).values
     ranks = [order_of(torch.from_numpy(importance.astype(np.float32))[None], x, seed), *random_orders(x, seed, orders)]
     side, (high, wide) = cell_side(x), x.shape[-2:]
     curves = []

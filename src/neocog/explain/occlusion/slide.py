@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from neocog.arch import Dropout
 from neocog.errors import UserError
-from neocog.explain.inside import device_of, input_of, pixels_of, undisturbed
+from neocog.explain.inside import device_of, input_of, module_at, pixels_of, undisturbed
 from neocog.explain.occlusion.cone import Cone, cut, lay
 from neocog.explain.occlusion.veil import veil
 from neocog.explain.targets import answers, layer_named, map_numbered
@@ -181,8 +181,12 @@ def _slide(
     with undisturbed(model), torch.inference_mode():
         ask = _Asker(model, x, block, layer)
         scores, maps = ask.clean
+        if maps is None and unit is not None:
+            raise UserError(f"map {unit} of which layer? Name the layer too")
         if maps is not None and unit is None:
             unit = int(maps[0].flatten(1).amax(1).argmax())
+        if maps is not None and unit is not None and not 0 <= unit < maps.shape[1]:
+            raise UserError(f"'{layer}' has {maps.shape[1]} maps, numbered 0 to {maps.shape[1] - 1}; there is no {unit}")
         target = int(scores[0].argmax()) if target is None else target
         if not 0 <= target < scores.shape[1]:
             raise UserError(f"no class {target}: the network tells {scores.shape[1]} apart")
@@ -285,12 +289,14 @@ class _Asker:
         kept: list[Tensor] = []
         hook = None
         if self.layer is not None:
-            hook = self.model.get_submodule(self.layer).register_forward_hook(lambda m, i, out: kept.append(out.clone()))
+            hook = module_at(self.model, self.layer).register_forward_hook(lambda m, i, out: kept.append(out.clone()))
         try:
             scores = answers(self.model, x)
         finally:
             if hook is not None:
                 hook.remove()
+        if self.layer is not None and (not kept or kept[-1].dim() != 4):
+            raise UserError(f"'{self.layer}' gives no maps N×C×H×W that could be summed up")
         return scores, (kept[-1] if kept else None)
 
 

@@ -9,13 +9,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from neocog.errors import UserError
 from neocog.explain.inside import device_of, record_of
 from neocog.explain.resuming import State
 from neocog.nn import Model
 
 AMPLITUDE = 80.0
 """How far from grey a picture's pixels lie, about; the unit of `range_norm`, and 1/6.5 of it that of `variation`
-(Mahendran & Vedaldi's B and V as they give them in their paper of 2016)."""
+(Mahendran & Vedaldi's B and V as they give them in their paper of 2016). Both priors take the mean over the colours where the
+paper has their sum, so that a weight means the same for grey pictures."""
 
 OnStep = Callable[[int, int], None]
 
@@ -106,14 +108,23 @@ def _keep(state: State | None, pixels: Tensor, optimiser: torch.optim.Adam, loss
     state.write({"pixels": pixels.detach().cpu().numpy(), "losses": np.array(losses), "step": np.array(step), **one}, now)
 
 
+def with_slope(model: Model, values: Tensor) -> Tensor:
+    """The values as they are. Raises UserError where no gradient leads from them to the pixels."""
+    if not values.requires_grad:
+        raise UserError(
+            f"{model.arch.name}: no small change of a pixel moves these numbers a little; there is nothing to climb"
+        )
+    return values
+
+
 def range_norm(pixels: Tensor, middle: Tensor, alpha: float = 6.0) -> Tensor:
-    """N: the mean over places of (|pixel − mean pixel| / AMPLITUDE)^α, the colours of a place taken as a vector."""
+    """N: the mean over places of (|pixel − mean pixel| / AMPLITUDE)^α, |…| the root mean square over its colours."""
     length = ((pixels - middle) / AMPLITUDE).square().mean(1).clamp_min(1e-12).sqrt()
     return (length**alpha).flatten(1).mean(1)
 
 
 def variation(pixels: Tensor, beta: float = 2.0) -> Tensor:
-    """N: total variation, the mean over places of ((Δx² + Δy²) / V²)^(β/2), differences summed over colours."""
+    """N: total variation, the mean over places of ((Δx² + Δy²) / V²)^(β/2), squares averaged over the colours."""
     scaled = pixels / (AMPLITUDE / 6.5)
     across = F.pad(scaled[..., :, 1:] - scaled[..., :, :-1], (0, 1))
     down = F.pad(scaled[..., 1:, :] - scaled[..., :-1, :], (0, 0, 0, 1))

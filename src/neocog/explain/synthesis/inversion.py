@@ -16,7 +16,8 @@ from neocog.arch import Architecture, analyse
 from neocog.errors import UserError
 from neocog.explain.inside import record_of, undisturbed, values_at
 from neocog.explain.resuming import State
-from neocog.explain.synthesis.ascent import Canvas, OnStep, bytes_of, climb, range_norm, variation
+from neocog.explain.synthesis.ascent import Canvas, OnStep, bytes_of, climb, range_norm, variation, with_slope
+from neocog.explain.targets import layer_named
 from neocog.nn import Model
 from neocog.nn.model import feature_maps
 from neocog.pictures.sets import fingerprint
@@ -57,7 +58,7 @@ def invert(model: Model, pixels: np.ndarray, path: str, settings: InversionSetti
     Kept and gone on with below `cache`. Raises UserError where the layer answers nothing but zeros, KeyboardInterrupt once
     `stop()`.
     """
-    settings = settings or InversionSettings()
+    settings, path = settings or InversionSettings(), layer_named(model, path)
     canvas = Canvas.of(model)
     goal_pixels = torch.from_numpy(np.array(pixels)).permute(2, 0, 1)[None].float().to(canvas.gain.device)
     weight = settings.variation_weight * step_of(model.arch, path)
@@ -75,7 +76,8 @@ def invert(model: Model, pixels: np.ndarray, path: str, settings: InversionSetti
             raise UserError(f"{model.arch.name}: '{path}' answers nothing but zeros to this picture: nothing to invert")
 
         def loss_of(x: Tensor, step: int) -> Tensor:
-            away = (values_at(model, canvas.read(x), (path,))[path] - goal).square().sum() / size
+            now = with_slope(model, values_at(model, canvas.read(x), (path,))[path])
+            away = (now - goal).square().sum() / size
             return away + settings.range_weight * range_norm(x, canvas.middle) + weight * variation(x)
 
         start = canvas.start(tuple(goal_pixels.shape), settings.noise, settings.seed)

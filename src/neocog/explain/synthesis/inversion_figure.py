@@ -6,10 +6,10 @@ import numpy as np
 
 from neocog.arch.drawing.measure import clip
 from neocog.explain.synthesis.inversion import Inversion, InversionSettings
-from neocog.figure.parts import Plot, Series, coloured, heading, key, lines, number, ruler
+from neocog.figure.parts import MARGIN, Plot, Series, coloured, heading, key, lines, number, round_length, ruler
 from neocog.figure.sketch import LARGE, NORMAL, SMALL, Sketch
 
-SIDE, GAP, MARGIN, WIDE = 210, 20, 28, 4
+SIDE, GAP, ACROSS = 210, 20, 4
 
 
 def draw_inversion(title: str, original: np.ndarray, found: Sequence[Inversion], views: Sequence[np.ndarray],
@@ -18,7 +18,7 @@ def draw_inversion(title: str, original: np.ndarray, found: Sequence[Inversion],
     high, wide = original.shape[:2]
     tall = SIDE * high / wide
     count = len(found) + 1
-    columns = min(WIDE, count)
+    columns = min(ACROSS, count)
     rows = -(-count // columns)
     across = max(columns * (SIDE + GAP) - GAP, 640) + 2 * MARGIN
     sheet = Sketch(across, MARGIN + 60 + rows * (tall + 74) + 230 + MARGIN, title)
@@ -29,7 +29,7 @@ def draw_inversion(title: str, original: np.ndarray, found: Sequence[Inversion],
     y = heading(sheet, clip(title, LARGE * 1.12, across - 2 * MARGIN), clip(about, NORMAL, across - 2 * MARGIN)) + 14
     tiles = [("the picture", f"{wide}×{high} as the network gets it", "", coloured(original))]
     for one, view in zip(found, views, strict=True):
-        tiles.append((one.path, f"error {100 * one.error:.2g} % of the features", f"pixels {one.distance:.1f} of 255 off · "
+        tiles.append((one.path, f"error {number(100 * one.error)} % of the features", f"pixels {one.distance:.1f} of 255 off · "
                       f"v {number(one.variation_weight)}", coloured(view)))  # fmt: skip
     for k, (name, first, second, pixels) in enumerate(tiles):
         x, top = MARGIN + k % columns * (SIDE + GAP), y + k // columns * (tall + 74)
@@ -38,7 +38,7 @@ def draw_inversion(title: str, original: np.ndarray, found: Sequence[Inversion],
         sheet.text(x, top + 20 + tall + 15, first, SMALL, ink="soft")
         sheet.text(x, top + 20 + tall + 30, second, SMALL, ink="soft")
         if not k:
-            ruler(sheet, x, top + 20 + tall + 32, max(1, wide // 4 // 10 * 10 or wide // 4), SIDE / wide)
+            ruler(sheet, x, top + 20 + tall + 32, round_length(wide), SIDE / wide)
     y += rows * (tall + 74) + 26
     series = [
         Series(f"{one.path}", list(range(1, len(one.losses) + 1)), [float(v) for v in one.losses], f"k{i % 6}", dashed=i >= 6)

@@ -16,7 +16,7 @@ from torch import Tensor
 from neocog.errors import UserError
 from neocog.explain.inside import device_of, record_of, undisturbed
 from neocog.explain.resuming import State
-from neocog.explain.synthesis.ascent import Canvas, OnStep, blurred, bytes_of, climb, jittered
+from neocog.explain.synthesis.ascent import Canvas, OnStep, blurred, bytes_of, climb, jittered, with_slope
 from neocog.explain.targets import Target, value_of
 from neocog.nn import Model
 from neocog.runs.marks import weights_mark
@@ -82,7 +82,7 @@ def maximise(model: Model, target: Target, settings: AscentSettings | None = Non
 
     def loss_of(x: Tensor, step: int) -> Tensor:
         seed = settings.seed * 1_000_003 + step
-        return -value_of(model, canvas.read(jittered(x, round(settings.jitter * side), seed)), target)
+        return -with_slope(model, value_of(model, canvas.read(jittered(x, round(settings.jitter * side), seed)), target))
 
     def after(x: Tensor, step: int) -> None:
         x += settings.decay * (canvas.middle - x)

@@ -6,10 +6,10 @@ import numpy as np
 
 from neocog.arch.drawing.measure import clip, wrap
 from neocog.explain.synthesis.maximisation import Best, Maxima
-from neocog.figure.parts import Plot, Series, coloured, heading, lines, number, ruler
+from neocog.figure.parts import MARGIN, Plot, Series, coloured, heading, lines, number, round_length, ruler
 from neocog.figure.sketch import LARGE, NORMAL, SMALL, Sketch
 
-SIDE, SMALLER, GAP, MARGIN, WIDE = 300, 136, 18, 28, 3
+SIDE, SMALLER, GAP, ACROSS = 300, 136, 18, 3
 
 
 def draw_maxima(title: str, found: Maxima, views: Sequence[np.ndarray], names: Sequence[str], best: Best | None = None,
@@ -18,7 +18,7 @@ def draw_maxima(title: str, found: Maxima, views: Sequence[np.ndarray], names: S
     of `best`, of the first unit."""
     high, wide = views[0].shape[:2]
     tall, small = SIDE * high / wide, SMALLER * high / wide
-    columns = min(WIDE, len(views))
+    columns = min(ACROSS, len(views))
     rows = -(-len(views) // columns)
     across = max(columns * (SIDE + GAP) - GAP, 4 * (SMALLER + GAP) - GAP, 620) + 2 * MARGIN
     sheet = Sketch(across, 2000, title)
@@ -38,7 +38,7 @@ def draw_maxima(title: str, found: Maxima, views: Sequence[np.ndarray], names: S
         words = f"value {number(float(found.values[k]))}, from {number(float(found.start[k]))}"
         sheet.text(x + (0 if k else 130), top + 20 + tall + 16, words, SMALL, ink="soft")
         if not k:
-            ruler(sheet, x, top + 20 + tall + 14, max(1, wide // 4 // 10 * 10 or wide // 4), SIDE / wide)
+            ruler(sheet, x, top + 20 + tall + 14, round_length(wide), SIDE / wide)
     beside = len(views) == 1  # then there is room
     left, top = (MARGIN + SIDE + 2 * GAP, y) if beside else (MARGIN, y + rows * (tall + 66) + 6)
     y += rows * (tall + 66) + 6

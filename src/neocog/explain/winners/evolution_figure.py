@@ -8,12 +8,13 @@ import numpy as np
 from neocog.arch import Architecture, analyse
 from neocog.arch.drawing.measure import width
 from neocog.explain.answers.filters_figure import tiles_of
+from neocog.explain.deconvnet.figure import reconstruction
 from neocog.explain.winners.evolution import Evolution
-from neocog.explain.winners.figure import FULL, amount, colours_of, full_scale
-from neocog.figure.parts import heading, ruler
+from neocog.explain.winners.figure import FULL, full_scale
+from neocog.figure.parts import MARGIN, heading, number, ruler
 from neocog.figure.sketch import LARGE, NORMAL, SMALL, Sketch
 
-TILE, LARGEST, MARGIN, GAP, NAME, WIDE = 56, 76, 28, 8, 84, 1400  # pixels: tiles, those made smaller, the rows' names, a page
+TILE, LARGEST, GAP, NAME, WIDE = 56, 76, 8, 84, 1400  # pixels: tiles, those made smaller, the rows' names, a page
 
 
 def draw_evolution(title: str, about: str, arch: Architecture, found: Evolution, per_epoch: int = 0, most: int = 8) -> Sketch:
@@ -100,16 +101,16 @@ def _layer(sheet: Sketch, y: float, arch: Architecture, found: Evolution, path: 
         sheet.text(start, top + 14, f"map {unit}", SMALL, bold=True)
         scale = full_scale(np.stack([one.projections[m] for one in ones if one.projections is not None])) if drawn else 0.0
         if drawn:
-            sheet.text(start, top + 30, f"s = {amount(scale)}", SMALL, ink="soft")
+            sheet.text(start, top + 30, f"s = {number(scale)}", SMALL, ink="soft")
         for i, one in enumerate(ones):
             x, below = start + NAME + i * grid.column, top + (tall + 3 if drawn else 0)
             if one.projections is not None:
-                sheet.picture(x, top, colours_of(one.projections[m, 0], scale), long, tall)
+                sheet.picture(x, top, reconstruction(one.projections[m, 0], scale), long, tall)
             sheet.picture(x, below, one.patches[m, 0], long, tall)
             if moved[i, m]:
                 sheet.box(x - 4, below, 2.5, tall, "k1")
             value = float(one.values[m, 0])
-            sheet.text(x, below + tall + 13, amount(value) if np.isfinite(value) else "–", SMALL - 1, ink="soft")
+            sheet.text(x, below + tall + 13, number(value) if np.isfinite(value) else "–", SMALL - 1, ink="soft")
     return y + -(-len(ones[0].maps) // grid.across) * line
 
 
@@ -122,13 +123,13 @@ def _filters(sheet: Sketch, y: float, found: Evolution, grid: _Grid, most: int) 
     factor = max(1, round(TILE / max(high, wide)))
     fold = ", batch normalisation's factor in them" if last.folded else ""
     kind = f"{last.words} · the {len(numbers)} largest of {len(last.rms)} filters forming{fold}"
-    words = f"{kind}; grey is 0, full colours are ±{amount(scale)}"
+    words = f"{kind}; grey is 0, full colours are ±{number(scale)}"
     y = _head(sheet, y, last.path, words, len(numbers), grid)
     tiles = [tiles_of(one, numbers, scale) for one in found.filters]
     line = high * factor + 10
-    for m, number in enumerate(numbers):
+    for m, which in enumerate(numbers):
         start, below = grid.row(m)
-        sheet.text(start, y + below * line + 14, f"filter {number}", SMALL, bold=True)
+        sheet.text(start, y + below * line + 14, f"filter {which}", SMALL, bold=True)
         for i, ones in enumerate(tiles):
             sheet.picture(start + NAME + i * grid.column, y + below * line, ones[m], wide * factor, high * factor)
     return y + -(-len(numbers) // grid.across) * line

@@ -7,12 +7,12 @@ import numpy as np
 
 from neocog.arch import Architecture, analyse
 from neocog.arch.drawing.measure import width
+from neocog.explain.deconvnet.figure import reconstruction
 from neocog.explain.winners.patches import Exemplars
-from neocog.figure.colours import COLD_WARM, diverging, strip
-from neocog.figure.parts import heading, number, ruler
+from neocog.figure.parts import MARGIN, colour_bar, heading, number, ruler
 from neocog.figure.sketch import LARGE, NORMAL, SMALL, Sketch
 
-WIDE, MARGIN, GAP, BETWEEN = 1376, 28, 22, 9  # pixels: of the page inside its margins, around a map, between its two grids
+WIDE, GAP, BETWEEN = 1376, 22, 9  # pixels: of the page inside its margins, around a map, between its two grids
 TILE, LARGEST = 50, 72  # the side that a tile should have about, and that of one which must be made smaller
 CAPTION = 52  # below the tiles: two lines and the gap to the next map
 FULL = 0.98  # this share of a map's projections lies within its colours; the rest is as dark or bright as they go
@@ -76,9 +76,8 @@ def _key(sheet: Sketch, y: float, found: Sequence[Exemplars], why: str) -> float
     """The projections' scale and what stands where; if there are layers without projections, why."""
     lines = _legend(found)
     if lines:
-        coloured = any(one.projections is not None and one.projections.shape[2] == 3 for one in found)
-        bar = np.repeat(np.linspace(0, 255, 160)[None, :, None], 3, 2).astype(np.uint8) if coloured else strip(COLD_WARM)
-        sheet.picture(MARGIN, y, np.repeat(bar, 8, 0), 130, 10)
+        colours = any(one.projections is not None and one.projections.shape[2] == 3 for one in found)
+        sheet.picture(MARGIN, y, colour_bar(colours=colours), 130, 10)
         for x, words, anchor in ((0, "−s", "start"), (65, "0", "middle"), (130, "+s", "end")):
             sheet.text(MARGIN + x, y + 22, words, SMALL, anchor, "soft")
         for i, line in enumerate(lines):
@@ -126,23 +125,18 @@ def _map(sheet: Sketch, x: float, y: float, plan: _Plan, m: int, classes: Sequen
     right = x + plan.cell - plan.side * plan.tile[1]
     if found.projections is not None:
         scale = full_scale(found.projections[m])
-        _grid(sheet, x, y, plan, [colours_of(one, scale) for one in found.projections[m]])
-        sheet.text(x, y + under + 14, f"s = {amount(scale)}", SMALL, ink="soft")
+        _grid(sheet, x, y, plan, [reconstruction(one, scale) for one in found.projections[m]])
+        sheet.text(x, y + under + 14, f"s = {number(scale)}", SMALL, ink="soft")
     _grid(sheet, right, y, plan, list(found.patches[m]))
     name = f"map {found.maps[m]}"
     sheet.text(x, y + under, name, SMALL, bold=True)
-    some = [amount(value) for value in found.values[m].tolist() if np.isfinite(value)]
+    some = [number(value) for value in found.values[m].tolist() if np.isfinite(value)]
     silent = not (found.values[m] > 0).any()
     answers = "never above 0" if silent else some[0] if len(some) == 1 else f"{some[0]} to {some[-1]}"
     start = right if found.projections is not None else x + width(name, SMALL, True) + 10
     sheet.text(start, y + under, answers, SMALL, ink="soft")
     if classes and not silent and (words := commonest(found.labels[m], classes, x + plan.cell - right)):
         sheet.text(right, y + under + 14, words, SMALL, ink="soft")
-
-
-def amount(value: float) -> str:
-    """Three digits without an exponent up to a million, with a real minus sign."""
-    return f"{value:,.0f}".replace("-", "−") if 1000 <= abs(value) < 1e6 else number(value)
 
 
 def _grid(sheet: Sketch, x: float, y: float, plan: _Plan, tiles: Sequence[np.ndarray]) -> None:
@@ -164,11 +158,6 @@ def full_scale(projections: np.ndarray) -> float:
     """What the full colour stands for: FULL of the numbers lie within ± this."""
     sizes = np.abs(projections)
     return float(np.quantile(sizes[sizes > 0], FULL)) if (sizes > 0).any() else 0.0
-
-
-def colours_of(projection: np.ndarray, scale: float) -> np.ndarray:
-    """A projection C×h×w as colours, uint8 h×w×3: on red, green and blue around grey, or of one channel cold to warm."""
-    return diverging(projection if len(projection) == 3 else projection[0], scale)
 
 
 def commonest(labels: np.ndarray, classes: Sequence[str], room: float) -> str:

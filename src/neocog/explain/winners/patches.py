@@ -12,6 +12,7 @@ import torch
 from neocog.arch import Architecture, analyse
 from neocog.errors import UserError
 from neocog.explain.deconvnet.rules import backward, undefined
+from neocog.explain.fields.placing import Box
 from neocog.explain.fields.theoretical import unit_field
 from neocog.explain.inside import input_of, record_of, shown
 from neocog.explain.targets import Target
@@ -92,8 +93,8 @@ def boxes_of(arch: Architecture, path: str, places: np.ndarray) -> np.ndarray:
     return out
 
 
-def _span(box: object, axis: int) -> tuple[int, int]:
-    return (box.left, box.right) if axis else (box.top, box.bottom)  # type: ignore[attr-defined]
+def _span(box: Box, axis: int) -> tuple[int, int]:
+    return (box.left, box.right) if axis else (box.top, box.bottom)
 
 
 def cut(array: np.ndarray, box: Sequence[int], fill: float) -> np.ndarray:

@@ -1,12 +1,9 @@
 """The strongest answers so far, as a pass over the pictures goes on, and the file that keeps them."""
 
-import hashlib
-import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -15,7 +12,7 @@ from torch import Tensor
 from neocog.arch import analyse
 from neocog.errors import BadPicture
 from neocog.explain.inside import record_of
-from neocog.files import write_bytes
+from neocog.explain.resuming import State
 from neocog.nn import Model
 from neocog.pictures.sets import Pictures
 from neocog.runs.marks import pictures_mark, weights_mark
@@ -62,38 +59,25 @@ class Ranking:
             where[rank, unit] = out[row.to(out.device), unit.to(out.device)].flatten(1).argmax(1).cpu()
         self.layers[path][2] = where
 
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All of it, for a file."""
+        about = {"done": self.done, "failed": [[bad.where, bad.why] for bad in self.failed]}
+        every = {f"{i}.{j}": tensor.numpy() for i, ts in enumerate(self.layers.values()) for j, tensor in enumerate(ts)}
+        return {"about": np.array(json.dumps(about)), **every}
 
-@dataclass(frozen=True)
-class Kept:
-    """The file of a state."""
+    def resumed(self, kept: Mapping[str, np.ndarray] | None) -> "Ranking":
+        """What was kept, of the same layers; itself, fresh, where nothing was."""
+        if kept is None:
+            return self
+        about = json.loads(str(kept["about"]))
+        layers = {path: [torch.from_numpy(kept[f"{i}.{j}"]) for j in range(4)] for i, path in enumerate(self.layers)}
+        return Ranking(layers, self.k, about["done"], [BadPicture(*words) for words in about["failed"]])
 
-    path: Path
-    key: str
 
-    @staticmethod
-    def of(folder: Path, model: Model, pictures: Pictures, layers: Sequence[str], k: int, size: int) -> "Kept":
-        what = {"schema": 1, "arch": model.arch.to_json(), "weights": weights_mark(model), "k": k, "batch": size}
-        what |= {"preprocessing": record_of(model).to_json(), "pictures": pictures_mark(pictures), "layers": list(layers)}
-        key = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
-        folder.mkdir(parents=True, exist_ok=True)
-        return Kept(folder / f"top-{key[:20]}.npz", key)
-
-    def read(self, fresh: Ranking) -> Ranking:
-        """The state, or the fresh one where none was kept, or a damaged one."""
-        try:
-            with np.load(self.path, allow_pickle=False) as file:
-                about = json.loads(str(file["about"]))
-                layers = {path: [torch.from_numpy(file[f"{i}.{j}"]) for j in range(4)] for i, path in enumerate(fresh.layers)}
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
-            return fresh
-        if about["key"] != self.key:
-            return fresh
-        return Ranking(layers, fresh.k, about["done"], [BadPicture(*words) for words in about["failed"]])
-
-    def write(self, state: Ranking) -> None:
-        """Whole or not at all."""
-        about = {"key": self.key, "done": state.done, "failed": [[bad.where, bad.why] for bad in state.failed]}
-        arrays = {f"{i}.{j}": tensor.numpy() for i, ts in enumerate(state.layers.values()) for j, tensor in enumerate(ts)}
-        stream = io.BytesIO()
-        np.savez(stream, about=np.array(json.dumps(about)), **arrays)  # type: ignore[arg-type]
-        write_bytes(self.path, stream.getvalue())
+def state_of(folder: Path | None, model: Model, pictures: Pictures, layers: Sequence[str], k: int, size: int) -> State:
+    """Where a ranking is kept, by all that it depends on. size: of the batches, with which the last bits may change."""
+    if folder is None:
+        return State(None, "top", {})
+    about = {"schema": 2, "arch": model.arch.to_json(), "weights": weights_mark(model), "k": k, "batch": size}
+    about |= {"preprocessing": record_of(model).to_json(), "pictures": pictures_mark(pictures), "layers": list(layers)}
+    return State(folder, "top", about)

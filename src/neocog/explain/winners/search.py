@@ -18,8 +18,9 @@ from neocog.arch import LRN, Add, Architecture, AvgPool2d, BatchNorm2d, Cat, Dro
 from neocog.errors import BadPicture, UserError
 from neocog.explain.answers.maps import default_layers
 from neocog.explain.inside import device_of, record_of, undisturbed
+from neocog.explain.resuming import EVERY, State
 from neocog.explain.targets import layer_named
-from neocog.explain.winners.ranking import Kept, Ranking
+from neocog.explain.winners.ranking import Ranking, state_of
 from neocog.nn import Model
 from neocog.nn.model import planned
 from neocog.nn.resample import torch_resize
@@ -27,7 +28,7 @@ from neocog.pictures.sets import Pictures
 from neocog.pictures.store import Store
 from neocog.runs import Predictor
 
-K, EVERY = 9, 5.0  # winners of each map; seconds between two savings
+K = 9  # winners of each map
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,10 +98,8 @@ def strongest(
         raise UserError("no pictures to look at")
     record = record_of(model)
     size = Predictor(model, record, pictures.classes, model.arch.name).batch(*model.arch.input[1:])
-    state, keep = Ranking.fresh(model, wanted, k), None
-    if folder is not None:
-        keep = Kept.of(folder, model, pictures, wanted, k, size)
-        state = keep.read(state)
+    keep = state_of(folder, model, pictures, wanted, k, size)
+    state = Ranking.fresh(model, wanted, k).resumed(keep.read())
     if state.done < len(pictures):
         store = Store(pictures, record, limit=0, resize=torch_resize)
         try:
@@ -134,7 +133,7 @@ def _look(
     store: Store,
     state: Ranking,
     size: int,
-    keep: "Kept | None",
+    keep: State,
     on_progress: Callable[[int, int], None] | None,
     stop: Callable[[], bool] | None,
     every: float,
@@ -162,9 +161,9 @@ def _look(
             if on_progress is not None:
                 on_progress(state.done, total)
             asked = stop is not None and stop()
-            if keep is not None and (asked or state.done == total or time.monotonic() - saved > every):
+            if keep.path is not None and (asked or state.done == total or time.monotonic() - saved > every):
                 begun = time.monotonic()
-                keep.write(state)
+                keep.write(state.arrays(), now=True)
                 saved = time.monotonic()
                 every = max(every, 20 * (saved - begun))  # of a network with 100,000 maps not all the time
             if asked and state.done < total:

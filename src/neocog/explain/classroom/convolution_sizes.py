@@ -5,7 +5,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from neocog.arch import Window
-from neocog.explain.classroom.blackboard import MARGIN, caption, grid, signed
+from neocog.explain.classroom.board import MARGIN
+from neocog.explain.classroom.cells import grid, named, tinted
 from neocog.figure.sketch import SMALL, Sketch
 
 N, K = 5, 3
@@ -26,7 +27,7 @@ def strides(page: Sketch, y: float) -> float:
     for i, (stride, padding, words) in enumerate(cases):
         left, top, over = MARGIN + i % 3 * step, y + 20 + i // 3 * 122, Window(K, stride, padding, padding)
         places, wide = over.output(N), N + 2 * padding
-        caption(page, left, top, words, f"{N} → {places}")
+        named(page, left, top, words, f"{N} → {places}")
         for j in range(wide):
             outside = not padding <= j < N + padding
             page.box(left + j * cell, top, cell, 16, "soft" if outside else "k0", 0.1 if outside else 0.28)
@@ -51,6 +52,6 @@ def borders(page: Sketch, y: float, x: Tensor) -> float:
         row = F.pad(x[None, :1], (beyond, beyond, 0, 0), mode=mode)[0]
         outside = torch.ones_like(row, dtype=torch.bool)
         outside[:, beyond:-beyond] = False
-        caption(page, MARGIN + i * 290, top, words)
-        grid(page, MARGIN + i * 290, top, row, cell, signed(x, 0.3), faint=outside.numpy())
+        named(page, MARGIN + i * 290, top, words)
+        grid(page, MARGIN + i * 290, top, row, cell, tinted(x, 0.3), faint=outside.numpy())
     return top + cell + 26

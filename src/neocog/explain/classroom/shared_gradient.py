@@ -4,29 +4,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from neocog.explain.classroom import Lesson
-from neocog.explain.classroom.blackboard import (
-    MARGIN,
-    begin,
-    caption,
-    draw,
-    finish,
-    gap,
-    grid,
-    normal,
-    sign,
-    signed,
-    tiny,
-    window,
-)  # fmt: skip
+from neocog.explain.classroom import Asked, Lesson
+from neocog.explain.classroom.board import MARGIN, board, close
+from neocog.explain.classroom.cells import grid, named, sign, tinted, window
+from neocog.explain.classroom.numbers import gap, normal, tiny, whole
 from neocog.figure.sketch import SMALL
 from neocog.nn.local import LocallyConnected2d
 
 N, K = 5, 3
 SOURCE = (
     "LeCun et al. 1989 (shared weights: one sums the gradients of all connections that share); CS231n's notes on "
-    "convolutional networks, "
-    "parameter sharing. The unshared layer is neocog's LocallyConnected2d."
+    "convolutional networks, parameter sharing. The unshared layer is neocog's LocallyConnected2d."
 )
 
 
@@ -55,14 +43,14 @@ def together(x: Tensor, w: Tensor, g: Tensor, stride: int = 1) -> tuple[Tensor, 
     return weights, biases
 
 
-def show(name: str, picture: object, seed: int) -> Lesson:
-    x, w, g = draw(seed, N, N, low=0, high=4), draw(seed + 1, K, K), draw(seed + 2, N - K + 1, N - K + 1)
+def show(asked: Asked) -> Lesson:
+    x, w, g = whole(asked.seed, N, N, low=0, high=4), whole(asked.seed + 1, K, K), whole(asked.seed + 2, N - K + 1, N - K + 1)
     if not g.any():
         g[0, 0] = 1  # nothing to add up otherwise
     own, own_bias = separate(x[None], w[None, None], g[None])
     own, (shared, shared_bias) = own[:, 0, 0], together(x[None], w[None, None], g[None])
     shared = shared[0, 0]
-    wide = normal(seed, 3, 9, 8), normal(seed + 1, 4, 3, K, K), normal(seed + 2, 4, 4, 3)
+    wide = normal(asked.seed, 3, 9, 8), normal(asked.seed + 1, 4, 3, K, K), normal(asked.seed + 2, 4, 4, 3)
     large, large_bias = separate(*wide, stride=2)
     right, right_bias = together(*wide, stride=2)
     facts = {
@@ -77,9 +65,8 @@ def show(name: str, picture: object, seed: int) -> Lesson:
     }
     proved = [
         f"Sum over the {len(own)} places and autograd's gradient of the shared filter differ by "
-        f"{tiny(facts['max_difference'])}, of the shared bias by "
-        f"{tiny(facts['bias_max_difference'])} (it is Σ ∂L/∂y); with 3 maps in, 4 out and stride 2 by "
-        f"{tiny(facts['large_max_difference'])}.",
+        f"{tiny(facts['max_difference'])}, of the shared bias by {tiny(facts['bias_max_difference'])} (it is Σ ∂L/∂y); with 3 "
+        f"maps in, 4 out and stride 2 by {tiny(facts['large_max_difference'])}.",
         "So ∂L/∂w is itself a convolution: the input under the filter ∂L/∂y (difference "
         f"{tiny(facts['correlation_max_difference'])}).",
     ]
@@ -88,24 +75,24 @@ def show(name: str, picture: object, seed: int) -> Lesson:
         "If every place had its own copy of the filter, each copy's gradient would be its ∂L/∂y times the patch it saw. "
         "Sharing adds the copies' gradients."
     )
-    page, y = begin(title, about, 940)
+    page, y = board(title, about)
     cell, top = 30, y + 20
     marked = int(g.abs().argmax())
     row, column = divmod(marked, N - K + 1)
-    caption(page, MARGIN, top, "input x")
-    grid(page, MARGIN, top, x, cell, signed(x, 0.25))
+    named(page, MARGIN, top, "input x")
+    grid(page, MARGIN, top, x, cell, tinted(x, 0.25))
     window(page, MARGIN, top, row, column, (K, K), cell, "k2")
     low = top + N * cell + 54
-    caption(page, MARGIN, low, "∂L/∂y")
-    grid(page, MARGIN, low, g, cell, signed(g))
+    named(page, MARGIN, low, "∂L/∂y")
+    grid(page, MARGIN, low, g, cell, tinted(g))
     window(page, MARGIN, low, row, column, (1, 1), cell, "k2")
     left, small = MARGIN + N * cell + 62, 25
     step = 3 * small + 44
-    caption(page, left, top, "what each place's own copy would get", "∂L/∂y · patch (LocallyConnected2d)")
+    named(page, left, top, "what each place's own copy would get", "∂L/∂y · patch (LocallyConnected2d)")
     for place, values in enumerate(own):
         i, j = divmod(place, N - K + 1)
         at = (left + j * step, top + 14 + i * (3 * small + 30))
-        grid(page, *at, values, small, signed(own, 0.5))
+        grid(page, *at, values, small, tinted(own, 0.5))
         if place == marked:
             page.frame(at[0] - 4, at[1] - 4, 3 * small + 8, 3 * small + 8, "k2", 2.5)
         if j < N - K:
@@ -115,9 +102,9 @@ def show(name: str, picture: object, seed: int) -> Lesson:
     middle = top + 14 + 1.5 * (3 * small + 30) - 15
     left += 3 * step + 26
     sign(page, left - 34, middle, "=")
-    caption(page, left, middle - 1.5 * 38, "∂L/∂w", "of the one shared filter")
-    grid(page, left, middle - 1.5 * 38, shared, 38, signed(shared))
+    named(page, left, middle - 1.5 * 38, "∂L/∂w", "of the one shared filter")
+    grid(page, left, middle - 1.5 * 38, shared, 38, tinted(shared))
     page.text(left, middle + 1.5 * 38 + 22, "what autograd gives the convolution;", SMALL, ink="soft")
     page.text(left, middle + 1.5 * 38 + 38, f"difference from the sum: {tiny(facts['max_difference'])}", SMALL, ink="soft")
     y = top + 14 + 3 * (3 * small + 30) + 10
-    return Lesson(name, title, finish(page, y, proved, SOURCE), proved, facts)
+    return Lesson(asked.name, close(page, y, proved, SOURCE), proved, facts)

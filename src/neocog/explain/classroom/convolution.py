@@ -6,31 +6,16 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from neocog.arch import Conv2d, Sequential, Window, analyse, architecture
-from neocog.explain.classroom import Lesson
-from neocog.explain.classroom.blackboard import (
-    MARGIN,
-    begin,
-    bracket,
-    caption,
-    draw,
-    finish,
-    gap,
-    grid,
-    plain,
-    products,
-    sign,
-    signed,
-    tiny,
-    window,
-)  # fmt: skip
-from neocog.explain.classroom.places import WALKS, K, N, arithmetic, borders, strides
+from neocog.explain.classroom import Asked, Lesson
+from neocog.explain.classroom.board import MARGIN, board, close
+from neocog.explain.classroom.cells import bracket, grid, named, products, sign, tinted, window
+from neocog.explain.classroom.convolution_sizes import WALKS, K, N, arithmetic, borders, strides
+from neocog.explain.classroom.numbers import gap, plain, tiny, whole
 from neocog.figure.sketch import NORMAL, SMALL, Sketch
 
 SOURCE = (
-    "Dumoulin & Visin 2016, A guide to convolution arithmetic for deep learning, sections 2 and 4; the stride that does not "
-    "fit: CS231n's "
-    "notes on convolutional networks; cross-correlation and convolution: Goodfellow, Bengio & Courville, Deep Learning, "
-    "section 9.1."
+    "Dumoulin & Visin 2016, A guide to convolution arithmetic for deep learning; the stride that does not fit: CS231n's notes "
+    "on convolutional networks; cross-correlation and convolution: Goodfellow, Bengio & Courville, Deep Learning, chapter 9."
 )
 
 
@@ -53,8 +38,8 @@ def convolved(x: Tensor, w: Tensor) -> Tensor:
     return out
 
 
-def show(name: str, picture: object, seed: int) -> Lesson:
-    x, w = draw(seed, N, N, low=0, high=4), draw(seed + 1, K, K)
+def show(asked: Asked) -> Lesson:
+    x, w = whole(asked.seed, N, N, low=0, high=4), whole(asked.seed + 1, K, K)
     if torch.equal(w, flipped(w)):
         w[0, 0] += 1  # else nobody could see which way it lies
     full = slide(x, flipped(w), 1, K - 1)
@@ -80,28 +65,26 @@ def show(name: str, picture: object, seed: int) -> Lesson:
     misfit = sizes["stride 3, padding 1"]
     proved = [
         f"The layer and the sum written out at every place differ by {tiny(facts['by_hand_max_difference'])}. Size: ({N} + "
-        f"2·padding − {K})/stride + 1, "
-        f"rounded down: stride 3 gives {misfit['formula']:.3g}, so {misfit['places']} places, and {misfit['leftover']} row "
-        "and column of padding go unread.",
-        "What the field calls convolution is cross-correlation: the filter is not turned. True convolution = correlation "
-        "with the filter turned "
-        f"by 180° (difference {tiny(facts['convolution_is_correlation_with_the_flipped_filter'])}). Swapping picture and "
-        "filter changes the true one by "
-        f"{tiny(facts['convolution_commutes'])}, correlation by {plain(facts['correlation_commutes'])}.",
+        f"2·padding − {K})/stride + 1, rounded down: stride 3 gives {misfit['formula']:.3g}, so {misfit['places']} places, "
+        f"and {misfit['leftover']} row and column of padding go unread.",
+        "What the field calls convolution is cross-correlation: the filter is not turned. True convolution = correlation with "
+        f"the filter turned by 180° (difference {tiny(facts['convolution_is_correlation_with_the_flipped_filter'])}). "
+        f"Swapping picture and filter changes the true one by {tiny(facts['convolution_commutes'])}, correlation by "
+        f"{plain(facts['correlation_commutes'])}.",
     ]
     title = "A convolution, as it slides"
     about = (
         "One small filter visits every place of the picture; its nine products are summed there. Padding adds zeros around "
         "it, stride leaves places out."
     )
-    page, y = begin(title, about)
+    page, y = board(title, about)
     page.place(scene(x, w, 1, 1, 7), 0, y - 8)
     y += 282
     y = strides(page, y)
     y = borders(page, y, x)
     y = both_ways(page, y, x, w)
     frames = tuple(scene(x, w, s, p, t, title) for s, p in WALKS for t in range(Window(K, s, p, p).output(N) ** 2))
-    return Lesson(name, title, finish(page, y, proved, SOURCE), proved, facts, frames)
+    return Lesson(asked.name, close(page, y, proved, SOURCE), proved, facts, frames)
 
 
 def by_hand(x: Tensor, w: Tensor, stride: int, padding: int) -> Tensor:
@@ -127,19 +110,19 @@ def scene(x: Tensor, w: Tensor, stride: int, padding: int, step: int, title: str
     row, column = divmod(step, places)
     around = np.ones((side, side), bool)
     around[padding : side - padding, padding : side - padding] = False
-    caption(sheet, MARGIN, top, "input", f"{N}×{N}, padding {padding}" if not title else "")
-    grid(sheet, MARGIN, top, padded, cell, signed(x, 0.3), faint=around)
+    named(sheet, MARGIN, top, "input", f"{N}×{N}, padding {padding}" if not title else "")
+    grid(sheet, MARGIN, top, padded, cell, tinted(x, 0.3), faint=around)
     window(sheet, MARGIN, top, row * stride, column * stride, (K, K), cell, "k2")
     left = MARGIN + 7 * cell + 34
     sign(sheet, left - 17, top + 2.5 * cell, "∗")
-    caption(sheet, left, top + cell, "filter", f"{K}×{K}")
-    grid(sheet, left, top + cell, w, cell, signed(w))
+    named(sheet, left, top + cell, "filter", f"{K}×{K}")
+    grid(sheet, left, top + cell, w, cell, tinted(w))
     right = left + 3 * cell + 48
     sign(sheet, right - 24, top + 2.5 * cell, "=")
-    caption(sheet, right, top, "output", f"{places}×{places}" if title else f"{places}×{places}, stride {stride}")
+    named(sheet, right, top, "output", f"{places}×{places}" if title else f"{places}×{places}, stride {stride}")
     so_far = answer.clone().reshape(-1)
     so_far[step + 1 :] = float("nan")
-    grid(sheet, right, top, so_far.reshape(places, places), cell, signed(answer))
+    grid(sheet, right, top, so_far.reshape(places, places), cell, tinted(answer))
     window(sheet, right, top, row, column, (1, 1), cell, "k2")
     patch = padded[row * stride : row * stride + K, column * stride : column * stride + K]
     words, at = products(patch, w), right + 5 * cell + 34
@@ -167,9 +150,9 @@ def both_ways(page: Sketch, y: float, x: Tensor, w: Tensor) -> float:
         ("cross-correlation", "every framework's convolution", w),
         ("true convolution", "the filter turned by 180°", flipped(w)),
     ):
-        caption(page, left, top, words, about)
-        grid(page, left, top + cell, kernel, cell, signed(w))
+        named(page, left, top, words, about)
+        grid(page, left, top + cell, kernel, cell, tinted(w))
         sign(page, left + 3 * cell + 20, top + 2.5 * cell, "→", 16)
-        grid(page, left + 3 * cell + 42, top, slide(x, kernel, 1, 1), cell, signed(slide(x, w, 1, 1)))
+        grid(page, left + 3 * cell + 42, top, slide(x, kernel, 1, 1), cell, tinted(slide(x, w, 1, 1)))
         left += 432
     return top + 5 * cell + 28

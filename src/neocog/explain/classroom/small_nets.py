@@ -1,4 +1,4 @@
-"""Short real trainings for lessons: the digits that come with neocog, and plain gradient descent."""
+"""The small nets that lessons train: digits to learn from, plain gradient descent, answers, errors."""
 
 from collections.abc import Callable
 
@@ -10,12 +10,10 @@ from neocog.pictures.embedded import digits
 EVERY = 5  # every fifth digit is kept for testing
 
 
-def pupils(side: int = 28) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def split_digits() -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """(pictures N×1×28×28 in 0 … 1, labels N) to learn from, 4,000, and the same of the other 1,000."""
     images, labels = digits()
     x, y = torch.from_numpy(images)[:, None].float() / 255, torch.from_numpy(labels)
-    if side != 28:
-        x = nn.functional.pad(x, [(side - 28) // 2] * 4)
     test = torch.arange(len(y)) % EVERY == 0
     return x[~test], y[~test], x[test], y[test]
 
@@ -31,10 +29,11 @@ def train(
     batch: int = 64,
     decay: float = 0.0,
     watch: Callable[[int, float], None] | None = None,
+    on_step: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[float]:
     """Gradient descent with momentum 0.9 on random batches; the loss of every step. The model is left in eval mode.
 
-    watch(step, loss) is called before each step.
+    watch(step, loss) is called before each step, the model being in eval mode; on_step(done, steps) after it.
     """
     generator = Generator().manual_seed(seed)
     optimizer = torch.optim.SGD(model.parameters(), lr, momentum=0.9, weight_decay=decay)
@@ -50,6 +49,7 @@ def train(
         optimizer.zero_grad()
         value.backward()
         optimizer.step()
+        on_step(step + 1, steps)
     model.eval()
     return losses
 

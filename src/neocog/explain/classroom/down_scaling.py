@@ -1,36 +1,22 @@
 """Down-scaling by s×s means, which is average pooling, beside dropping pixels, which is what a bare stride does."""
 
-from typing import Any
-
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from neocog.explain.classroom import Lesson
-from neocog.explain.classroom.blackboard import (
-    MARGIN,
-    begin,
-    caption,
-    draw,
-    finish,
-    gap,
-    grid,
-    plain,
-    sign,
-    signed,
-    tiny,
-    window,
-)
+from neocog.explain.classroom import Asked, Lesson
+from neocog.explain.classroom.board import MARGIN, board, close
+from neocog.explain.classroom.cells import grid, named, sign, tinted, window
+from neocog.explain.classroom.numbers import gap, plain, tiny, whole
 from neocog.explain.classroom.picture import seen
 from neocog.figure.sketch import SMALL, Sketch
 
 FACTORS = (2, 4, 8)
 SOURCE = (
-    "s×s means: LeCun et al. 1998, section II.A (local averaging and sub-sampling), without the trained coefficient; "
-    "aliasing: R. Szeliski, "
-    "Computer Vision: Algorithms and Applications, section 3.5 (decimation); in networks: R. Zhang 2019, Making "
-    "convolutional networks shift-invariant again."
+    "s×s means: LeCun et al. 1998 (local averaging and sub-sampling), without the trained coefficient; aliasing: R. Szeliski, "
+    "Computer Vision: Algorithms and Applications, section 3.5; in networks: R. Zhang 2019, Making convolutional networks "
+    "shift-invariant again."
 )
 
 
@@ -64,8 +50,8 @@ def too_fine(side: int, s: int) -> Tensor:
     return (r2[:, None] + r2[None, :]).sqrt() > side / (2 * s)
 
 
-def show(name: str, picture: Any, seed: int) -> Lesson:
-    grey = torch.from_numpy(seen(picture, seed)).double()
+def show(asked: Asked) -> Lesson:
+    grey = torch.from_numpy(seen(asked.picture, asked.seed)).double()
     waves, side = rings(len(grey)), len(grey)
     found = {}
     for s in FACTORS:
@@ -85,37 +71,34 @@ def show(name: str, picture: Any, seed: int) -> Lesson:
     at = found[4]
     proved = [
         f"s×s means = average pooling = convolution with weights 1/s² and stride s: largest difference {tiny(worst)}. The "
-        "picture's mean stays "
-        f"(change {tiny(max(v['mean_changes_by'] for v in found.values()))}); 2×2 means of 2×2 means are 4×4 means "
-        f"(difference {tiny(twice)}).",
+        f"picture's mean stays (change {tiny(max(v['mean_changes_by'] for v in found.values()))}); 2×2 means of 2×2 means are "
+        f"4×4 means (difference {tiny(twice)}).",
         "Every 4th pixel turns rings too fine for it into false ones: there they should be a flat grey, yet vary by "
-        f"±{at['false_waves_picked']:.0f} "
-        f"(standard deviation); means of 4×4 leave ±{at['false_waves_means']:.0f}. A mean is no perfect filter, but "
-        "dropping pixels is none at all.",
+        f"±{at['false_waves_picked']:.0f} (standard deviation); means of 4×4 leave ±{at['false_waves_means']:.0f}. A mean is "
+        "no perfect filter, but dropping pixels is none at all.",
     ]
     title = "Smaller by s×s means"
-    page, y = begin(
+    page, y = board(
         title,
         "A block of s×s pixels becomes one: their mean. Or, cheaper and worse, one of them, which is what a stride alone does.",
-        940,
     )
-    y = block(page, y + 20, seed)
+    y = block(page, y + 20, asked.seed)
     y = gallery(page, y + 26, grey, waves)
-    return Lesson(name, title, finish(page, y, proved, SOURCE), proved, facts)
+    return Lesson(asked.name, close(page, y, proved, SOURCE), proved, facts)
 
 
 def block(page: Sketch, top: float, seed: int) -> float:
     """The arithmetic on 6×6 numbers."""
-    x, cell = draw(seed, 6, 6, low=0, high=10), 28
-    caption(page, MARGIN, top, "x", "6×6")
-    grid(page, MARGIN, top, x, cell, signed(x, 0.35))
+    x, cell = whole(seed, 6, 6, low=0, high=10), 28
+    named(page, MARGIN, top, "x", "6×6")
+    grid(page, MARGIN, top, x, cell, tinted(x, 0.35))
     left = MARGIN + 6 * cell + 46
     for i, s in enumerate((2, 3)):
         y = means(x, s)
         at = left + i * 272
         sign(page, at - 23, top + 3 * cell, "→" if i == 0 else "or", 18 if i == 0 else 13)
-        caption(page, at + 6, top + 3 * cell - len(y) * 22, f"s = {s}", f"{len(y)}×{len(y)}")
-        grid(page, at + 6, top + 3 * cell - len(y) * 22, y, 44, signed(x, 0.35), form=lambda v: f"{v:.2f}", size=14)
+        named(page, at + 6, top + 3 * cell - len(y) * 22, f"s = {s}", f"{len(y)}×{len(y)}")
+        grid(page, at + 6, top + 3 * cell - len(y) * 22, y, 44, tinted(x, 0.35), form=lambda v: f"{v:.2f}", size=14)
         first = " + ".join(plain(float(v)) for v in x[:s, :s].reshape(-1))
         page.text(at + 6, top + 6 * cell + 14, f"({first})/{s * s} = {float(y[0, 0]):.2f}", SMALL, ink="soft")
     window(page, MARGIN, top, 0, 0, (2, 2), cell, "k2")

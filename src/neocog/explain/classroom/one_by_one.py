@@ -1,16 +1,17 @@
 """A 1×1 convolution is one full connection over the maps, the same at every pixel: shown as a change of colour coordinates."""
 
-from typing import Any
-
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from neocog.arch import Conv2d, Sequential, analyse, architecture
-from neocog.explain.classroom import Lesson
-from neocog.explain.classroom.blackboard import MARGIN, begin, caption, finish, gap, grid, normal, plain, sign, signed, tiny
+from neocog.arch import Conv2d, Sequential, analyse
+from neocog.explain.classroom import Asked, Lesson
+from neocog.explain.classroom.board import MARGIN, board, close, table
+from neocog.explain.classroom.cells import grid, named, sign, tinted
+from neocog.explain.classroom.cost import cost
+from neocog.explain.classroom.numbers import gap, normal, plain, tiny
 from neocog.explain.classroom.picture import SIDE, seen
 from neocog.figure.parts import pixels_of_map, scale_bar
 from neocog.figure.sketch import NORMAL, SMALL, Sketch
@@ -21,9 +22,8 @@ YCBCR = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0
 OFFSET = (0.0, 128.0, 128.0)
 NAMES = (("Y", "how bright"), ("Cb", "how blue"), ("Cr", "how red"))
 SOURCE = (
-    "Lin, Chen & Yan 2013, Network in Network, section 3.1 (cascaded cross channel pooling = 1×1 convolution); Szegedy et "
-    "al. 2014, "
-    "section 4 (1×1 reductions before dearer convolutions). The nine colour weights: JFIF 1.02."
+    "Lin, Chen & Yan 2013, Network in Network (cascaded cross channel pooling = 1×1 convolution); Szegedy et al. 2014, Going "
+    "deeper with convolutions (1×1 reductions). The nine colour weights: JFIF 1.02."
 )
 
 
@@ -50,13 +50,17 @@ def difference(seed: int, channels: int, out: int) -> float:
         return gap(layer(x), per_pixel(x, layer))
 
 
-def compared(channels: int, between: int, out: int, side: int) -> dict[str, float]:
+def compared(maps: int, between: int, out: int, side: int) -> dict[str, float]:
     """A 5×5 convolution alone, and behind a 1×1 convolution to `between` maps, by their layer tables (no biases)."""
-    five, one, shape = Conv2d(out, 5, padding=2, bias=False), Conv2d(between, 1, bias=False), (channels, side, side)
-    alone = analyse(architecture("5×5", shape, Sequential(conv=five)))
-    behind = analyse(architecture("1×1, 5×5", shape, Sequential(reduce=one, conv=five)))
-    found = {f"{key}{end}": net.total(key) for key in ("params", "macs") for net, end in ((alone, ""), (behind, "_reduced"))}
-    return found | {"ratio": found["macs"] / found["macs_reduced"]}
+    five, one = Conv2d(out, 5, padding=2, bias=False), Conv2d(between, 1, bias=False)
+    alone, behind = cost(Sequential(conv=five), maps, side), cost(Sequential(reduce=one, conv=five), maps, side)
+    return {
+        "params": alone.weights,
+        "params_reduced": behind.weights,
+        "macs": alone.macs,
+        "macs_reduced": behind.macs,
+        "ratio": alone.macs / behind.macs,
+    }
 
 
 def reductions() -> dict[str, dict[str, float]]:
@@ -71,8 +75,8 @@ def reductions() -> dict[str, dict[str, float]]:
     }
 
 
-def show(name: str, picture: Any, seed: int) -> Lesson:
-    pixels = seen(picture, seed, colour=True)
+def show(asked: Asked) -> Lesson:
+    pixels = seen(asked.picture, asked.seed, colour=True)
     x = torch.from_numpy(pixels).double().permute(2, 0, 1)[None]
     layer = mixer(torch.tensor(YCBCR, dtype=torch.float64), torch.tensor(OFFSET, dtype=torch.float64))
     with torch.no_grad():
@@ -82,25 +86,24 @@ def show(name: str, picture: Any, seed: int) -> Lesson:
     facts = {
         "max_difference": gap(maps, dense),
         "pillow_max_difference": gap(maps, pillow),
-        "random_64_to_16_max_difference": difference(seed, 64, 16),
+        "random_64_to_16_max_difference": difference(asked.seed, 64, 16),
         "reductions": costs,
     }
     proved = [
         f"1×1 convolution and the full connection at each of {SIDE}×{SIDE} pixels differ by {tiny(facts['max_difference'])} "
-        "on this picture, "
-        f"by {tiny(facts['random_64_to_16_max_difference'])} with 64 random maps to 16.",
-        f"Pillow's own conversion to YCbCr, which rounds to whole numbers, differs by {facts['pillow_max_difference']:.2g} "
-        "of 255 at most.",
+        f"on this picture, by {tiny(facts['random_64_to_16_max_difference'])} with 64 random maps to 16.",
+        f"Pillow's own conversion to YCbCr, which rounds to whole numbers, differs by {facts['pillow_max_difference']:.2g} of "
+        "255 at most.",
     ]
     title = "1×1 convolution: a full connection at every pixel"
     about = (
         "It looks at no neighbours. It mixes the maps: each pixel's numbers are a vector, and one matrix, the same "
         "everywhere, makes new numbers of them."
     )
-    page, y = begin(title, about, 940)
+    page, y = board(title, about)
     y = mixing(page, y + 20, pixels, maps)
-    y = table(page, y, costs)
-    return Lesson(name, title, finish(page, y, proved, SOURCE), proved, facts)
+    y = savings(page, y, costs)
+    return Lesson(asked.name, close(page, y, proved, SOURCE), proved, facts)
 
 
 def mixing(page: Sketch, top: float, pixels: np.ndarray, maps: Tensor) -> float:
@@ -133,11 +136,11 @@ def mixing(page: Sketch, top: float, pixels: np.ndarray, maps: Tensor) -> float:
     page.frame(left + 416 + at[1] / SIDE * 100 - 4, top - 14 + at[0] / SIDE * 100 - 4, 8, 8, "ink", 2)
     page.text(left, top + 30, "At the framed pixel, as at every other:", NORMAL + 1, bold=True)
     page.text(left, top + 52, "the weights are the matrix, out × in × 1 × 1", ink="soft")
-    caption(page, left, high, "weights", "3 out × 3 in")
-    grid(page, left, high, np.array(YCBCR), cell, signed(np.array(YCBCR)), form=lambda v: f"{v:.3f}".replace("-", "−"), size=13)
+    named(page, left, high, "weights", "3 out × 3 in")
+    grid(page, left, high, np.array(YCBCR), cell, tinted(np.array(YCBCR)), form=lambda v: f"{v:.3f}".replace("-", "−"), size=13)
     left += 3 * cell
     sign(page, left + 15, middle, "·", 26)
-    caption(page, left + 30, high, "RGB")
+    named(page, left + 30, high, "RGB")
     grid(
         page,
         left + 30,
@@ -149,11 +152,11 @@ def mixing(page: Sketch, top: float, pixels: np.ndarray, maps: Tensor) -> float:
     )
     left += 30 + cell
     sign(page, left + 18, middle, "+", 20)
-    caption(page, left + 36, high, "bias")
+    named(page, left + 36, high, "bias")
     grid(page, left + 36, high, np.array(OFFSET)[:, None], cell, size=15)
     left += 36 + cell
     sign(page, left + 20, middle, "=", 22)
-    caption(page, left + 40, high, "out")
+    named(page, left + 40, high, "out")
     mixed = maps[:, at[0], at[1]][:, None]
     grid(page, left + 40, high, mixed, cell, lambda v, i, j: ("k2", 0.1 + v / 255 * 0.35), lambda v: f"{v:.1f}", size=15)
     page.arrow([(MARGIN + side + 12, middle), (MARGIN + side + 44, middle)], "soft", 1.6, 8)
@@ -166,20 +169,9 @@ def mixing(page: Sketch, top: float, pixels: np.ndarray, maps: Tensor) -> float:
     return top + 3 * step + 34
 
 
-def table(page: Sketch, y: float, costs: dict[str, dict[str, float]]) -> float:
+def savings(page: Sketch, y: float, costs: dict[str, dict[str, float]]) -> float:
     """What a 1×1 convolution before a 5×5 one saves, from architectures of both."""
-    heads, places = ("weights alone", "with 1×1", "MACs alone", "with 1×1", "saves"), (490, 590, 720, 832, 908)
-    page.text(MARGIN, y, "its use: thinner maps before a dear 5×5", bold=True)
-    for at, words in zip(places, heads, strict=True):
-        page.text(at, y, words, SMALL, "end", "soft")
-    for words, found in costs.items():
-        y += 23
-        page.line([(MARGIN, y - 15), (places[-1], y - 15)])
-        page.text(MARGIN, y, words)
-        values = (
-            *(f"{found[key]:,}" for key in ("params", "params_reduced", "macs", "macs_reduced")),
-            f"{found['ratio']:.3g}×",
-        )
-        for at, value in zip(places, values, strict=True):
-            page.text(at, y, value, NORMAL, "end")
-    return y + 26
+    heads = ("its use: fewer maps before a dear 5×5", "weights alone", "with 1×1", "MACs alone", "with 1×1", "saves")
+    keys = ("params", "params_reduced", "macs", "macs_reduced")
+    rows = [(words, *(f"{found[key]:,}" for key in keys), f"{found['ratio']:.3g}×") for words, found in costs.items()]
+    return table(page, MARGIN, y, heads, rows, 34) + 8

@@ -7,29 +7,16 @@ from torch.nn import functional as F
 from neocog.arch import Window, analyse
 from neocog.arch.account import Row
 from neocog.arch.window import size
-from neocog.explain.classroom import Lesson
-from neocog.explain.classroom.blackboard import (
-    MARGIN,
-    begin,
-    caption,
-    draw,
-    finish,
-    gap,
-    grid,
-    normal,
-    plain,
-    sign,
-    signed,
-    tiny,
-    window,
-)  # fmt: skip
-from neocog.figure.sketch import NORMAL, SMALL, Sketch
+from neocog.explain.classroom import Asked, Lesson
+from neocog.explain.classroom.board import MARGIN, board, close, table
+from neocog.explain.classroom.cells import grid, named, sign, tinted, window
+from neocog.explain.classroom.numbers import gap, normal, percent, plain, tiny, whole
+from neocog.figure.sketch import Sketch
 from neocog.nets import resolve
 
 N, K = 5, 3
 SOURCE = (
-    "Dumoulin & Visin 2016, section 4.1 (convolution as a matrix operation); Goodfellow, Bengio & Courville, Deep Learning, "
-    "section 9.1 "
+    "Dumoulin & Visin 2016 (convolution as a matrix operation); Goodfellow, Bengio & Courville, Deep Learning, chapter 9 "
     "(Toeplitz and doubly block circulant matrices). Layers: neocog's architectures; taps that lie on padding have no entry."
 )
 LAYERS = (("lenet5", "C1"), ("alexnet", "conv1"), ("zfnet", "conv1"))
@@ -69,11 +56,11 @@ def census(row: Row) -> dict[str, int | float | str]:
     }
 
 
-def show(name: str, picture: object, seed: int) -> Lesson:
-    x, w = draw(seed, N, N, low=0, high=4), draw(seed + 1, K, K, low=1, high=5)
+def show(asked: Asked) -> Lesson:
+    x, w = whole(asked.seed, N, N, low=0, high=4), whole(asked.seed + 1, K, K, low=1, high=5)
     matrix = matrix_of(w[None, None], (N, N))
     y1 = F.conv2d(x[None, None], w[None, None])
-    big_w, big_x = normal(seed, 4, 3, 3, 3), normal(seed + 1, 3, 9, 8)
+    big_w, big_x = normal(asked.seed, 4, 3, 3, 3), normal(asked.seed + 1, 3, 9, 8)
     big = matrix_of(big_w, (9, 8), 2, 1)
     facts = {
         "matrix": list(matrix.shape),
@@ -89,21 +76,19 @@ def show(name: str, picture: object, seed: int) -> Lesson:
     share = facts["not_zero"] / facts["entries"]
     proved = [
         f"Matrix times vector and convolution differ by {tiny(facts['max_difference'])}; with 3 maps in, 4 out, stride 2 and "
-        "padding 1 "
-        f"by {tiny(facts['strided_padded_max_difference'])}.",
-        f"{facts['entries']} entries, {facts['not_zero']} of them not 0 ({share:.0%}), made of {facts['weights']} numbers, "
-        f"each {facts['not_zero'] // facts['weights']} times. "
-        "Locality makes the zeros, sharing makes the repeats.",
+        f"padding 1 by {tiny(facts['strided_padded_max_difference'])}.",
+        f"{facts['entries']} entries, {facts['not_zero']} of them not 0 ({percent(share)}), made of {facts['weights']} "
+        f"numbers, each {facts['not_zero'] // facts['weights']} times. Locality makes the zeros, sharing makes the repeats.",
     ]
     title = "Convolution is multiplication by a sparse matrix"
     about = (
-        "Write the picture as one long column, row after row. Each row of the matrix is one place of the filter: its "
-        "weights, where they touch the picture, and zeros."
+        "Write the picture as one long column, row after row. Each row of the matrix is one place of the filter: its weights, "
+        "where they touch the picture, and zeros."
     )
-    page, y = begin(title, about, 990)
+    page, y = board(title, about)
     y = product(page, y + 10, x, w, matrix, y1[0, 0])
     y = layers(page, y + 12, facts["layers"])
-    return Lesson(name, title, finish(page, y, proved, SOURCE), proved, facts)
+    return Lesson(asked.name, close(page, y, proved, SOURCE), proved, facts)
 
 
 def product(page: Sketch, y: float, x: Tensor, w: Tensor, matrix: Tensor, answer: Tensor) -> float:
@@ -114,17 +99,17 @@ def product(page: Sketch, y: float, x: Tensor, w: Tensor, matrix: Tensor, answer
     def hue(value: float, i: int, j: int) -> tuple[str, float]:
         return HUES[i], 0.22 + 0.2 * j
 
-    caption(page, MARGIN, top, "picture x", f"{N}×{N}")
-    grid(page, MARGIN, top, x, cell, signed(x, 0.25))
+    named(page, MARGIN, top, "picture x", f"{N}×{N}")
+    grid(page, MARGIN, top, x, cell, tinted(x, 0.25))
     window(page, MARGIN, top, *divmod(marked, N - K + 1), (K, K), cell, "ink", 2.2)
     left = MARGIN + N * cell + 40
     sign(page, left - 20, top + 2.5 * cell, "∗")
-    caption(page, left, top + cell, "filter w", f"{K}×{K}")
+    named(page, left, top + cell, "filter w", f"{K}×{K}")
     grid(page, left, top + cell, w, cell, hue)
     left += K * cell + 44
     sign(page, left - 22, top + 2.5 * cell, "=")
-    caption(page, left, top + cell, "map y", f"{N - K + 1}×{N - K + 1}")
-    grid(page, left, top + cell, answer, cell, signed(answer, 0.25))
+    named(page, left, top + cell, "map y", f"{N - K + 1}×{N - K + 1}")
+    grid(page, left, top + cell, answer, cell, tinted(answer, 0.25))
     window(page, left, top + cell, *divmod(marked, N - K + 1), (1, 1), cell, "ink", 2.2)
     for i, words in enumerate((
         "Every weight has its own colour and comes back in every row:",
@@ -134,7 +119,7 @@ def product(page: Sketch, y: float, x: Tensor, w: Tensor, matrix: Tensor, answer
         page.text(left + 4 * cell + 10, top + 1.4 * cell + 20 * i, words, ink="soft")
     top += N * cell + 40
     cell = 27
-    caption(page, MARGIN, top, "W", f"{matrix.shape[0]}×{matrix.shape[1]}: empty cells are 0")
+    named(page, MARGIN, top, "W", f"{matrix.shape[0]}×{matrix.shape[1]}: empty cells are 0")
     places = N - K + 1
     for i in range(matrix.shape[0]):
         for j in range(matrix.shape[1]):
@@ -152,34 +137,29 @@ def product(page: Sketch, y: float, x: Tensor, w: Tensor, matrix: Tensor, answer
     window(page, MARGIN, top, marked, 0, (1, matrix.shape[1]), cell, "ink", 2.2)
     left, small = MARGIN + wide + 38, high / (N * N)
     sign(page, left - 19, top + high / 2, "·")
-    caption(page, left, top, "x")
-    grid(page, left + 4, top, x.reshape(-1, 1), small, signed(x, 0.25), size=8)
+    named(page, left, top, "x")
+    grid(page, left + 4, top, x.reshape(-1, 1), small, tinted(x, 0.25), size=8)
     left += 70
     sign(page, left - 25, top + high / 2, "=")
-    caption(page, left, top, "y")
-    grid(page, left, top, answer.reshape(-1, 1), cell, signed(answer, 0.25))
+    named(page, left, top, "y")
+    grid(page, left, top, answer.reshape(-1, 1), cell, tinted(answer, 0.25))
     window(page, left, top, marked, 0, (1, 1), cell, "ink", 2.2)
     return top + high + 24
 
 
 def layers(page: Sketch, y: float, rows: dict[str, dict]) -> float:
     """First layers of real networks: how large their matrix would be."""
-    heads = ("", "matrix", "entries", "not 0", "share", "weights")
-    places = (MARGIN, MARGIN + 330, MARGIN + 500, MARGIN + 660, MARGIN + 770, MARGIN + 900)
-    page.text(MARGIN, y + 4, "first layers of the family, as matrices", bold=True)
-    for at, words in zip(places[1:], heads[1:], strict=True):
-        page.text(at, y + 4, words, SMALL, "end", "soft")
-    for one, found in rows.items():
-        y += 23
-        page.line([(MARGIN, y - 12), (places[-1], y - 12)])
-        cells = (
+    cells = [
+        (
+            one,
             f"{found['rows']:,}×{found['columns']:,}",
             f"{found['entries']:,}",
             f"{found['not_zero']:,}",
             f"{100 * found['share']:.3g} %",
             f"{found['weights']:,}",
         )
-        page.text(MARGIN, y + 4, one)
-        for at, words in zip(places[1:], cells, strict=True):
-            page.text(at, y + 4, words, NORMAL, "end")
-    return y + 30
+        for one, found in rows.items()
+    ]
+    return (
+        table(page, MARGIN, y, ("first layers, as matrices", "matrix", "entries", "not 0", "share", "weights"), cells, 44) + 8
+    )

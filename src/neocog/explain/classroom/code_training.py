@@ -9,7 +9,7 @@ from torch import Tensor
 
 from neocog.arch import RBF, Codes, Flatten, Linear, Scale, Sequential, architecture
 from neocog.explain.classroom.board import MARGIN, board, close
-from neocog.explain.classroom.practice import error, pupils, train
+from neocog.explain.classroom.small_nets import error, split_digits, train
 from neocog.figure.sketch import NORMAL, SMALL, Sketch
 from neocog.nets.parts import squash
 from neocog.nn import Model, layers
@@ -40,9 +40,14 @@ def mean_distance(codes: np.ndarray) -> float:
     return float(((codes[:, None] - codes[None]) ** 2).sum() / (n * (n - 1)))
 
 
-def course(loss: Callable[[Tensor, Tensor], Tensor], codes: np.ndarray, seed: int) -> Course:
+def course(
+    loss: Callable[[Tensor, Tensor], Tensor],
+    codes: np.ndarray,
+    seed: int,
+    on_step: Callable[[int, int], None] = lambda done, total: None,
+) -> Course:
     """784 → 84 squashed units → RBF units that start from `codes` and learn too, on neocog's digits."""
-    x, y, test, labels = pupils()
+    x, y, test, labels = split_digits()
     steps = {"flatten": Flatten(), "F6": Linear(84), "squash": squash()}
     output = RBF(10, init=Codes(), trainable=True)
     net = architecture("", (1, 28, 28), Sequential(**steps, output=output, score=Scale(-1)))
@@ -57,7 +62,7 @@ def course(loss: Callable[[Tensor, Tensor], Tensor], codes: np.ndarray, seed: in
         if step % EVERY == 0:
             seen.append(layer.weight.detach().numpy().copy())
 
-    every = train(model, x, y, loss, STEPS, RATE, seed, watch=watch)
+    every = train(model, x, y, loss, STEPS, RATE, seed, watch=watch, on_step=on_step)
     seen.append(layer.weight.detach().numpy().copy())
     at = [*range(0, STEPS, EVERY), STEPS]
     return Course(at, [float(np.mean(every[max(0, i - EVERY) : i + 1])) for i in at], seen, error(model, test, labels))
@@ -84,10 +89,11 @@ def film(courses: Mapping[str, Course], source: str) -> list[Sketch]:
 def _frame(courses: Mapping[str, Course], i: int, source: str) -> Sketch:
     step = next(iter(courses.values())).steps[i]
     sheet, y = board("If LeNet-5's codes are trained too", f"after {step} steps")
+    room = (sheet.wide - 2 * MARGIN) / len(next(iter(courses.values())).codes[0])
     for what, one in courses.items():
         sheet.text(MARGIN, y + 24, what, NORMAL, ink=INKS[what], bold=True)
         sheet.text(MARGIN + 60, y + 24, f"loss {one.loss[i]:.3f}, codes {one.apart[i]:.2f} apart", SMALL, ink="soft")
         for k, code in enumerate(one.codes[i]):
-            bitmap(sheet, MARGIN + 8 + k * 80, y + 42, code, 8.4, INKS[what])
+            bitmap(sheet, MARGIN + 8 + k * room, y + 42, code, 8.4, INKS[what])
         y += 42 + SHAPE[0] * 8.4 + 22
-    return close(sheet, y, source)
+    return close(sheet, y + 10, [], source)

@@ -1,72 +1,21 @@
-"""The classroom's blackboard: numbers in cells, sums written out, what was proved; the same in every lesson."""
+"""Numbers in cells, windows on them, and sums written out: what lessons that compute on paper are drawn with."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
-import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
-from neocog.arch.drawing.measure import width, wrap
-from neocog.figure.parts import heading
-from neocog.figure.sketch import NORMAL, SMALL, Sketch
+from neocog.explain.classroom.board import caption
+from neocog.explain.classroom.numbers import plain
+from neocog.figure.sketch import NORMAL, Sketch
 
-WIDE, MARGIN = 900, 28
 PLUS, MINUS = "k1", "k0"
 """Inks of signed numbers. Every number also carries its sign, so that nothing hangs on the colour."""
 Tint = Callable[[float, int, int], tuple[str, float] | None]
+"""(value, row, column) → ink and opacity of its cell, or None for paper."""
 
 
-def begin(title: str, about: str, wide: float = WIDE) -> tuple[Sketch, float]:
-    """An empty page with its heading; where the next thing may begin. `finish` gives it its height."""
-    page = Sketch(wide, 0, title)
-    y = heading(page, title, margin=MARGIN)
-    for words in wrap(about.split(" "), " ", NORMAL, wide - 2 * MARGIN):
-        page.text(MARGIN, y + 5, words, ink="soft")
-        y += 19
-    return page, y + 16
-
-
-def finish(page: Sketch, y: float, proved: Sequence[str], source: str) -> Sketch:
-    """What was computed, with a bar before it, and where one reads more; then the page ends."""
-    room = page.wide - 2 * MARGIN - 14
-    lines = [line for words in proved for line in wrap(words.split(" "), " ", NORMAL, room)]
-    page.box(MARGIN, y, 4, 19 * len(lines) + 2, "k2")
-    for i, words in enumerate(lines):
-        page.text(MARGIN + 14, y + 15 + 19 * i, words)
-    y += 19 * len(lines) + 22
-    for words in wrap(source.split(" "), " ", SMALL, page.wide - 2 * MARGIN):
-        page.text(MARGIN, y, words, SMALL, ink="soft")
-        y += 15
-    page.high = y + 6
-    return page
-
-
-def draw(seed: int, *shape: int, low: int = -2, high: int = 3) -> Tensor:
-    """Small whole numbers low … high−1 as float64, so that sums on paper come out exactly."""
-    return torch.randint(low, high, shape, generator=Generator().manual_seed(seed)).double()
-
-
-def normal(seed: int, *shape: int) -> Tensor:
-    """Numbers of a normal distribution, float64."""
-    return torch.randn(shape, generator=Generator().manual_seed(seed), dtype=torch.float64)
-
-
-def gap(a: Tensor, b: Tensor) -> float:
-    """The largest difference."""
-    return float((a - b).abs().max())
-
-
-def plain(value: float) -> str:
-    """A number as one writes it on a board."""
-    return f"{value:.4g}".replace("-", "−")
-
-
-def tiny(value: float) -> str:
-    """A largest difference: 0, or how small."""
-    return "0" if value == 0 else f"{value:.1e}".replace("-", "−")
-
-
-def signed(values: np.ndarray | Tensor, most: float = 0.5) -> Tint:
+def tinted(values: np.ndarray | Tensor, most: float = 0.5) -> Tint:
     """Warm above 0, cold below, the stronger the larger; 0 is paper."""
     top = float(np.abs(np.asarray(values)).max()) or 1.0
     return lambda v, i, j: None if v == 0 else (PLUS if v > 0 else MINUS, 0.08 + (most - 0.08) * min(abs(v) / top, 1))
@@ -96,17 +45,15 @@ def grid(sheet: Sketch, x: float, y: float, values: np.ndarray | Tensor, cell: f
         sheet.line([(x + j * cell, y), (x + j * cell, y + rows * cell)])
 
 
+def named(sheet: Sketch, x: float, top: float, words: str, about: str = "") -> None:
+    """The name of a panel whose upper edge is at `top`."""
+    caption(sheet, x, top - 8, words, about)
+
+
 def window(sheet: Sketch, x: float, y: float, row: float, column: float, size: tuple[float, float], cell: float, ink: str,
            thick: float = 2.5) -> None:  # fmt: skip
     """A frame around cells of a grid at (x, y)."""
     sheet.frame(x + column * cell, y + row * cell, size[1] * cell, size[0] * cell, ink, thick)
-
-
-def caption(sheet: Sketch, x: float, y: float, words: str, about: str = "") -> None:
-    """A name over a panel, and softly what it is; y is the panel's top."""
-    sheet.text(x, y - 8, words, bold=True)
-    if about:
-        sheet.text(x + width(words, NORMAL, True) + 9, y - 8, about, SMALL, ink="soft")
 
 
 def sign(sheet: Sketch, x: float, y: float, words: str, size: float = 22) -> None:
