@@ -388,14 +388,14 @@ def test_tables_of_boxes(tmp_path):
 def test_maps_of_other_modules_that_are_not_there_are_told():
     plain = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 36, 2)).eval()
     x = torch.zeros(3, 8, 8)
-    for wishes, message in (
-        ({"layer": "1", "unit": 4}, "'1' has 4 maps, numbered 0 to 3; there is no 4"),
-        ({"layer": "7"}, "Sequential has no '7'"),
-        ({"layer": "3"}, "'3' gives no maps"),
-        ({"unit": 1}, "of which layer"),
+    for layer, unit, message in (
+        ("1", 4, "'1' has 4 maps, numbered 0 to 3; there is no 4"),
+        ("7", None, "Sequential has no '7'"),
+        ("3", None, "'3' gives no maps"),
+        (None, 1, "of which layer"),
     ):
         with pytest.raises(UserError, match=message):
-            occlude(plain, x, 0, 4, 4, **wishes)
+            occlude(plain, x, 0, 4, 4, layer=layer, unit=unit)
     assert not any(module._forward_hooks for module in plain.modules())
 
 
@@ -403,10 +403,11 @@ def test_a_map_below_zero_is_drawn_with_its_sign():
     """Before a ReLU sums may be negative: the scale then goes from − to +, and no cell is taken for 0."""
     model = ready(SMALL)
     with torch.no_grad():
-        model.get_submodule("conv2").bias.fill_(-50.0)
+        model.get_parameter("conv2.bias").fill_(-50.0)
     found = occlude(model, torch.randn(3, 23, 30, generator=rng(3)), 1, 8, 8, layer="conv2", unit=2)
     assert found.activation is not None and found.activation.max() < 0
-    sheet = draw_occlusion("t", *[np.zeros((23, 30, 3), np.uint8)] * 2, found, model.classes, "no projection")
+    view = np.zeros((23, 30, 3), np.uint8)
+    sheet = draw_occlusion("t", view, view, found, [f"c{i}" for i in range(5)], "no projection")
     words = [mark[3] for mark in sheet.marks if mark[0] == "text"]
     top = max(float(np.abs(found.activation).max()), abs(found.clean.activation or 0))
     assert number(-top) in words and "+" + number(top) in words

@@ -13,6 +13,7 @@ from neocog.explain.attribution.cam import NO_MAPS, last_maps
 from neocog.explain.inside import input_of
 from neocog.explain.occlusion.fade import OnStep, by_chance
 from neocog.explain.targets import Target, classes, map_numbered, place_in
+from neocog.figure.parts import number
 
 
 def run(look: Look) -> Shown:
@@ -61,7 +62,7 @@ def _compare(look: Look) -> Shown:
     if not found:
         raise UserError("; ".join(f"{name}: {why}" for name, why in refused.items()))
     first = found[0]
-    probability = "" if first.probability is None else f" · probability {first.probability:.3g}"
+    probability = "" if first.probability is None else f" · probability {number(first.probability)}"
     title = f"What {first.unit} comes from, {len(found)} ways"
     about = f"{look.net} · {look.name}{probability} · each map on its own scale"
     facts = {

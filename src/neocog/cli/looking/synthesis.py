@@ -56,7 +56,9 @@ def _invert(look: Look) -> Shown:
             for one in found
         ],
     }
-    words = [f"{one.path}: features to within {number(100 * one.error)} %, pixels {one.distance:.1f} of 255 off" for one in found]
+    words = [
+        f"{one.path}: features to within {number(100 * one.error)} %, pixels {one.distance:.1f} of 255 off" for one in found
+    ]
     arrays = {one.path: one.pixels for one in found} | {f"{one.path}.losses": one.losses for one in found}
     return Shown(figure, facts, words, arrays)
 

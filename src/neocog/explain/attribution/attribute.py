@@ -18,6 +18,7 @@ from neocog.explain.inside import input_of, pixels_of, record_of, shown, undistu
 from neocog.explain.occlusion.fade import Fading, OnStep
 from neocog.explain.occlusion.slide import usual_window
 from neocog.explain.targets import Target, answers, classes, value_of
+from neocog.figure.parts import number
 from neocog.nn import Model
 
 GAP = 0.05  # share of the difference that integrated gradients may miss without a warning
@@ -109,12 +110,12 @@ def attribute(
     x = input_of(model, pixels)
     with undisturbed(model), torch.no_grad():
         scores = answers(model, x)[0]
-        number = int(scores.argmax()) if target is None else target
-        if not isinstance(number, Target) and not 0 <= number < len(scores):
+        asked = int(scores.argmax()) if target is None else target
+        if not isinstance(asked, Target) and not 0 <= asked < len(scores):
             raise UserError(
-                f"{model.arch.name} has {len(scores)} classes, numbered 0 to {len(scores) - 1}; there is no {number}"
+                f"{model.arch.name} has {len(scores)} classes, numbered 0 to {len(scores) - 1}; there is no {asked}"
             )
-        wanted = number if isinstance(number, Target) else classes([number])
+        wanted = asked if isinstance(asked, Target) else classes([asked])
         value = float(value_of(model, x, wanted)[0])
         chance_of = float(scores.softmax(0)[wanted.channels[0]]) if wanted.path is None else None
     chosen = {**way.settings, **settings}
@@ -158,7 +159,7 @@ def _notes(
     if way.name == "integrated-gradients":
         total, difference = float(one.astype(np.float64).sum()), path_difference(model, x, target, settings["baseline"])
         gap = abs(total - difference)
-        missed = f"the map sums to {total:.4g}, the way from the baseline is {difference:.4g}: it misses {gap:.2g}"
+        missed = f"the map sums to {number(total)}, the way from the baseline is {number(difference)}: it misses {number(gap)}"
         share = f", {100 * gap / abs(difference):.1f} %" if difference else ""
         return [missed + share + (": too much, take more --steps" if gap > GAP * abs(difference) else " (completeness)")]
     if way.name == "cam":

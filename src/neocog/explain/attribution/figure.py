@@ -45,7 +45,7 @@ def draw_attribution(found: Attribution) -> Sketch:
     scale = SIDE / max(high, across)
     w, h = across * scale, high * scale
     charts = 210 if found.badge and found.badge.told else 0
-    chance = "" if found.probability is None else f", probability {found.probability:.3g}"
+    chance = "" if found.probability is None else f", probability {number(found.probability)}"
     what = "score" if found.probability is not None else "value"
     said = f"{found.net} · {found.method.source} · {what} {number(found.value)}{chance}"
     about = wrapped(said + (f" · {found.told}" if found.told else ""), wide - 2 * MARGIN)

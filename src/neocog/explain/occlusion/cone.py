@@ -88,6 +88,14 @@ class Cone:
         self._last = self.stages[-1].path if self.stages else "input"
         self._rest = planned(model.arch, keep, self._last) if keep != (self._last,) else ()
 
+    @property
+    def share(self) -> float:
+        """How much of the picture the first stage reads, where the maps are largest."""
+        if not self.stages:
+            return 1.0
+        rows, columns = self.stages[0].rows, self.stages[0].columns
+        return rows.crop * columns.crop / (rows.n * columns.n)
+
     def __call__(self, blocks: Tensor, offsets: Sequence[tuple[int, int]]) -> dict[str, Tensor]:
         """The values at `keep` for the picture with each of the blocks, N×C×rows×columns, in its place."""
         for stage in self.stages:

@@ -177,9 +177,9 @@ def _slide(
     tops, lefts = corners(height, size, stride), corners(width, size, stride)
     shape = len(tops), len(lefts)
     block = min(size, height), min(size, width)
-    batch = batch or max(1, min(MOST, PIXELS // (height * width)))
     with undisturbed(model), torch.inference_mode():
         ask = _Asker(model, x, block, layer)
+        batch = batch or max(1, min(MOST, int(PIXELS / (height * width * ask.share))))
         scores, maps = ask.clean
         if maps is None and unit is not None:
             raise UserError(f"map {unit} of which layer? Name the layer too")
@@ -272,6 +272,11 @@ class _Asker:
             self.clean = self._both(self.cone.clean)
         else:
             self.clean = self._plain(x)
+
+    @property
+    def share(self) -> float:
+        """How much of the picture is computed for one position: the smaller, the more are taken together."""
+        return self.cone.share if self.cone is not None else 1.0
 
     def __call__(self, blocks: Tensor, offsets: list[tuple[int, int]]) -> tuple[Tensor, Tensor | None]:
         """The scores N×classes and the maps N×M×h×w."""
