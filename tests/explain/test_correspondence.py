@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from neocog.arch.drawing.measure import width
 from neocog.errors import UserError
 from neocog.explain.occlusion.correspondence import _random_masks, correspondence, hamming, parts_of
+from neocog.explain.occlusion.correspondence_figure import draw_correspondence
 from neocog.explain.occlusion.hidden import read_boxes
 from neocog.nn import create_model
 from neocog.pictures.preprocessing import Preprocessing
@@ -116,3 +118,13 @@ def test_blur_hides_as_much_as_the_part_is_large():
     model, (pictures, parts) = ready(), made()
     found = correspondence(model, pictures, parts, ["relu1"], fill="blur", draws=2)
     assert "σ 4 px" in found.fill, "half of a square's side of 8"
+
+
+def test_no_words_of_the_figure_leave_the_page():
+    model, (pictures, parts) = ready(), made()
+    found = correspondence(model, pictures, parts, ["relu1"], draws=2)
+    sheet = draw_correspondence("a title that is long" * 6, found, pictures, parts)
+    for _, x, y, words, size, anchor, _, bold in (mark for mark in sheet.marks if mark[0] == "text"):
+        long = width(words, size, bold)
+        left = x - {"start": 0, "middle": long / 2, "end": long}[anchor]
+        assert left >= 0 and left + long <= sheet.wide and y <= sheet.high, words

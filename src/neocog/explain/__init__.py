@@ -83,7 +83,7 @@ if TYPE_CHECKING:
     from neocog.explain.kinship.nearest_figure import draw_nearest as draw_nearest
     from neocog.explain.occlusion.baselines import baseline_of as baseline_of
     from neocog.explain.occlusion.correspondence import Correspondence as Correspondence
-    from neocog.explain.occlusion.correspondence import draw_correspondence as draw_correspondence
+    from neocog.explain.occlusion.correspondence_figure import draw_correspondence as draw_correspondence
     from neocog.explain.occlusion.figure import draw_occlusion as draw_occlusion
     from neocog.explain.occlusion.hidden import object_and_rest as object_and_rest
     from neocog.explain.occlusion.hidden import read_boxes as read_boxes
@@ -120,7 +120,7 @@ if TYPE_CHECKING:
     from neocog.explain.winners.search import strongest as strongest
 
 _HOME = {
-    "draw_correspondence": "occlusion.correspondence",
+    "draw_correspondence": "occlusion.correspondence_figure",
     "Correspondence": "occlusion.correspondence",
     "read_boxes": "occlusion.hidden",
     "object_and_rest": "occlusion.hidden",

@@ -5,7 +5,8 @@ from pathlib import Path
 from neocog.cli.looking import Shown
 from neocog.cli.looking.look import Look, short
 from neocog.errors import UserError
-from neocog.explain.occlusion.correspondence import correspondence, draw_correspondence, parts_of
+from neocog.explain.occlusion.correspondence import correspondence, parts_of
+from neocog.explain.occlusion.correspondence_figure import draw_correspondence
 from neocog.explain.occlusion.hidden import read_boxes
 from neocog.explain.occlusion.slide import last_layer
 from neocog.pictures.decode import decode

@@ -13,14 +13,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from neocog.arch.drawing.measure import clip, width
 from neocog.errors import DataError, UserError
 from neocog.explain.inside import input_of, pixels_of, undisturbed, values_at
 from neocog.explain.occlusion.hidden import Box, Mark, mask_of
 from neocog.explain.occlusion.veil import veil
 from neocog.explain.targets import layer_named
-from neocog.figure.parts import heading, number
-from neocog.figure.sketch import NORMAL, SMALL, Sketch
 from neocog.nn import Model
 
 OBJECT, RANDOM = "object", "random"
@@ -156,7 +153,7 @@ def _random_masks(
         for i, picture in enumerate(pictures):
             inside = (0, 0, *picture.size) if objects is None else objects[i]
             for _ in range(TRIES):
-                one = mask_of(model, [_drawn(sizes[generator.integers(len(sizes))], inside, generator)], picture.size)
+                one = mask_of(model, [_drawn(sizes[int(generator.integers(len(sizes)))], inside, generator)], picture.size)
                 if one.any():
                     break
             else:
@@ -172,48 +169,3 @@ def _drawn(like: Box, inside: Box, generator: np.random.Generator) -> Box:
     left = int(generator.integers(inside[0], inside[2] - wide + 1))
     top = int(generator.integers(inside[1], inside[3] - high + 1))
     return left, top, left + wide, top + high
-
-
-def draw_correspondence(
-    title: str, found: Correspondence, pictures: Sequence[Image.Image], parts: Mapping[str, Sequence[Box]]
-) -> Sketch:
-    """The pictures with their parts framed, and table 1 with bars: the shorter, the more alike."""
-    margin, side, line, room = 28.0, 120.0, 24.0, 230.0
-    inks = {name: f"k{i % 5}" for i, name in enumerate(found.parts)}
-    across = min(len(pictures), 8)
-    wide = max(margin * 2 + across * (side + 10) - 10, 760.0)
-    high = margin + 66 + side + 34 + len(found.layers) * (line * len(found.parts) + 40) + 40
-    sheet = Sketch(wide, high, title)
-    about = (
-        f"Δ: the share of a layer's features whose change differs in sign, mean ± standard deviation over {found.pairs} pairs "
-        f"of {found.pictures} pictures"
-    )
-    heading(sheet, title, about)
-    sheet.text(
-        margin, margin + 47, f"hidden with {found.fill}; random parts: {found.draws} draws of the same sizes", SMALL, ink="soft"
-    )
-    top = margin + 64
-    for i, picture in enumerate(pictures[:across]):
-        scale, x = side / max(picture.size), margin + i * (side + 10)
-        sheet.picture(x, top, np.asarray(picture.convert("RGB")), picture.width * scale, picture.height * scale)
-        for name, boxes in parts.items():
-            if name in inks:
-                left, up, right, bottom = (v * scale for v in boxes[i])
-                sheet.frame(x + left, top + up, right - left, bottom - up, inks[name], 2)
-    y = top + side + 34
-    most = float(np.nanmax(found.delta + found.spread)) or 1.0
-    length = wide - 2 * margin - room - 150
-    for i, layer in enumerate(found.layers):
-        sheet.text(margin, y, layer, NORMAL, bold=True)
-        y += 10
-        for j, part in enumerate(found.parts):
-            middle, off = float(found.delta[i, j]), float(found.spread[i, j])
-            sheet.text(margin + room - 10, y + 15, clip(part, SMALL, room - 20), SMALL, "end")
-            sheet.box(margin + room, y + 4, max(length * middle / most, 0.5), line - 9, inks[part], 0.8)
-            ends = [margin + room + length * max(middle + sign * off, 0) / most for sign in (-1, 1)]
-            sheet.line([(ends[0], y + 4 + (line - 9) / 2), (ends[1], y + 4 + (line - 9) / 2)], "ink", 1.4)
-            words = f"{middle:.3f} ± {number(off) if off < 0.001 else f'{off:.3f}'}"
-            sheet.text(wide - margin - width("0.000 ± 0.000", SMALL), y + 15, words, SMALL, ink="soft")
-            y += line
-        y += 30
-    return sheet
