@@ -29,7 +29,7 @@ from typing import Any
 from neocog.cli import DONE, INTERRUPTED, SOME_FAILED, StopSignals
 from neocog.cli.looking import FAMILIES, WAYS, Shown, handler
 from neocog.cli.progress import Progress
-from neocog.errors import UserError
+from neocog.errors import UserError, nearest
 
 _METHODS = "\n\n".join(
     "\n".join([f"{family}:", *(f"  {name + ('*' if way.untrained else ''):<22}{way.words}" for name, way in ways.items())])
@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         help="the picture to explain: a file, or a name as test[12] of --data or of the run's own data",
     )
-    parser.add_argument("--method", required=True, choices=tuple(WAYS), metavar="M", help="how to look, as listed above")
+    parser.add_argument("--method", required=True, type=_method, metavar="M", help="how to look, as listed above")
     parser.add_argument("--out", required=True, metavar="FILE", help="the figure to write, F.png or F.svg")
     parser.add_argument("--arrays", metavar="F.npz", help="write the numbers too, as numpy reads them")
     parser.add_argument("--json", action="store_true", help="one object: method, net, out, and what the figure shows")
@@ -78,7 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the figure; say what it shows."""
-    from neocog.figure.files import SUFFIXES, check_picture, write_picture
+    from neocog.figure.files import check_picture, write_picture
 
     check(args)
     out = Path(args.out)
@@ -92,11 +92,9 @@ def run(args: argparse.Namespace) -> int:
             look = Look(args, progress, signals.asked)
             shown = handler(args.method)(look)
         except KeyboardInterrupt:
+            progress.clear()
+            progress.say("stopped, no figure was written; what is kept of long work is gone on with by the same command")
             return INTERRUPTED if signals.signal != signal.SIGTERM else DONE
-    if out.suffix.lower() == ".svg" and not hasattr(shown.figure, "svg"):
-        raise UserError(
-            f"--out {out}: --method {args.method} is a sheet of pixels; a name that ends in {', '.join(SUFFIXES[:3])}"
-        )
     out.parent.mkdir(parents=True, exist_ok=True)
     if args.arrays is not None:
         _write_arrays(Path(args.arrays), shown)
@@ -118,7 +116,9 @@ def check(args: argparse.Namespace) -> None:
     for name, value in vars(args).items():
         if name not in COMMON and name not in way.takes and value is not None:
             option = "class" if name == "target" else name
-            takes = ", ".join("--" + ("class" if t == "target" else t) for t in sorted(way.takes)) or "none of the kind"
+            takes = (
+                ", ".join("--" + ("class" if t == "target" else t) for t in sorted(way.takes - {"image"})) or "none of the kind"
+            )
             raise UserError(f"--method {args.method} has no use for --{option}; it takes {takes}")
     if way.wants == "picture" and args.image is None:
         raise UserError(f"--method {args.method} looks at a picture: name one behind the run")
@@ -126,6 +126,8 @@ def check(args: argparse.Namespace) -> None:
         raise UserError(f"--method {args.method} looks at no picture: leave {args.image} out")
     if way.wants == "data" and args.data is None:
         raise UserError(f"--method {args.method} looks at many pictures: name them with --data")
+    if args.image is not None and Path(args.out).absolute() == Path(args.image).absolute():
+        raise UserError(f"--out {args.out} is the picture that is explained; choose another name")
     if args.data is None and (args.split or args.pictures):
         raise UserError("--split and --pictures say which pictures of --data: name them with --data")
 
@@ -148,6 +150,14 @@ def _write_arrays(path: Path, shown: Shown) -> None:
     np.savez_compressed(stream, **{name.replace("/", "_"): value for name, value in shown.arrays.items()})  # type: ignore[arg-type]
     path.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(path, stream.getvalue())
+
+
+def _method(text: str) -> str:
+    if text not in WAYS:
+        near = nearest(text, WAYS)
+        more = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(WAYS)}"
+        raise argparse.ArgumentTypeError(f"no method '{text}': {more}")
+    return text
 
 
 def _place(text: str) -> tuple[int, int]:

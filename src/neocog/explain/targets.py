@@ -90,7 +90,7 @@ def layer_named(model: Model | Architecture, words: str, maps: bool = False) -> 
     block = [path for path in usable if path.startswith(words + ".")]
     if block:
         return block[-1]
-    name = arch.name
+    name = short(arch.name)
     if words not in table.by_path:
         near = nearest(words, usable)
         more = f"did you mean {' or '.join(near)}?" if near else f"it has {listed(usable)}"
@@ -127,12 +127,17 @@ def place_in(model: Model, path: str, place: tuple[int, int]) -> tuple[int, int]
     """A row and column of a layer's maps. Raises UserError for a place outside, or in a layer without maps."""
     shape = analyse(model.arch).by_path[path].output
     if len(shape) != 3:
-        raise UserError(f"{model.arch.name}: '{path}' gives {shape[0]} numbers, which have no places")
+        raise UserError(f"{short(model.arch.name)}: '{path}' gives {shape[0]} numbers, which have no places")
     if not (0 <= place[0] < shape[1] and 0 <= place[1] < shape[2]):
         raise UserError(
-            f"{model.arch.name}: '{path}' has places 0,0 to {shape[1] - 1},{shape[2] - 1}; there is no {place[0]},{place[1]}"
+            f"{short(model.arch.name)}: '{path}' has places 0,0 to {shape[1] - 1},{shape[2] - 1}; there is no {place[0]},{place[1]}"
         )
     return place
+
+
+def short(name: str, most: int = 40) -> str:
+    """A network's name in a sentence: a line of text, which is a name too, would hide what is said."""
+    return name if len(name) <= most else name[: most - 1].rstrip() + "…"
 
 
 def listed(names: Sequence[str]) -> str:

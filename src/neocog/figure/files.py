@@ -32,11 +32,17 @@ def check_picture(option: str, out: str | Path, svg: bool = False) -> None:
 
 
 def write_picture(out: Path, drawn: "Image.Image | Sketch") -> None:
-    """In the format that the name's ending says; .svg of a sketch only."""
+    """In the format that the name's ending says; as SVG a sheet of pixels is one picture in a frame."""
+    import numpy as np
+
     from neocog.figure.sketch import Sketch
     from neocog.files import write_bytes, write_text
 
     suffix = out.suffix.lower()
+    if suffix == ".svg" and not isinstance(drawn, Sketch):
+        sheet = Sketch(drawn.width / 2, drawn.height / 2, out.stem)  # a picture in SVG has two pixels to the unit
+        sheet.picture(0, 0, np.asarray(drawn.convert("RGB")), sheet.wide, sheet.high)
+        drawn = sheet
     if isinstance(drawn, Sketch):
         if suffix == ".svg":
             write_text(out, drawn.svg())

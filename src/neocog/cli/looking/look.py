@@ -53,6 +53,11 @@ class Look:
         """The classifier. A network's name stands for fresh weights where the method can do without trained ones."""
         if not self.trained and WAYS[self.method].untrained:
             return fresh(self.args.run, self.args.seed or 0)
+        if not self.trained and is_name(self.args.run):
+            raise UserError(
+                f"{self.args.run} is a network's name, and --method {self.method} looks at trained weights: give the folder of a "
+                "run (`neocog train`, `neocog import`); the methods marked * in --help take names"
+            )
         return load_predictor(self.args.run)
 
     @property
@@ -130,6 +135,17 @@ class Look:
     def tell(self, name: str) -> Callable[[int, int], None]:
         """A function of (done, total) that moves the progress bar."""
         return lambda done, total: self.progress.update(name, done, total)
+
+
+def is_name(run: str) -> bool:
+    """Whether it is the name, or the text, of a network."""
+    from neocog.nets import resolve
+
+    try:
+        resolve(run)
+    except UserError:
+        return False
+    return True
 
 
 def fresh(name: str, seed: int) -> Predictor:

@@ -6,6 +6,7 @@ from neocog.arch import HOG
 from neocog.cli.looking import Shown
 from neocog.cli.looking.look import Look
 from neocog.explain import draw_planes, draw_strokes, draw_templates, planes, spoken, strokes, templates
+from neocog.explain.targets import short
 
 
 def run(look: Look) -> Shown:
@@ -28,7 +29,7 @@ def _planes(look: Look) -> Shown:
         f"{one.path}: {'×'.join(map(str, one.maps.shape))}, {one.silent} maps silent, largest answer {one.maps.max():.4g}"
         for one in layers
     ]
-    title = f"{look.net}: {look.name}, taken for {best}"
+    title = f"{short(look.net)}: {look.name}, taken for {best}"
     return Shown(draw_planes(title, look.view, layers), facts, words, {one.path: one.maps for one in layers})
 
 
@@ -36,7 +37,7 @@ def _templates(look: Look) -> Shown:
     found = templates(look.model)
     facts = {"path": found.path, "names": list(found.names), "shape": list(found.maps.shape), "scale": round(found.scale, 6)}
     words = [f"{found.path}: {len(found.names)} templates, weights from −{found.scale:.4g} to +{found.scale:.4g}, grey is 0"]
-    return Shown(draw_templates(f"{look.net}: templates", found), facts, words, {"templates": found.maps})
+    return Shown(draw_templates(f"{short(look.net)}: templates", found), facts, words, {"templates": found.maps})
 
 
 def _hog(look: Look) -> Shown:
@@ -54,5 +55,5 @@ def _hog(look: Look) -> Shown:
         "length": found.length,
     }
     words = [f"{columns}×{rows} cells of {found.cell} pixels, {orientations} orientations: {found.length:,} numbers"]
-    title = f"{look.net}: {look.name}, taken for {answer}"
+    title = f"{short(look.net)}: {look.name}, taken for {answer}"
     return Shown(draw_strokes(title, look.view, found, said), facts, words, {"cells": np.asarray(found.cells)})

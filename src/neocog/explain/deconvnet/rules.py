@@ -21,7 +21,7 @@ from torch.autograd.graph import Node
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
-from neocog.arch import Architecture
+from neocog.arch import HOG, SIFT, Architecture
 from neocog.errors import UserError
 from neocog.explain.deconvnet.kinds import GATE, NORM, RECTIFY, Step, graph_of, lacking, steps_of
 from neocog.explain.inside import undisturbed
@@ -68,10 +68,10 @@ def undefined(model: nn.Module | Architecture, rule: str, path: str | None = Non
     """
     if rule not in RULES:
         raise UserError(f"no rule '{rule}': there are {', '.join(RULES)}")
+    arch = model if isinstance(model, Architecture) else model.arch if isinstance(model, Model) else None
     if rule == "gradient":
-        return None
-    if isinstance(model, Model | Architecture):
-        arch = model if isinstance(model, Architecture) else model.arch
+        return None if arch is None else _no_slope(arch, path)
+    if arch is not None:
         return _judged(arch, arch.name, rule, path)
     if x is None:
         return None
@@ -79,6 +79,16 @@ def undefined(model: nn.Module | Architecture, rule: str, path: str | None = Non
     with _watched(model) as hidden:
         root = value_of(model, leaf, Target(path, torch.zeros(1, dtype=torch.long))).grad_fn
         return None if root is None else _refusal(_name(model), rule, graph_of(root, leaf), hidden)
+
+
+def _no_slope(arch: Architecture, path: str | None) -> str | None:
+    """HOG's and SIFT's norms are square roots, which have no slope where the picture is flat: NaN, and not only there."""
+    needed = arch.ancestors(path or arch.output) if path != "input" else set()
+    roots = [node for node in arch.nodes if node.path in needed and isinstance(node.record, HOG | SIFT)]
+    if not roots:
+        return None
+    words = f"{roots[0].record.describe()} at '{roots[0].path}'"
+    return f"{arch.name}: no gradient goes through {words}, which has none where the picture is flat; use occlusion"
 
 
 @lru_cache(maxsize=256)
