@@ -143,7 +143,13 @@ def test_the_command(neocog, idx, tmp_path):
     with Image.open(facts["out"]) as picture:
         assert picture.mode == "RGB" and picture.width > 300
     neocog("explain", out, "--method", "planes", "--out", tmp_path / "p.png").complaint("planes", "picture")
-    neocog("explain", out, "--method", "templates", "--out", tmp_path / "t.svg").complaint("t.svg", ".png")
+    neocog("explain", out, "--method", "templates", "--out", tmp_path / "t.pdf").complaint("t.pdf", ".svg")
+    neocog("explain", out, "--method", "templates", "--out", tmp_path / "t.svg").check(0)
+    assert "<image" in (tmp_path / "t.svg").read_text()
+    neocog("explain", "alexnet", tmp_path / "p.png", "--method", "planes", "--out", tmp_path / "q.png").complaint(
+        "network's name", "trained"
+    )
+    neocog("explain", out, "--method", "template", "--out", tmp_path / "t.png").complaint("did you mean templates")
     neocog("explain", out, "--method", "dreams", "--out", tmp_path / "t.png").complaint("dreams")
 
 

@@ -116,9 +116,8 @@ def check(args: argparse.Namespace) -> None:
     for name, value in vars(args).items():
         if name not in COMMON and name not in way.takes and value is not None:
             option = "class" if name == "target" else name
-            takes = (
-                ", ".join("--" + ("class" if t == "target" else t) for t in sorted(way.takes - {"image"})) or "none of the kind"
-            )
+            known = ("--" + ("class" if t == "target" else t) for t in sorted(way.takes - {"image"}))
+            takes = ", ".join(known) or "none of the kind"
             raise UserError(f"--method {args.method} has no use for --{option}; it takes {takes}")
     if way.wants == "picture" and args.image is None:
         raise UserError(f"--method {args.method} looks at a picture: name one behind the run")

@@ -129,9 +129,8 @@ def place_in(model: Model, path: str, place: tuple[int, int]) -> tuple[int, int]
     if len(shape) != 3:
         raise UserError(f"{short(model.arch.name)}: '{path}' gives {shape[0]} numbers, which have no places")
     if not (0 <= place[0] < shape[1] and 0 <= place[1] < shape[2]):
-        raise UserError(
-            f"{short(model.arch.name)}: '{path}' has places 0,0 to {shape[1] - 1},{shape[2] - 1}; there is no {place[0]},{place[1]}"
-        )
+        last, here = f"{shape[1] - 1},{shape[2] - 1}", f"{place[0]},{place[1]}"
+        raise UserError(f"{short(model.arch.name)}: '{path}' has places 0,0 to {last}; there is no {here}")
     return place
 
 

@@ -55,8 +55,8 @@ class Look:
             return fresh(self.args.run, self.args.seed or 0)
         if not self.trained and is_name(self.args.run):
             raise UserError(
-                f"{self.args.run} is a network's name, and --method {self.method} looks at trained weights: give the folder of a "
-                "run (`neocog train`, `neocog import`); the methods marked * in --help take names"
+                f"{self.args.run} is a network's name, and --method {self.method} looks at trained weights: give the folder "
+                "of a run (`neocog train`, `neocog import`); the methods marked * in --help take names"
             )
         return load_predictor(self.args.run)
 
