@@ -73,7 +73,7 @@ def undefined(model: nn.Module | Architecture, rule: str, path: str | None = Non
         return None if arch is None else _no_slope(arch, path)
     if arch is not None:
         return _judged(arch, arch.name, rule, path)
-    if x is None:
+    if x is None or isinstance(model, Architecture):
         return None
     leaf = _leaf(x[:1])
     with _watched(model) as hidden:
