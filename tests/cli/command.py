@@ -217,6 +217,7 @@ def _run(order: dict[str, Any]) -> None:
         for descriptor, name in ((1, "out"), (2, "err")):
             os.dup2(os.open(f"{order['folder']}/{name}", os.O_WRONLY | os.O_CREAT), descriptor)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # as at a terminal: what runs in the background ignores it
         os.chdir(order["cwd"])
         os.environ.update(order["env"])
         for place, value in order["patch"].items():

@@ -80,6 +80,7 @@ def unreachable(url: str, patience: float) -> str:
     its own, so this is asked in a thread."""
     host = url.split("/")[2]
     answer: queue.SimpleQueue[str] = queue.SimpleQueue()
+    silent = f"{host} does not answer within {patience:.0f} s"
 
     def ask() -> None:
         try:
@@ -88,10 +89,11 @@ def unreachable(url: str, patience: float) -> str:
                 answer.put("")
         except Exception as error:
             reason = getattr(error, "reason", None) or error
-            answer.put(f"{host} cannot be reached ({' '.join(str(reason).split()) or type(error).__name__})")
+            words = " ".join(str(reason).split()) or type(error).__name__
+            answer.put(silent if isinstance(reason, TimeoutError) else f"{host} cannot be reached ({words})")
 
     threading.Thread(target=ask, daemon=True).start()
     try:
         return answer.get(timeout=patience)
     except queue.Empty:
-        return f"{host} does not answer within {patience:.0f} s"
+        return silent
