@@ -133,7 +133,7 @@ def steps_in(seconds: float, found: Speed, per_epoch: int) -> int:
 
 def _pace(plan: Plan, data: Dataset, wishes: Wishes, told: Progress) -> float:
     """Seconds that one picture takes to learn from, measured on a few of them."""
-    some = np.unique(np.linspace(0, len(data.train) - 1, min(TASTE, len(data.train))).astype(int))
+    some = data.train.sample(TASTE)
     labels = data.train.labels[some]
     first = [np.flatnonzero(data.train.labels == c)[:1] for c in range(len(data.classes)) if c not in labels]
     few = replace(data, train=data.train.subset(np.unique(np.concatenate([some, *first]))), val=None, skipped=())

@@ -198,7 +198,9 @@ def _lasting(spec: str) -> str:
     """A folder by its whole path, which other processes find from wherever they are; names stay names."""
     from neocog.pictures.named import NAMED
 
-    return spec if spec in NAMED or spec.startswith("hf:") else str(Path(spec).expanduser().resolve())
+    kind = "stream:" if spec.startswith("stream:") else ""
+    place = spec.removeprefix(kind)
+    return spec if spec in NAMED or place.startswith("hf:") else kind + str(Path(place).expanduser().resolve())
 
 
 def _free(name: str, new: "Plan") -> tuple[Path, "Plan | None"]:

@@ -2,7 +2,8 @@
 
 DATA is a folder with one sub-folder of pictures for each class (with or without train/val/test above them), a folder of
 idx files or of CIFAR's binary files, a folder of tar shards or of parquet files, hf:OWNER/NAME, or a name: mnist,
-fashion-mnist, cifar10, cifar100, digits (comes with neocog).
+fashion-mnist, cifar10, cifar100, digits (comes with neocog). stream:hf:OWNER/NAME and stream:PARQUET fetch pictures as they are
+needed, from sets that are larger than the disk.
 
 With weights at hand (--weights, NEOCOG_WEIGHTS) and nothing else said, photos are learned on the fast road: a linear
 classifier on what the pretrained network sees, in seconds.

@@ -40,7 +40,7 @@ class Built(NamedTuple):
 
 def measure(pictures: Pictures, decode: Decode) -> Trial:
     """From some pictures, evenly spaced."""
-    at = np.unique(np.linspace(0, len(pictures) - 1, TRIAL).astype(np.int64))
+    at = pictures.sample(TRIAL)
     found = decode(at[::2])  # starts threads and processes, which is not to count
     start = time.monotonic()
     found += decode(at[1::2])

@@ -7,7 +7,7 @@ one, and would leave EXIF rotation and 16-bit grey to chance.
 import os
 import re
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 PREFIX = "hf:"
 LABELS = ("label", "labels", "fine_label", "class", "cls", "target", "y")  # in this order, where several columns would do
+OFFLINE = "the hub cannot be reached from here, and there is no copy of it on this machine"
 PATIENCE = 3.0  # seconds to find out whether the hub can be reached
 
 
@@ -56,21 +57,26 @@ class TablePictures(EncodedPictures):
 
 def load_hub(spec: str, seed: int = 0, val_fraction: float | None = None, test_fraction: float | None = None) -> Dataset:
     """`hf:owner/name` or `hf:owner/name:config`, fetched by `datasets` into its own cache; once fetched it needs no network."""
-    where, _, config = spec.removeprefix(PREFIX).partition(":")
-    if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", where):
-        raise DataError(f"{spec}: a data set of the hub is written hf:owner/name, or hf:owner/name:config")
-    offline = _offline()
-    library = _library()
+    where, config = parsed(spec, spec)
+    offline = unreachable()
     try:
-        tables = library.load_dataset(where, config or None)
+        tables = library().load_dataset(where, config)
     except Exception as error:  # its own errors, those of the hub's client, of pyarrow, of the operating system
-        raise DataError(f"{spec}: {_reason(error, offline)}") from None
+        raise DataError(f"{spec}: {OFFLINE if offline else reason(error)}") from None
     return tables_to_dataset(spec, dict(tables), seed, val_fraction, test_fraction)
+
+
+def parsed(spec: str, where: str) -> tuple[str, str | None]:
+    """(owner/name, the configuration) of hf:owner/name[:config]; told as `spec` where it is not that."""
+    name, _, config = where.removeprefix(PREFIX).partition(":")
+    if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name):
+        raise DataError(f"{spec}: a data set of the hub is written hf:owner/name, or hf:owner/name:config")
+    return name, config or None
 
 
 def has_parquet(path: Path) -> bool:
     """Whether this is a parquet file or a folder of them, perhaps in split folders."""
-    return path.suffix == ".parquet" or bool(_parquet(path))
+    return path.suffix == ".parquet" or bool(parquet_files(path))
 
 
 def load_parquet(path: Path, seed: int = 0, val_fraction: float | None = None, test_fraction: float | None = None) -> Dataset:
@@ -78,11 +84,11 @@ def load_parquet(path: Path, seed: int = 0, val_fraction: float | None = None, t
 
     `datasets` keeps an Arrow copy in its cache, so that any row can be read without unpacking its neighbours.
     """
-    files = {"train": [path]} if path.is_file() else _parquet(path)
+    files = {"train": [path]} if path.is_file() else parquet_files(path)
     try:
-        found = _library().load_dataset("parquet", data_files={split: [str(f) for f in some] for split, some in files.items()})
+        found = library().load_dataset("parquet", data_files={split: [str(f) for f in some] for split, some in files.items()})
     except Exception as error:
-        raise DataError(f"{path}: {_reason(error, False)}") from None
+        raise DataError(f"{path}: {reason(error)}") from None
     return tables_to_dataset(path.resolve().name, dict(found), seed, val_fraction, test_fraction)
 
 
@@ -90,44 +96,47 @@ def tables_to_dataset(
     name: str, tables: dict[str, "datasets.Dataset"], seed: int, val_fraction: float | None, test_fraction: float | None
 ) -> Dataset:
     """The splits that have labels, as a data set."""
-    splits: dict[str, Any] = {}
-    notes: list[str] = []
-    for split, table in tables.items():
-        role = SPLITS.get(split.lower())
-        if role is None or role in splits:
-            notes.append(f"split '{split}' is none of train, validation and test: left out")
-        else:
-            splits[role] = table
-    if "train" not in splits:
-        raise DataError(f"{name}: no split for training; it has {', '.join(tables)}")
-    image, label = _columns(name, splits["train"])
-    classes = _classes(splits, label)
-    numbers = {one: i for i, one in enumerate(classes)}
+    named, notes = roles(name, tables)
+    splits = {role: tables[split] for role, split in named.items()}
+    image, label = columns(name, splits["train"].features)
+    known = classes(splits["train"].features[label], (value for table in splits.values() for value in table.unique(label)))
     made = {}
     for role, table in splits.items():
-        values = table.with_format("numpy")[label][:]
-        if not np.issubdtype(np.asarray(values).dtype, np.integer):
-            values = np.array([numbers[str(value)] for value in values], np.int64)
-        labels = np.asarray(values, np.int64)
+        labels = numbers(table.with_format("numpy")[label][:], known)
         if role != "train" and len(labels) and labels.min() < 0:
             notes.append(f"{role}: published without labels, left out")
             continue
-        rows = table.select_columns([image]).cast_column(image, _library().Image(decode=False))
-        made[role] = TablePictures(rows, image, np.arange(len(labels)), labels, classes, role)
+        rows = table.select_columns([image]).cast_column(image, library().Image(decode=False))
+        made[role] = TablePictures(rows, image, np.arange(len(labels)), labels, known, role)
     notes.append(f"pictures from column '{image}', classes from '{label}'")
     sizes = [f"{role} {table.num_rows} {getattr(table.info, 'dataset_size', '')}" for role, table in splits.items()]
     return dataset(name, made, seed, val_fraction, test_fraction, notes, sizes)
 
 
-def _columns(name: str, table: "datasets.Dataset") -> tuple[str, str]:
+def roles(name: str, splits: Iterable[str]) -> tuple[dict[str, str], list[str]]:
+    """(the published split for each of ours, a line for each that is left out)."""
+    found: dict[str, str] = {}
+    notes: list[str] = []
+    for split in splits:
+        role = SPLITS.get(split.lower())
+        if role is None or role in found:
+            notes.append(f"split '{split}' is none of train, validation and test: left out")
+        else:
+            found[role] = split
+    if "train" not in found:
+        raise DataError(f"{name}: no split for training; it has {', '.join(splits)}")
+    return found, notes
+
+
+def columns(name: str, features: "datasets.Features") -> tuple[str, str]:
     """(the column of pictures, that of labels)."""
-    library, features = _library(), table.features
-    images = [key for key, kind in features.items() if isinstance(kind, library.Image)]
+    known = library()
+    images = [key for key, kind in features.items() if isinstance(kind, known.Image)]
     images += [key for key, kind in features.items() if isinstance(kind, dict) and "bytes" in kind]
     images += [
-        key for key, kind in features.items() if isinstance(kind, library.Value) and kind.dtype in ("binary", "large_binary")
+        key for key, kind in features.items() if isinstance(kind, known.Value) and kind.dtype in ("binary", "large_binary")
     ]
-    labels = [key for key, kind in features.items() if isinstance(kind, library.ClassLabel)]
+    labels = [key for key, kind in features.items() if isinstance(kind, known.ClassLabel)]
     labels = sorted(labels, key=lambda key: LABELS.index(key) if key in LABELS else len(LABELS))
     labels += [key for key in LABELS if key in features and key not in labels]
     if not images or not labels:
@@ -136,17 +145,26 @@ def _columns(name: str, table: "datasets.Dataset") -> tuple[str, str]:
     return images[0], labels[0]
 
 
-def _classes(splits: dict[str, Any], label: str) -> tuple[str, ...]:
-    kind = splits["train"].features[label]
+def classes(kind: Any, values: Iterable[Any]) -> tuple[str, ...]:
+    """The names of the classes: those of the column, else of the labels in it."""
     if names := getattr(kind, "names", None):
         return tuple(names)
-    found = {value for table in splits.values() for value in table.unique(label)}
+    found = set(values)
     if all(isinstance(value, int) for value in found):
         return tuple(str(i) for i in range(max(found) + 1))
     return sorted_classes(map(str, found))
 
 
-def _parquet(root: Path) -> dict[str, list[Path]]:
+def numbers(values: Any, classes: Sequence[str]) -> np.ndarray:
+    """The class of each row, int64: as it says itself, or by its name."""
+    found = np.asarray(values)
+    if np.issubdtype(found.dtype, np.integer):
+        return found.astype(np.int64)
+    number = {name: i for i, name in enumerate(classes)}
+    return np.array([number[str(value)] for value in values], np.int64)
+
+
+def parquet_files(root: Path) -> dict[str, list[Path]]:
     """The files of each split, from the folder itself and its split folders."""
     files: dict[str, list[Path]] = {}
     for file in with_ending(root, ".parquet"):
@@ -157,7 +175,8 @@ def _parquet(root: Path) -> dict[str, list[Path]]:
     return files
 
 
-def _library() -> Any:
+def library() -> Any:
+    """`datasets`."""
     try:
         import datasets
     except ImportError:
@@ -166,7 +185,7 @@ def _library() -> Any:
     return datasets
 
 
-def _offline() -> bool:
+def unreachable() -> bool:
     """Whether the hub cannot be reached. `datasets` is told before it is loaded: it would try for half a minute."""
     told = os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
     if told or any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")):
@@ -186,7 +205,6 @@ def _offline() -> bool:
         return True
 
 
-def _reason(error: Exception, offline: bool) -> str:
-    if offline:
-        return "the hub cannot be reached from here, and there is no copy of it on this machine"
+def reason(error: Exception) -> str:
+    """What a library says, in one line."""
     return " ".join(str(error).split())[:200] or type(error).__name__

@@ -115,14 +115,19 @@ def load_data(
     on_progress: "OnProgress | None" = None,
     judging: bool = False,
 ) -> "Dataset":
-    """A name of `NAMED` (nothing, or "": the embedded digits), a data set of the hub (`hf:owner/name`), or a folder: of idx
-    files, of CIFAR, of STL-10, of tar shards, of parquet files, of ImageNet, of class folders.
+    """A name of `NAMED` (nothing, or "": the embedded digits), a data set of the hub (`hf:owner/name`), either of these from
+    afar (`stream:hf:owner/name`, `stream:` and a folder of parquet files), or a folder: of idx files, of CIFAR, of STL-10, of
+    tar shards, of parquet files, of ImageNet, of class folders.
 
     A name wins over a folder of the same name in the working directory; `./name` means the folder. Fractions are those
     of validation, and of test where the data has no test set of its own; None is each form's default. judging: a folder of a
     single class will do.
     """
     name = str(spec or "digits")
+    if name.startswith("stream:"):
+        from neocog.pictures.stream import load_stream
+
+        return load_stream(name, seed, val_fraction, test_fraction, on_progress)
     if name.startswith("hf:"):
         from neocog.pictures.hub_sets import load_hub
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -14,6 +15,15 @@ from neocog.errors import BadPicture, DataError
 from neocog.pictures.decode import Probe, decode, probe
 from neocog.pictures.names import Paths
 from neocog.pictures.source import File, Source
+
+
+class Blocks(NamedTuple):
+    """`of[i]`, int64 [N]: the block of picture i, with which it is fetched. `window`: how many blocks are well held together;
+    `reach`: how many pictures those have, about."""
+
+    of: np.ndarray
+    window: int
+    reach: int
 
 
 class Pictures(ABC):
@@ -52,6 +62,24 @@ class Pictures(ABC):
     def source(self, i: int) -> Source | None:
         """Where the bytes of picture i lie, for decoders in other processes and for caches; None: only `picture` knows."""
         return None
+
+    @property
+    def blocks(self) -> "Blocks | None":
+        """Which pictures are fetched together, where they come from afar; None: each is there by itself."""
+        return None
+
+    def soon(self, order: np.ndarray, at: int) -> None:
+        """Pictures order[at], order[at + 1], … will be asked for: of what comes from afar, the next blocks are sent for."""
+        return
+
+    def sample(self, count: int) -> np.ndarray:
+        """Up to `count` pictures, evenly spaced: sorted indices. Of blocks, from as few as hold so many, but from four."""
+        among = np.arange(len(self))
+        if self.blocks is not None and len(among):
+            every, sizes = np.unique(self.blocks.of, return_counts=True)
+            wanted = min(len(every), max(4, -(-count // int(sizes.mean()))))
+            among = np.flatnonzero(np.isin(self.blocks.of, every[_evenly(len(every), wanted)]))
+        return among[_evenly(len(among), count)]
 
     @property
     def arrays(self) -> np.ndarray | None:
@@ -150,8 +178,7 @@ class Dataset:
         if self.train.arrays is not None:
             height, width, channels = self.train.arrays.shape[1:]
             return height, width, channels
-        at = np.unique(np.linspace(0, len(self.train) - 1, min(64, len(self.train))).astype(int))
-        headers = [self.train.header(i) for i in at]
+        headers = [self.train.header(i) for i in self.train.sample(64).tolist()]
         height, width = (int(np.median([header[axis] for header in headers])) for axis in (0, 1))
         return height, width, max(header.channels for header in headers)
 
@@ -199,6 +226,11 @@ def fingerprint(parts: Iterable[bytes | str | np.ndarray]) -> str:
             raw = part.encode("utf-8", "surrogateescape") if isinstance(part, str) else part
             digest.update(b"%d:%b" % (len(raw), raw))
     return digest.hexdigest()
+
+
+def _evenly(total: int, count: int) -> np.ndarray:
+    """Up to `count` of the numbers below `total`."""
+    return np.unique(np.linspace(0, total - 1, min(count, total)).astype(np.int64))
 
 
 def _rank(seed: int, key: str) -> int:

@@ -116,10 +116,17 @@ class Store:
                 done[k] = True
         return (out, indices) if done.all() else (out[done], indices[done])
 
+    def soon(self, order: np.ndarray, at: int) -> None:
+        """Pictures order[at], order[at + 1], … will be asked for."""
+        if self._pixels is None and self._wholes is None:
+            self.pictures.soon(order, at)
+
     def batches(self, size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Every readable picture once, in order, `size` at a time."""
-        for start in range(0, len(self.pictures), size):
-            pixels, kept = self.get(np.arange(start, min(start + size, len(self.pictures))))
+        every = np.arange(len(self.pictures))
+        for start in range(0, len(every), size):
+            self.soon(every, start)
+            pixels, kept = self.get(every[start : start + size])
             if len(kept):
                 yield pixels, kept
 
@@ -150,8 +157,10 @@ class Store:
         total = len(self.pictures)
         pixels = np.empty((total, *self.shape), np.uint8) if self.maker.short is None else None
         wholes: list[np.ndarray | None] = []
+        every = np.arange(total)
         for start in range(0, total, CHUNK):
-            indices = np.arange(start, min(start + CHUNK, total))
+            self.soon(every, start)
+            indices = every[start : start + CHUNK]
             if pixels is not None:
                 some, kept = self.get(indices)
                 pixels[kept] = some

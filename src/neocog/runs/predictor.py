@@ -77,6 +77,7 @@ class Predictor:
         wanted = np.arange(len(pictures)) if among is None else among
         scores, indices, size = [], [], self.batch(self.preprocessing.height, self.preprocessing.width)
         for start in range(0, len(wanted), size):
+            store.soon(wanted, start)
             pixels, kept = store.get(wanted[start : start + size])
             if len(kept):
                 scores.append(self.scores(pixels))

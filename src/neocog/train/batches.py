@@ -11,6 +11,7 @@ from neocog.errors import UserError
 from neocog.nets import Recipe
 from neocog.pictures.augment.draws import Draws, generator
 from neocog.pictures.augment.policy import policy
+from neocog.pictures.sets import Blocks
 from neocog.pictures.store import Store
 from neocog.train.mixing import mix
 from neocog.train.together.world import ALONE, World
@@ -31,6 +32,16 @@ class Batch(NamedTuple):
         return Batch(x, y, len(y))
 
 
+def shuffled(indices: np.ndarray, dice: np.random.Generator, blocks: Blocks | None = None) -> np.ndarray:
+    """`indices` in random order. Where pictures come in blocks: the blocks in random order, and the pictures of as many as may
+    be held together, mixed; so that an epoch fetches each block once."""
+    if blocks is None:
+        return dice.permutation(indices)
+    every, of = np.unique(blocks.of[indices], return_inverse=True)
+    turn = dice.permutation(len(every))[of]
+    return indices[np.lexsort((dice.permutation(len(indices)), turn // blocks.window))]
+
+
 class Batches:
     """Shuffled batches of the training pictures: which, by seed and step alone."""
 
@@ -48,13 +59,14 @@ class Batches:
         """The pictures in the order of this epoch."""
         known = self._order  # one look: a thread that makes batches ahead may be in the next epoch already
         if known[0] != epoch:
-            self._order = known = (epoch, generator(self.seed, 1, epoch).permutation(self.indices))
+            self._order = known = (epoch, shuffled(self.indices, generator(self.seed, 1, epoch), self.store.pictures.blocks))
         return known[1]
 
     def some(self, count: int, *key: int) -> Batch:
         """`count` pictures as they are, or all there are, chosen by seed and `key`: the same in every process."""
-        count = min(count, len(self.indices))
-        chosen = np.sort(generator(self.seed, *key).choice(self.indices, count, replace=False))
+        count, blocks = min(count, len(self.indices)), self.store.pictures.blocks
+        among = self.indices if blocks is None else self.order(0)[: max(count, blocks.reach)]
+        chosen = np.sort(generator(self.seed, *key).choice(among, count, replace=False))
         pixels, kept = self.store.get(chosen)
         x, y = self._tensors(pixels, kept)
         return Batch(x, y, len(y))
@@ -63,7 +75,9 @@ class Batches:
         """This process's part of the batch of one step, augmented and normalised."""
         epoch, place = divmod(step, self.per_epoch)
         positions = self.world.share(self.size)
-        wanted = self.order(epoch)[place * self.size + positions]
+        order = self.order(epoch)
+        self.store.soon(order, place * self.size)
+        wanted = order[place * self.size + positions]
         pixels, kept = self.store.get(wanted, self.policy.geometry, (self.seed, 4, step), positions)
         at = positions if len(kept) == len(wanted) else positions[np.isin(wanted, kept)]
         draws = Draws(generator(self.seed, 2, step), self.size, at, epoch, kept, self.seed)

@@ -4,8 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from neocog.arch import analyse
 from neocog.errors import UserError
 from neocog.pictures.preprocessing import Preprocessing, mean_std
@@ -114,7 +112,7 @@ def resolve_run(data: Dataset, spec: str, wishes: Wishes, on_progress: Progress 
 
 def _measured(pictures: Pictures, preprocessing: Preprocessing) -> Preprocessing:
     """Mean and standard deviation of up to 2,000 of the training pictures, evenly spaced; without the black of a padding."""
-    sample = pictures.subset(np.unique(np.linspace(0, len(pictures) - 1, min(2000, len(pictures))).astype(int)))
+    sample = pictures.subset(pictures.sample(2000))
     plain = replace(preprocessing, scale=1 / 255, mean=(0.0,), std=(1.0,))
     if preprocessing.resize == "pad" and sample.arrays is not None:
         mean, std = mean_std(sample.arrays)

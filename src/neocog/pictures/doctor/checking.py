@@ -48,7 +48,7 @@ def check(
         from neocog.pictures.named import NAMED, load_data
 
         named = str(data) in NAMED and not (isinstance(data, Path) and data.is_dir())
-        if not named and not str(data).startswith("hf:"):
+        if not named and not str(data).startswith(("hf:", "stream:")):
             root = Path(data).expanduser()
             if not _no_class_folders(root):
                 return check_folder(root, quick, on_progress, workers)
