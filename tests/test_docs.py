@@ -1,11 +1,20 @@
-"""What the documents show is run: every Python block of docs/architectures.md and README.md's figures that need no training."""
+"""What the documents show is so: their Python runs, their commands are commands; README.md's figures that need no training."""
 
 import re
+import shlex
+import textwrap
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
+from tests.cli.command import Server, shared_server
+
 ROOT = Path(__file__).resolve().parents[1]
+PAGES = ["README.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md")))]
+MEANT = "…"  # stands in a document for what the reader is to put there
 
 
 def blocks(name: str) -> list[str]:
@@ -59,3 +68,83 @@ def test_the_guide_to_adding_a_network_runs() -> None:
     finally:
         registry._NETS.pop("yournet", None)
         registry.nets.cache_clear()
+
+
+def commands(page: str) -> Iterator[list[str]]:
+    """The words of each `neocog …` line in a page's fenced or indented code, up to a remark: behind two spaces or a #."""
+    text = (ROOT / page).read_text(encoding="utf-8").replace("\\\n", " ")
+    for line in re.findall(r"(?ms)^```\w*$(.*?)^```$", text) + re.findall(r"(?m)^    +neocog .*$", text):
+        for told in re.findall(r"(?m)^ *(?:\$ )?neocog +(.*)$", line):
+            words: list[str] = []
+            for gap, word in re.findall(r"""( *)((?:"[^"]*"|'[^']*'|[^\s"'])+)""", told):
+                if word[0] in "#|>" or (words and len(gap) > 1 and word[0] not in "-\"'"):
+                    break
+                words += shlex.split(word)
+            yield words
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if any(commands(page))])
+def test_every_command_in_the_documents_is_one(page: str) -> None:
+    from neocog.cli import parse
+    from neocog.cli.looking import WAYS
+
+    for words in commands(page):
+        if MEANT in words or words[0].startswith("-"):
+            continue
+        parsed = parse(words)
+        method = getattr(parsed[1], "method", None) if parsed and words[0] == "explain" else None
+        assert method is None or method in WAYS, f"{page}: {' '.join(words)}"
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a run, runs/mine, and class folders of pictures, photos/."""
+    from PIL import Image
+
+    root = tmp_path_factory.mktemp("study")
+    neocog: Server = shared_server()
+    neocog("train", "digits", "--net", "lenet5.modern", "--steps", 3, "--out", root / "runs" / "mine").check(0)
+    for i, pixels in enumerate(np.random.default_rng(0).integers(0, 256, (24, 32, 32, 3), np.uint8)):
+        folder = root / "photos" / ("cats", "dogs")[i % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(folder / f"{i}.png")
+    (root / "photos" / "cats" / "cut-off.png").write_bytes((root / "photos" / "cats" / "0.png").read_bytes()[:500])
+    return root
+
+
+def _looking(study: Path) -> dict[str, Any]:
+    """What the pages on looking inside take for granted."""
+    import torch
+    from PIL import Image
+
+    from neocog import create_model, load
+    from neocog.explain import Target
+
+    return {"model": load(study / "runs" / "mine"), "picture": Image.fromarray(np.zeros((28, 28), np.uint8)),
+            "module": create_model("resnet8.cifar").eval(), "x": torch.rand(2, 3, 32, 32),
+            "channels": torch.tensor([1, 2]), "places": torch.tensor([[1, 1], [2, 0]]),
+            "target": Target("relu5", torch.tensor([1, 2]), torch.tensor([[1, 1], [2, 0]]))}  # fmt: skip
+
+
+RUN = ("anatomy", "augmentation", "classroom", "data", "deconvnet", "explaining", "leaderboard", "receptive-fields", "recipes",
+       "rewrites", "text-form")  # fmt: skip
+
+
+@pytest.mark.parametrize("page", RUN)
+def test_the_python_of_the_documents_runs(page, study, tmp_path, monkeypatch, capsys) -> None:
+    """With what it prints, where the page says that."""
+    scope: dict[str, Any] = {}
+    if page in ("deconvnet", "explaining"):
+        scope = _looking(study)
+    if page == "deconvnet":
+        from neocog import create_model
+
+        scope["model"] = create_model("INPUT 3x32x32 [CONV 8 RELU]*5 POOL 2 FC 10").eval()
+    monkeypatch.chdir(study)
+    if page == "classroom":
+        pytest.importorskip("IPython", reason="the page shows a film in a notebook")
+    for code in map(textwrap.dedent, blocks(f"docs/{page}.md")):
+        exec(code, scope)  # our own document
+        printed = capsys.readouterr().out
+        for told in re.findall(r"(?m)^(?:print\(.*)?# (.*)$", code):
+            assert told in printed
