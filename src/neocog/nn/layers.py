@@ -8,6 +8,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from neocog.arch.window import Window
+from neocog.nn.weight_gradient import convolve, gains
 
 Pads = tuple[tuple[int, int], tuple[int, int]]
 
@@ -59,7 +60,8 @@ class Conv2d(nn.Conv2d):
         self.pads = None if both else pads
 
     def forward(self, input: Tensor) -> Tensor:
-        return super().forward(input if self.pads is None else pad(input, self.pads))
+        x = input if self.pads is None else pad(input, self.pads)
+        return convolve(self, x) if gains(self, x) else super().forward(x)
 
 
 class MaxPool2d(nn.Module):

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from neocog.nets import Recipe
 from neocog.nn import Model, Outputs
+from neocog.nn.weight_gradient import quick
 from neocog.train.batches import Batch, Batches
 from neocog.train.memory import out_of_memory
 from neocog.train.optim.ema import Average
@@ -51,6 +52,7 @@ class Trainer:
         self.average = Average(model, recipe.ema) if recipe.ema else None
         self.where = next(model.parameters()).device
         self.half = precision == "bf16"
+        self.compiled = compiled
         if compiled:
             self.call = torch.compile(self.call)
 
@@ -112,9 +114,10 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         n, loss, right = len(batch.y), torch.zeros((), device=self.where), torch.zeros((), dtype=torch.int64, device=self.where)
         for x, y in zip(batch.x.tensor_split(self.pieces), batch.y.tensor_split(self.pieces), strict=True):
-            part, scores = self._loss(x, y)
-            # Processes average their gradients, so that each one's share counts by its size.
-            (part * (len(y) / batch.total * self.world.size)).backward()
+            with quick(not self.compiled):
+                part, scores = self._loss(x, y)
+                # Processes average their gradients, so that each one's share counts by its size.
+                (part * (len(y) / batch.total * self.world.size)).backward()
             loss += part.detach() * (len(y) / max(n, 1))
             right += (scores.detach().argmax(1) == (y if y.dim() == 1 else y.argmax(1))).sum()
         return loss, right
