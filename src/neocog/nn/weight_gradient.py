@@ -16,8 +16,9 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 HELPS = torch.backends.cpu.get_cpu_capability() == "AVX2"  # measured there: bench/weight_gradient.py
-PATCHES = 1 << 18  # numbers that are written side by side at a time
-FEW, FEW_POINTWISE = 16, 64  # channels below which the library's own is as fast, for larger windows and for 1×1
+PATCHES = 1 << 19  # numbers that each thread writes side by side at a time: 2 MB
+# Where the library's own is as fast: few channels in; few maps out, unless windows overlap on wide maps.
+FEW, FEW_POINTWISE, FEW_OUT, WIDE = 16, 64, 96, 28
 
 _on = False
 
@@ -37,10 +38,12 @@ def gains(layer: nn.Conv2d, x: Tensor) -> bool:
     """Whether this convolution is to be taken so now. x: N×C×H×W."""
     if not _on or not torch.is_grad_enabled() or torch.is_autocast_enabled("cpu"):
         return False
-    few = FEW_POINTWISE if layer.kernel_size == (1, 1) else FEW
-    plain = layer.groups == 1 and layer.dilation == (1, 1) and layer.in_channels >= few and layer.weight.requires_grad
+    pointwise = layer.kernel_size == (1, 1)
+    large = layer.in_channels >= (FEW_POINTWISE if pointwise else FEW)
+    large = large and (layer.out_channels >= FEW_OUT or (not pointwise and x.shape[3] >= WIDE))
+    plain = layer.groups == 1 and layer.dilation == (1, 1) and layer.weight.requires_grad
     last = x.is_contiguous(memory_format=torch.channels_last)
-    return plain and last and x.dtype == torch.float32 and x.device.type == "cpu"
+    return large and plain and last and x.dtype == torch.float32 and x.device.type == "cpu"
 
 
 def convolve(layer: nn.Conv2d, x: Tensor) -> Tensor:
@@ -82,8 +85,9 @@ def weight_gradient(
     below = F.pad(below, (0, 0, padding[1], padding[1], padding[0], padding[0]))
     patches = below.unfold(1, high, stride[0]).unfold(2, wide, stride[1]).permute(0, 1, 2, 4, 5, 3)  # N×P×Q×kh×kw×C, no copy
     size = high * wide * channels
-    some = max(1, PATCHES // (rows * columns * size))  # pictures; of large maps, less than one: `part` rows of it
-    part = max(1, min(rows, PATCHES // (columns * size)))
+    room = PATCHES * torch.get_num_threads()
+    some = max(1, room // (rows * columns * size))  # pictures; of large maps, less than one: `part` rows of it
+    part = max(1, min(rows, room // (columns * size)))
     side = gradient.new_empty(min(some, n) * part * columns, size)
     found = gradient.new_zeros(out, size)
     for first in range(0, n, some):
