@@ -113,8 +113,9 @@ class Fetched:
                 with FileLock(self.folder / "room.lock"):  # else two would find the same room
                     self._make_room(int(ends[-1]))
                     write_bytes(self._file(block), ends.tobytes() + b"".join(rows))
-        except OSError as error:
-            raise DataError(f"{self.folder}: what was fetched cannot be kept: {error.strerror or error}") from None
+        except (OSError, NotImplementedError) as error:  # the latter: no locks on this file system
+            why = getattr(error, "strerror", None) or error
+            raise DataError(f"{self.folder}: what was fetched cannot be kept: {why}") from None
 
     def _patiently(self, block: int) -> Sequence[bytes]:
         for again in range(TRIES):
