@@ -17,6 +17,14 @@ def cache_folder() -> Path:
     return (base if base.is_absolute() else Path("~/.cache").expanduser()) / "neocog"
 
 
+def at_home(path: str) -> Path:
+    """The path, ~ being one's own folder and ~user somebody's, if there is such a one."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
 def write_bytes(path: str | Path, data: bytes) -> None:
     """Write a whole file to a temporary name beside it, then rename. Leaves nothing behind if the disk is full."""
     import tempfile  # a hundredth of a second, which commands that only read must not pay

@@ -135,7 +135,8 @@ def _pace(plan: Plan, data: Dataset, wishes: Wishes, told: Progress) -> float:
     """Seconds that one picture takes to learn from, measured on a few of them."""
     some = data.train.sample(TASTE)
     labels = data.train.labels[some]
-    first = [np.flatnonzero(data.train.labels == c)[:1] for c in range(len(data.classes)) if c not in labels]
+    afar = data.train.blocks is not None  # one of each class would fetch a block each
+    first = [] if afar else [np.flatnonzero(data.train.labels == c)[:1] for c in range(len(data.classes)) if c not in labels]
     few = replace(data, train=data.train.subset(np.unique(np.concatenate([some, *first]))), val=None, skipped=())
     resolved = resolve_run(few, plan.data["spec"], replace(wishes, steps=1), told)
     found = speed(resolved.config, resolved.stores, LOOK, plan.device, told)

@@ -99,10 +99,12 @@ def tables_to_dataset(
     named, notes = roles(name, tables)
     splits = {role: tables[split] for role, split in named.items()}
     image, label = columns(name, splits["train"].features)
-    known = classes(splits["train"].features[label], (value for table in splits.values() for value in table.unique(label)))
+    told = f"{name}: column '{label}'"
+    every = _distinct(told, splits.values(), label)
+    known = classes(told, splits["train"].features[label], every)
     made = {}
     for role, table in splits.items():
-        labels = numbers(table.with_format("numpy")[label][:], known)
+        labels = numbers(told, table.with_format("numpy")[label][:], known)
         if role != "train" and len(labels) and labels.min() < 0:
             notes.append(f"{role}: published without labels, left out")
             continue
@@ -111,6 +113,13 @@ def tables_to_dataset(
     notes.append(f"pictures from column '{image}', classes from '{label}'")
     sizes = [f"{role} {table.num_rows} {getattr(table.info, 'dataset_size', '')}" for role, table in splits.items()]
     return dataset(name, made, seed, val_fraction, test_fraction, notes, sizes)
+
+
+def _distinct(told: str, tables: Iterable[Any], label: str) -> list[Any]:
+    try:
+        return [value for table in tables for value in table.unique(label)]
+    except Exception:  # pyarrow's, of lists
+        raise DataError(f"{told} holds several labels for a picture; a classifier takes one") from None
 
 
 def roles(name: str, splits: Iterable[str]) -> tuple[dict[str, str], list[str]]:
@@ -145,23 +154,32 @@ def columns(name: str, features: "datasets.Features") -> tuple[str, str]:
     return images[0], labels[0]
 
 
-def classes(kind: Any, values: Iterable[Any]) -> tuple[str, ...]:
-    """The names of the classes: those of the column, else of the labels in it."""
+def classes(told: str, kind: Any, values: Iterable[Any]) -> tuple[str, ...]:
+    """The names of the classes: those of the column, else of the labels in it. DataError, which begins with `told`, where
+    these are none."""
     if names := getattr(kind, "names", None):
         return tuple(names)
-    found = set(values)
-    if all(isinstance(value, int) for value in found):
+    try:
+        found = set(values)
+    except TypeError:
+        raise DataError(f"{told} holds several labels for a picture; a classifier takes one") from None
+    if not found or None in found:
+        raise DataError(f"{told} holds no labels" + " for some of its rows" * bool(found))
+    if all(isinstance(value, int) and not isinstance(value, bool) for value in found):
         return tuple(str(i) for i in range(max(found) + 1))
     return sorted_classes(map(str, found))
 
 
-def numbers(values: Any, classes: Sequence[str]) -> np.ndarray:
+def numbers(told: str, values: Any, classes: Sequence[str]) -> np.ndarray:
     """The class of each row, int64: as it says itself, or by its name."""
     found = np.asarray(values)
     if np.issubdtype(found.dtype, np.integer):
         return found.astype(np.int64)
     number = {name: i for i, name in enumerate(classes)}
-    return np.array([number[str(value)] for value in values], np.int64)
+    try:
+        return np.array([number[str(value)] for value in values], np.int64)
+    except KeyError as error:
+        raise DataError(f"{told} holds {error}, which is none of its classes") from None
 
 
 def parquet_files(root: Path) -> dict[str, list[Path]]:

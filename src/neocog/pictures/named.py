@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neocog.errors import UnknownName
-from neocog.files import cache_folder
+from neocog.files import at_home, cache_folder
 
 if TYPE_CHECKING:
     from neocog.pictures.fetch import OnProgress
@@ -133,7 +133,7 @@ def load_data(
 
         return load_hub(name, seed, val_fraction, test_fraction)
     if name not in NAMED or (isinstance(spec, Path) and spec.is_dir()):
-        return _load_path(_at_home(name), name, seed, val_fraction, test_fraction, judging)
+        return _load_path(at_home(name), name, seed, val_fraction, test_fraction, judging)
     data = _load_named(NAMED[name], seed, val_fraction, test_fraction, on_progress)
     if spec and Path(spec).is_dir():
         from dataclasses import replace
@@ -151,13 +151,6 @@ def data_folders(name: str) -> list[Path]:
     if own := os.environ.get("NEOCOG_DATA"):
         places.insert(0, Path(own).expanduser() / name)
     return places + ([Path(NAMED[name].system)] if NAMED[name].system else [])
-
-
-def _at_home(path: str) -> Path:
-    try:
-        return Path(path).expanduser()
-    except RuntimeError:  # a ~user whom nobody knows
-        return Path(path)
 
 
 def _load_named(

@@ -8,6 +8,7 @@ as in any other set: the splits are the same, a stopped training goes on at its 
 import contextlib
 import hashlib
 import json
+import math
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +20,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from neocog.errors import BadPicture, DataError, UserError
-from neocog.files import cache_folder, write_bytes
+from neocog.files import at_home, cache_folder, write_bytes
 from neocog.pictures import hub_sets
 from neocog.pictures.encoded import EncodedPictures, dataset
 from neocog.pictures.fetched import THREADS, Fetched
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from pyarrow.parquet import FileMetaData, ParquetFile
 
 PREFIX = "stream:"
-ROOM = 10e9  # bytes of fetched pictures that are kept of one set; NEOCOG_STREAM_GB says otherwise
+ROOM = 10e9  # bytes of fetched pictures that are kept of all sets together; NEOCOG_STREAM_GB says otherwise
 WINDOW = 1e9  # bytes of pictures among which the order is random: some 10,000 of ImageNet's
 SOON = 20_000  # pictures that are looked ahead at most
 READERS = 16  # files whose footers are read at the same time
@@ -63,9 +64,9 @@ class Tables:
             parquet = ParquetFile(stream, metadata=self._footers.get(part.file), pre_buffer=True)
             self._footers[part.file] = parquet.metadata
             cells = parquet.read_row_group(part.group, columns=[self.column]).column(0).combine_chunks()
-        if types.is_struct(cells.type):
-            cells = cells.field("bytes")
-        return [cell or b"" for cell in cells.to_pylist()]
+        if not types.is_struct(cells.type):
+            return [cell or b"" for cell in cells.to_pylist()]
+        return [(cell["bytes"] or _beside(cell.get("path"))) if cell else b"" for cell in cells.to_pylist()]
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_footers": {}}
@@ -123,7 +124,7 @@ def load_stream(
     where = spec.removeprefix(PREFIX)
     library = hub_sets.library()
     of_hub = where.startswith(hub_sets.PREFIX)
-    splits = _of_hub(spec, where) if of_hub else _of_folder(spec, Path(where).expanduser())
+    splits = _of_hub(spec, where) if of_hub else _of_folder(spec, at_home(where))
     roles, notes = hub_sets.roles(spec, splits)
     files = tuple(file for split in roles.values() for file in splits[split])
     marks = json.dumps([[role, [(file, _stamp(file)) for file in splits[split]]] for role, split in roles.items()])
@@ -139,8 +140,9 @@ def load_stream(
         raise DataError(f"{spec}: {hub_sets.reason(error)}") from None
     tables = Tables(files, tuple(Part(*part) for part in rows["parts"]), image)
     fetched = Fetched(home, tables, _room(spec, tables))
-    classes = hub_sets.classes(features[label], rows["labels"])
-    numbers = hub_sets.numbers(rows["labels"], classes)
+    told = f"{spec}: column '{label}'"
+    classes = hub_sets.classes(told, features[label], rows["labels"])
+    numbers = hub_sets.numbers(told, rows["labels"], classes)
     places = _places(tables.parts)
     made, start = {}, 0
     for role, split in roles.items():
@@ -154,8 +156,9 @@ def load_stream(
         made[role] = StreamedPictures(fetched, tables.window, there, numbers[at], classes, role)
     notes.append(f"pictures from column '{image}', classes from '{label}'")
     notes.append(f"fetched when they are needed; up to {fetched.room / 1e9:g} GB of them are kept in {home}")
-    name = where if of_hub else Path(where).expanduser().resolve().name
-    return dataset(name, made, seed, val_fraction, test_fraction, notes, [marks])
+    name = where if of_hub else at_home(where).resolve().name
+    sizes = [f"{role} {len(made[role])} {sum(part.size for part in tables.parts)}" for role in made]
+    return dataset(name, made, seed, val_fraction, test_fraction, notes, sizes)
 
 
 def opened(file: str) -> IO[bytes]:
@@ -166,6 +169,14 @@ def opened(file: str) -> IO[bytes]:
 
     system, path = url_to_fs(file)
     return system.open(path, "rb", cache_type="none")  # pyarrow knows what it needs; reading ahead would fetch all
+
+
+def _beside(path: str | None) -> bytes:
+    """What a row names that does not hold its picture, if it is a file of this machine."""
+    try:
+        return Path(path or "").read_bytes()
+    except OSError:
+        return b""
 
 
 def _of_folder(spec: str, path: Path) -> dict[str, list[str]]:
@@ -232,7 +243,8 @@ def _footer(file: str, image: str, label: str) -> tuple[list[tuple[int, int, int
         for group in range(parquet.metadata.num_row_groups):
             row_group = parquet.metadata.row_group(group)
             columns = (row_group.column(k) for k in range(row_group.num_columns))
-            size = sum(c.total_compressed_size for c in columns if c.path_in_schema.split(".")[0] == image)
+            own = (c for c in columns if c.path_in_schema == image or c.path_in_schema.startswith(f"{image}."))
+            size = sum(c.total_uncompressed_size for c in own)
             parts.append((group, row_group.num_rows, size))
         return parts, parquet.read(columns=[label]).column(0).to_pylist()
 
@@ -261,9 +273,11 @@ def _stamp(file: str) -> list[int]:
 def _room(spec: str, tables: Tables) -> float:
     """Bytes that may be kept. DataError if two windows do not go in."""
     try:
-        room = float(os.environ["NEOCOG_STREAM_GB"]) * 1e9
-    except (KeyError, ValueError):
-        room = ROOM
+        room = float(os.environ.get("NEOCOG_STREAM_GB", ROOM / 1e9)) * 1e9
+    except ValueError:
+        room = math.nan
+    if not room > 0:
+        raise DataError(f"NEOCOG_STREAM_GB is a number of gigabytes, not '{os.environ['NEOCOG_STREAM_GB']}'")
     sizes = sorted(part.size for part in tables.parts)
     wanted = min(sum(sizes), sum(sizes[-(2 * tables.window + THREADS) :]))
     if room < wanted:

@@ -54,6 +54,7 @@ class Batches:
         self.size = min(recipe.batch, len(self.indices))
         self.per_epoch = max(1, len(self.indices) // self.size)
         self._order: tuple[int, np.ndarray] = (-1, self.indices)
+        self._next: tuple[int, np.ndarray] | None = None  # how the epoch after it begins, of pictures from afar
 
     def order(self, epoch: int) -> np.ndarray:
         """The pictures in the order of this epoch."""
@@ -62,11 +63,23 @@ class Batches:
             self._order = known = (epoch, shuffled(self.indices, generator(self.seed, 1, epoch), self.store.pictures.blocks))
         return known[1]
 
+    def _soon(self, epoch: int, at: int) -> None:
+        """What comes from afar is sent for, into the next epoch."""
+        blocks, order = self.store.pictures.blocks, self.order(epoch)
+        if blocks is None:
+            return
+        if at + blocks.reach > len(order):
+            if self._next is None or self._next[0] != epoch + 1:
+                self._next = (epoch + 1, shuffled(self.indices, generator(self.seed, 1, epoch + 1), blocks)[: blocks.reach])
+            order = np.concatenate([order, self._next[1]])
+        self.store.soon(order, at)
+
     def some(self, count: int, *key: int) -> Batch:
         """`count` pictures as they are, or all there are, chosen by seed and `key`: the same in every process."""
         count, blocks = min(count, len(self.indices)), self.store.pictures.blocks
         among = self.indices if blocks is None else self.order(0)[: max(count, blocks.reach)]
         chosen = np.sort(generator(self.seed, *key).choice(among, count, replace=False))
+        self.store.soon(chosen, 0)
         pixels, kept = self.store.get(chosen)
         x, y = self._tensors(pixels, kept)
         return Batch(x, y, len(y))
@@ -76,7 +89,7 @@ class Batches:
         epoch, place = divmod(step, self.per_epoch)
         positions = self.world.share(self.size)
         order = self.order(epoch)
-        self.store.soon(order, place * self.size)
+        self._soon(epoch, place * self.size)
         wanted = order[place * self.size + positions]
         pixels, kept = self.store.get(wanted, self.policy.geometry, (self.seed, 4, step), positions)
         at = positions if len(kept) == len(wanted) else positions[np.isin(wanted, kept)]
