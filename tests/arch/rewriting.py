@@ -36,7 +36,9 @@ def model(name: str, change: Callable[[Architecture], Architecture] = lambda arc
     randomise(built)
     with torch.no_grad():
         for value in built.parameters():
-            if not value.any():  # a perceptron and a Neocognitron start from nothing, which would show nothing
+            if (
+                value.is_floating_point() and not value.any()
+            ):  # a perceptron and a Neocognitron start from nothing, which would show nothing
                 value.uniform_(0, 0.2, generator=rng(1))
     return built
 
