@@ -59,10 +59,10 @@ class Result:
         return lines[0]
 
 
-def real(*args: object, cwd: Path | None = None, env: dict[str, str] | None = None) -> Result:
+def real(*args: object, cwd: Path | None = None, env: dict[str, str] | None = None, seconds: float = 300) -> Result:
     """The installed script, from the start of its interpreter."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run([SCRIPT, *map(str, args)], capture_output=True, text=True, cwd=cwd, timeout=300,
+    done = subprocess.run([SCRIPT, *map(str, args)], capture_output=True, text=True, cwd=cwd, timeout=seconds,
                           env={**os.environ, **ONE_THREAD, **(env or {})}, check=False)  # fmt: skip
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime

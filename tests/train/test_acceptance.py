@@ -17,7 +17,16 @@ pytestmark = pytest.mark.slow
 def trained(data: str, out: Path, *options: object, env: dict[str, str] | None = None) -> dict:
     begin = time.monotonic()
     report = (
-        real("train", data, *options, "--out", out, "--json", env={"OMP_NUM_THREADS": str(os.cpu_count()), **(env or {})})
+        real(
+            "train",
+            data,
+            *options,
+            "--out",
+            out,
+            "--json",
+            env={"OMP_NUM_THREADS": str(os.cpu_count()), **(env or {})},
+            seconds=1800,
+        )
         .check(0)
         .json()
     )
